@@ -1,0 +1,91 @@
+"""Every error a user can meet: where it is, what is wrong, what to do next."""
+
+from __future__ import annotations
+
+
+class GramaskError(ValueError):
+    """Base of all errors that gramask raises on purpose.
+
+    pointer : JSON Pointer into the schema ("" is the root), or None where there is no schema.
+    keyword : the schema keyword or grammar construct at fault, or None.
+    hint    : what to do about it, one clause.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pointer: str | None = None,
+        keyword: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.message = message
+        self.pointer = pointer
+        self.keyword = keyword
+        self.hint = hint
+        super().__init__(self._render())
+
+    def _render(self) -> str:
+        parts = [self.message]
+        if self.pointer is not None:
+            parts.append(f" (at {self.pointer or 'the root'})")
+        if self.hint:
+            parts.append(f"; {self.hint}")
+        return "".join(parts)
+
+
+class InvalidSchema(GramaskError):
+    """The schema itself is malformed: not JSON, a keyword of the wrong type, a `$ref` to nowhere."""
+
+
+class UnsupportedSchema(GramaskError):
+    """The schema is well formed but uses something that gramask does not enforce."""
+
+
+class UnsatisfiableSchema(GramaskError):
+    """No document can satisfy the schema. `conflict` holds the pointers that contradict each other."""
+
+    def __init__(self, message: str, *, conflict: tuple[str, ...] = (), **where: str | None) -> None:
+        self.conflict = conflict
+        super().__init__(message, **where)
+
+
+class GrammarSyntaxError(GramaskError):
+    """A regex or a grammar does not parse. `line` and `column` count from 1; `source` is the text."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str = "",
+        line: int = 1,
+        column: int = 1,
+        **where: str | None,
+    ) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        super().__init__(message, **where)
+
+    def _render(self) -> str:
+        head = super()._render()
+        lines = self.source.splitlines()
+        if not 1 <= self.line <= len(lines):
+            return head
+        excerpt = lines[self.line - 1]
+        # A long line is cut around the column: the caret must stay on the screen.
+        begin = max(0, self.column - 61)
+        caret = " " * (self.column - 1 - begin) + "^"
+        return f"{head}\n  line {self.line}, column {self.column}\n    {excerpt[begin : begin + 100]}\n    {caret}"
+
+
+class DeadEnd(GramaskError):
+    """No token is allowed: a bug of gramask, or another logits processor removed all legal tokens."""
+
+
+class CompileBudgetExceeded(GramaskError):
+    """The exact construction is larger than its budget."""
+
+
+class TokenizerUnsupported(GramaskError):
+    """The exact bytes of this tokenizer's tokens cannot be determined, or it cannot spell the language."""
