@@ -1,0 +1,1 @@
+"""Benchmarks of gramask and its peers; run from the root of the repository, not part of the wheel."""

@@ -1,0 +1,167 @@
+"""The command line of MaskBench."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .engines import ENGINES, resolve
+from .errors import BenchmarkError
+from .progress import Progress
+from .records import read_results
+from .report import plot, print_report
+from .runner import Run, Settings
+from .summary import summarise
+
+DESCRIPTION = """\
+Run JSON Schemas and their valid and invalid instances, token by token, through mask engines, and report
+which files pass and how long masks take.
+A file passes when the engine compiles its schema and agrees with every test. An instance is
+accepted when the mask allows each of its tokens and the text may end behind the last.
+"""
+EPILOG = """\
+examples:
+  python -m benchmarks.maskbench --data maskbench --tokenizer llama3 --engines gramask,llguidance
+  python -m benchmarks.maskbench --data maskbench --tokenizer llama3 \\
+      --engines gramask,llguidance,xgrammar --sample 1000 --sample-for xgrammar=200 --out results/today
+  python -m benchmarks.maskbench ... --out results/today --resume
+  python -m benchmarks.maskbench --summarise results/today
+
+timings:
+  time to first mask (ms)   compile the parsed schema, new matcher, first mask
+  time between masks (µs)   fill the mask, test the token, commit it; per token up to the first rejected one
+  Loading the tokenizer, the engine's tables for it and a warm-up are reported apart.
+
+exit codes: 0 done, 1 an engine cannot be set up, 2 wrong arguments, 130 or 143 interrupted (results are kept)
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.maskbench",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", type=Path, metavar="DIR", help='*.json files: {"schema", "tests": [{"data", "valid"}]}')
+    add("--tokenizer", type=Path, metavar="DIR", help="a transformers tokenizer on disk")
+    add("--engines", default="gramask", metavar="A,B",
+        help=f"of {', '.join(ENGINES)}, or module:Class (gramask)")  # fmt: skip
+    add("--sample", type=_positive, metavar="N", help="draw N files by --seed (all)")
+    add("--sample-for", type=_share, action="append", default=[], metavar="ENGINE=N",
+        help="run this engine on only N of the files, drawn by --seed; may be repeated")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="S", help="for samples and the order of the engines (0)")
+    add("--limit-instances", type=_positive, metavar="N", help="only the first N instances of a file (all)")
+    add("--reverse", action="store_true", help="take the files in reverse order")
+    add("--timeout", type=_seconds, default=30.0, metavar="SEC", help="per file and engine (30)")
+    add("--set-up-timeout", type=_seconds, default=900.0, metavar="SEC", help="per start of an engine (900)")
+    add("--workers", type=_positive, default=1, metavar="N",
+        help="files measured at the same time (1); more is faster, but disturbs the timings")  # fmt: skip
+    add("--out", type=Path, metavar="DIR", help="results directory (results/maskbench-DATE-TIME)")
+    add("--resume", action="store_true", help="continue an interrupted run in --out, with the same arguments")
+    add("--summarise", type=Path, metavar="DIR",
+        help="only recompute tables, summary.json and latency.png of a results directory")  # fmt: skip
+    return parser
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _seconds(text: str) -> float:
+    if (number := float(text)) <= 0:
+        raise argparse.ArgumentTypeError("must be greater than 0")
+    return number
+
+
+def _share(text: str) -> tuple[str, int]:
+    engine, equals, number = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError("must be ENGINE=N")
+    return engine, _positive(number)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.summarise is not None:
+            return _report(arguments.summarise)
+        for required in ("data", "tokenizer"):
+            if getattr(arguments, required) is None:
+                raise BenchmarkError(f"--{required} is required")
+        if arguments.resume and arguments.out is None:
+            raise BenchmarkError("--resume needs the --out of the run to continue")
+        return _run(arguments)
+    except BenchmarkError as error:
+        print(f"maskbench: error: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    names = [name.strip() for name in arguments.engines.split(",") if name.strip()]
+    engines = dict(resolve(name) for name in names)
+    if not engines:
+        raise BenchmarkError("--engines names no engine")
+    return Settings(
+        data=str(arguments.data.resolve()),
+        tokenizer=str(arguments.tokenizer.resolve()),
+        engines=engines,
+        sample=arguments.sample,
+        sample_for=dict(arguments.sample_for),
+        seed=arguments.seed,
+        timeout=arguments.timeout,
+        set_up_timeout=arguments.set_up_timeout,
+        limit_instances=arguments.limit_instances,
+        reverse=arguments.reverse,
+        workers=arguments.workers,
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    directory = arguments.out or Path("results") / f"maskbench-{datetime.now():%Y%m%d-%H%M%S}"
+    run = Run(settings, directory, resume=arguments.resume)
+    received: list[int] = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        # A second signal is for whoever does not want to wait for the report.
+        if received:
+            raise SystemExit(128 + number)
+        received.append(number)
+        run.stop.set()
+
+    handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Progress(run) as progress:
+            run.on_record = progress.advance
+            run.execute()
+        _report(directory)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return 128 + received[0] if received else 0
+
+
+def _report(directory: Path) -> int:
+    results = read_results(directory)
+    summary = summarise(results)
+    console = Console()
+    print_report(console, summary)
+    (directory / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    try:
+        plot(results, directory / "latency.png")
+    except ImportError as error:
+        console.print(f"No plot: {error}")
+    console.print(f"Results in {directory}")
+    return 0

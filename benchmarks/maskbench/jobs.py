@@ -1,0 +1,42 @@
+"""What parent and worker process send each other, besides the Measurement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A parsed schema and its instances as token ids; `timeout` in seconds."""
+
+    schema: Any
+    instances: tuple[tuple[int, ...], ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What setting up cost: seconds for tokenizer and engine, and for the warm-up; peak bytes of memory."""
+
+    version: str
+    build_s: float
+    warm_up_s: float
+    peak_rss: int
+
+
+WARM_UP_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "age": {"type": "integer", "minimum": 0},
+        "score": {"type": "number"},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
+        "extra": {},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+WARM_UP_TEXT = (
+    '{"name": "Ada \\u00e9", "age": 36, "score": -1.5e3, "tags": ["a"], "extra": {"x": [true, null]}}'
+)

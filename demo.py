@@ -1,0 +1,351 @@
+"""`gramask demo`: what a constraint changes, shown on one prompt."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.pretty import Pretty
+from rich.progress import Progress
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from .api import compile, constrain
+from .errors import GramaskError, InvalidSchema
+
+if TYPE_CHECKING:
+    from .masks.constraint import Constraint
+    from .samplers.constrained import Constrained
+    from .samplers.result import Result
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+BATCH = 10
+SHOWN = 3
+LONGEST = 400
+TEMPERATURE = 1.0
+
+SNIPPET = """\
+import gramask
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model, tokenizer = AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+answer = gramask.constrain(model, schema, tokenizer=tokenizer)  # schema: a dict, or a type such as Person
+print(answer("Invent a person, as JSON.", max_new_tokens=200).value)"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """See `gramask demo --help`."""
+
+    schema: Path | None = None
+    model: Path | None = None
+    prompt: str | None = None
+    seed: int = 0
+    n: int = 20
+    max_new_tokens: int = 160
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the model is asked, and the language of the answer."""
+
+    prompt: str
+    schema: Any
+    model_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Costs of the constraint, without the compilation of kernels.
+
+    compile_ms : to compile the schema again, with the kernels and the tokenizer's tables loaded.
+    mask_us_p50, mask_us_p99 : to fill one mask, over all tokens of the constrained answers, replayed on that
+        fresh constraint, whose tables fill on the way.
+    n_masks : how many.
+    forced_share : tokens of the constrained answers that the constraint left no choice about, of 1.
+    """
+
+    compile_ms: float
+    mask_us_p50: float
+    mask_us_p99: float
+    n_masks: int
+    forced_share: float
+
+
+def run_demo(options: DemoOptions) -> None:
+    """Run the demo and print it to the terminal; as one JSON object on standard output with `as_json`.
+
+    Raises GramaskError where the schema or the model cannot be used, or torch and transformers are missing.
+    """
+    console = Console(stderr=options.as_json)
+    task = task_of(options)
+    with _step(console, "loading torch, transformers and the model"):
+        model = _load(task.model_folder)
+    with _step(console, "compiling (a first run compiles the kernels, which takes a while)"):
+        compile_kernels()
+        make = constrain(model, task.schema)
+    with Progress(console=console, transient=True) as progress:
+        free = _in_batches(progress, "without a constraint", options, partial(free_answers, make, task))
+        held = _in_batches(progress, "with the constraint", options, partial(held_answers, make, task))
+    with _step(console, "measuring masks"):
+        measurement = measure(make, task.schema, held)
+    is_valid = validator_of(task.schema)
+    if options.as_json:
+        print(json.dumps(_as_json(task, options, free, held, measurement, is_valid), indent=2))
+        return
+    _show_answers(console, task, free, held, is_valid)
+    _show_stream(console, make, task, options)
+    _show_costs(console, measurement)
+    _show_snippet(console)
+
+
+def task_of(options: DemoOptions) -> Task:
+    """The embedded prompt and schema, or what the options put in their place."""
+    shipped = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))
+    schema = shipped["schema"] if options.schema is None else _read_schema(options.schema)
+    prompt = options.prompt
+    if prompt is None:
+        prompt = shipped["prompt"] if options.schema is None else _prompt_for(schema, options.model)
+    return Task(prompt, schema, options.model or ASSETS / "model")
+
+
+def compile_kernels() -> None:
+    """Call every kernel once, so that it is compiled and kept on disk; on a vocabulary of single bytes."""
+    import numpy as np
+
+    from .masks.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b""], eos_ids=[256])
+    schema = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))["schema"]
+    constraint = compile(schema, vocabulary, cache=False)
+    matcher = constraint.matcher()
+    mask = np.zeros(constraint.n_words, dtype=np.int32)
+    for byte in b'{"name": "\\u00e9", "age": 36, ':
+        matcher.fill_mask(mask)
+        matcher.advance(byte)
+    matcher.forced_tokens(8)
+    matcher.closing_tokens()
+
+
+def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:
+    """`n` answers drawn from the model as it is, at temperature 1."""
+    import torch
+
+    from .samplers.prompts import encode_prompts
+
+    (prompt,) = encode_prompts(make.tokenizer, task.prompt).token_ids
+    ids = torch.tensor([prompt], device=make.model.device)
+    torch.manual_seed(seed)
+    output = make.model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=True,
+        temperature=TEMPERATURE,
+        top_k=0,
+        top_p=1.0,
+        num_return_sequences=n,
+        max_new_tokens=options.max_new_tokens,
+        pad_token_id=make.pad_id,
+    )
+    texts: list[str] = make.tokenizer.batch_decode(output[:, len(prompt) :], skip_special_tokens=True)
+    return texts
+
+
+def held_answers(
+    make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int
+) -> list[Result[Any]]:
+    """`n` answers drawn under the constraint, at temperature 1."""
+    results: list[Result[Any]] = make.sample(
+        task.prompt, n, temperature=TEMPERATURE, seed=seed, max_new_tokens=options.max_new_tokens
+    )
+    return results
+
+
+def measure(make: Constrained[Any], schema: Any, results: list[Result[Any]]) -> Measurement:
+    """Compile the schema once more, and fill a mask before each token of `results`, on one thread."""
+    import numpy as np
+
+    from .samplers.loading import n_logits_of
+
+    begin = time.perf_counter()
+    vocabulary = make.constraints.vocabulary  # type: ignore[union-attr]
+    constraint = compile(schema, vocabulary, n_logits=n_logits_of(make.model), cache=False)
+    constraint.matcher()
+    compile_ms = 1e3 * (time.perf_counter() - begin)
+    times = [us for result in results for us in _mask_times(constraint, result.tokens)]
+    p50, p99 = np.percentile(times, [50, 99])
+    n_tokens = sum(len(result.tokens) for result in results)
+    n_forced = sum(result.stats.forced_tokens for result in results)
+    return Measurement(compile_ms, float(p50), float(p99), len(times), n_forced / n_tokens)
+
+
+def _mask_times(constraint: Constraint, tokens: tuple[int, ...]) -> Iterator[float]:
+    """µs to fill the mask before each token."""
+    import numpy as np
+
+    matcher = constraint.matcher()
+    mask = np.zeros(constraint.n_words, dtype=np.int32)
+    for token in tokens:
+        begin = time.perf_counter()
+        matcher.fill_mask(mask)
+        yield 1e6 * (time.perf_counter() - begin)
+        matcher.advance(token)
+
+
+def validator_of(schema: Any) -> Callable[[str], bool]:
+    """Whether a text is a JSON document that satisfies the schema, according to the package jsonschema."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    cls = validator_for(schema, default=Draft202012Validator)
+    validator = cls(schema, format_checker=cls.FORMAT_CHECKER)
+
+    def is_valid(text: str) -> bool:
+        try:
+            return bool(validator.is_valid(json.loads(text)))
+        except ValueError:
+            return False
+
+    return is_valid
+
+
+def _load(folder: Path) -> Any:
+    from .cli import missing_extra
+
+    try:
+        import torch  # noqa: F401
+        import transformers
+    except ImportError as error:
+        raise missing_extra(error) from error
+    from .samplers.loading import load_model
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        return load_model(folder)
+    except (OSError, ValueError) as error:
+        if isinstance(error, GramaskError):
+            raise
+        raise GramaskError(f"no model could be loaded from {str(folder)!r}: {error}") from error
+
+
+def _read_schema(path: Path) -> Any:
+    from .grammar.source import JsonSource, resolve
+
+    try:
+        source = resolve(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise GramaskError(f"cannot read {path}: {error.strerror or error}") from None
+    if not isinstance(source, JsonSource):
+        raise InvalidSchema(f"{path} holds no JSON Schema")
+    return source.schema
+
+
+def _prompt_for(schema: Any, model: Path | None) -> str:
+    """In the words the embedded model was trained on, or with the whole schema for a model that can read it."""
+    if model is not None:
+        return f"Answer with JSON that follows this JSON Schema:\n{json.dumps(schema)}\nJSON: "
+    keys = list(schema.get("properties", {})) if isinstance(schema, dict) else []
+    return "Describe a record as JSON.\n" + (f"Keys: {', '.join(keys)}\n" if keys else "") + "JSON: "
+
+
+def _in_batches(
+    progress: Progress, title: str, options: DemoOptions, draw: Callable[[DemoOptions, int, int], list[Any]]
+) -> list[Any]:
+    """All the answers that `draw(options, n, seed)` gives, in batches small enough to show progress."""
+    bar = progress.add_task(f"{options.n} answers {title}", total=options.n)
+    answers: list[Any] = []
+    while len(answers) < options.n:
+        n = min(BATCH, options.n - len(answers))
+        answers += draw(options, n, options.seed + len(answers))
+        progress.update(bar, completed=len(answers))
+    return answers
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    with console.status(f"{what} ..."):
+        yield
+    console.print(f"[dim]{what}: {time.perf_counter() - begin:.1f} s[/]", highlight=False)
+
+
+def _show_answers(
+    console: Console, task: Task, free: list[str], held: list[Result[Any]], is_valid: Callable[[str], bool]
+) -> None:
+    held_texts = [result.text for result in held]
+    console.print(Panel(Text(task.prompt), title="prompt", title_align="left"))
+    table = Table(show_lines=True, expand=True)
+    for title, texts in (("without a constraint", free), ("with gramask", held_texts)):
+        table.add_column(f"{title}: {sum(map(is_valid, texts))} of {len(texts)} valid", ratio=1)
+    for pair in list(zip(free, held_texts))[:SHOWN]:
+        table.add_row(*(_verdict(text, valid=is_valid(text)) for text in pair))
+    console.print(table)
+    n_closed = sum(result.finish == "closed" for result in held)
+    if n_closed:
+        console.print(f"{n_closed} answers were closed to stay within the budget of tokens")
+
+
+def _verdict(text: str, *, valid: bool) -> Text:
+    mark = Text("valid  ", "bold green") if valid else Text("invalid  ", "bold red")
+    return mark + Text(text if len(text) <= LONGEST else text[:LONGEST] + " ...")
+
+
+def _show_stream(console: Console, make: Constrained[Any], task: Task, options: DemoOptions) -> None:
+    parts = make.stream(
+        task.prompt, temperature=TEMPERATURE, seed=options.seed, max_new_tokens=options.max_new_tokens
+    )
+    with Live(console=console, refresh_per_second=20) as live:
+        for part in parts:
+            live.update(Panel(Text(part.text), title="streamed", title_align="left"))
+    console.print("as a Python value:", Pretty(part.value))
+
+
+def _show_costs(console: Console, measurement: Measurement) -> None:
+    console.print(
+        f"mask: p50 {measurement.mask_us_p50:.1f} µs, p99 {measurement.mask_us_p99:.1f} µs "
+        f"({measurement.n_masks} masks)   compile: {measurement.compile_ms:.1f} ms   "
+        f"forced tokens: {measurement.forced_share:.0%}",
+        highlight=False,
+    )
+
+
+def _show_snippet(console: Console) -> None:
+    console.print(Panel(Syntax(SNIPPET, "python"), title="with a model of yours", title_align="left"))
+
+
+def _as_json(
+    task: Task,
+    options: DemoOptions,
+    free: list[str],
+    held: list[Result[Any]],
+    measurement: Measurement,
+    is_valid: Callable[[str], bool],
+) -> dict[str, Any]:
+    texts = [result.text for result in held]
+    return {
+        "prompt": task.prompt,
+        "schema": task.schema,
+        "model": str(task.model_folder),
+        "n": options.n,
+        "seed": options.seed,
+        "max_new_tokens": options.max_new_tokens,
+        "unconstrained": {"valid": sum(map(is_valid, free)), "texts": free},
+        "constrained": {
+            "valid": sum(map(is_valid, texts)),
+            "texts": texts,
+            "finish": [result.finish for result in held],
+            "tokens": [len(result.tokens) for result in held],
+        },
+        **asdict(measurement),
+    }

@@ -1,0 +1,482 @@
+"""Minimal deterministic automata over bytes, in one canonical form, and the algebra on them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CompileBudgetExceeded
+
+DEAD = 0
+NOT_ACCEPTING = -1
+DEFAULT_BUDGET = 20_000
+UNBOUNDED = 1 << 40
+"""Stands for "no greatest length" in `code_point_lengths`."""
+
+Row = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByteDfa:
+    """Immutable minimal DFA over bytes: equal labelled languages have equal arrays.
+
+    delta : int32[n_states, 256], read-only; state 0 is DEAD and has only itself as a successor.
+    start : the initial state: 1, or 0 for the empty language.
+    label : int32[n_states], read-only; -1 where not accepting, else an outcome >= 0.
+
+    Every state but 0 can reach an accepting state, and states are numbered breadth first from
+    the start in the order of bytes. The functions of this module keep these properties; do not construct directly.
+    """
+
+    delta: NDArray[np.int32]
+    start: int
+    label: NDArray[np.int32]
+    _digest: bytes | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Cached instances are shared between callers and threads.
+        self.delta.setflags(write=False)
+        self.label.setflags(write=False)
+
+    @property
+    def n_states(self) -> int:
+        return int(self.label.size)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.start == DEAD
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that identify the labelled language."""
+        if self._digest is None:
+            content = hashlib.blake2b(digest_size=16)
+            content.update(np.ascontiguousarray(self.label).tobytes())
+            content.update(np.ascontiguousarray(self.delta).tobytes())
+            object.__setattr__(self, "_digest", content.digest())
+        assert self._digest is not None
+        return self._digest
+
+    def run(self, data: bytes) -> int:
+        """The label reached after `data`, -1 if it is not accepted."""
+        state = self.start
+        for byte in data:
+            state = int(self.delta[state, byte])
+        return int(self.label[state])
+
+    def accepts(self, data: bytes) -> bool:
+        return self.run(data) != NOT_ACCEPTING
+
+
+class DfaCache:
+    """Thread-safe least-recently-used cache, bounded by the bytes of the tables it keeps."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._n_bytes = 0
+        self._entries: OrderedDict[Hashable, ByteDfa] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, build: Callable[[], ByteDfa]) -> ByteDfa:
+        """The DFA kept under `key`, else what `build` returns; two threads may build the same one."""
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        built = build()
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = built
+                self._n_bytes += built.delta.nbytes
+            while self._n_bytes > self._max_bytes:
+                _, evicted = self._entries.popitem(last=False)
+                self._n_bytes -= evicted.delta.nbytes
+        return built
+
+
+def check_budget(n_states: int, budget: int) -> None:
+    """Raise CompileBudgetExceeded if `n_states` is more than `budget`."""
+    if n_states > budget:
+        raise CompileBudgetExceeded(
+            f"the automaton needs more than {budget} states",
+            hint="shorten counted repetitions and length bounds, or validate this part afterwards",
+        )
+
+
+# Refinement by signatures. A state whose successors changed block is looked at again; of a
+# split block the largest part keeps its name, so a state changes block at most log2(n) times
+# and long chains (counted repetition) cost no more than short ones. Moore's rounds over whole
+# tables would be quadratic there.
+
+
+def equivalence_blocks(rows: Sequence[Row], labels: Row) -> list[int]:
+    """The block of each state in the coarsest partition that respects labels and successors.
+
+    rows : the successors of each state over some classes of input, all of one length.
+    Cost: O(n_states * n_classes * log n_states).
+    """
+    first: dict[int, int] = {}
+    block_of = [first.setdefault(label, len(first)) for label in labels]
+    members: list[set[int]] = [set() for _ in first]
+    for state, block in enumerate(block_of):
+        members[block].add(state)
+    predecessors = _predecessors(rows)
+    dirty: Iterable[int] = range(len(rows))
+    while dirty:
+        moves = _splits(rows, block_of, members, dirty)
+        for block, part in moves:
+            members[block] -= part
+            for state in part:
+                block_of[state] = len(members)
+            members.append(part)
+        dirty = {before for _, part in moves for state in part for before in predecessors[state]}
+    return block_of
+
+
+def _predecessors(rows: Sequence[Row]) -> list[list[int]]:
+    predecessors: list[list[int]] = [[] for _ in rows]
+    for state, row in enumerate(rows):
+        for target in set(row):
+            predecessors[target].append(state)
+    return predecessors
+
+
+def _splits(
+    rows: Sequence[Row], block_of: list[int], members: list[set[int]], dirty: Iterable[int]
+) -> list[tuple[int, set[int]]]:
+    """The parts to move out of their blocks, judged by the blocks as they are now.
+
+    All states of a block that are not dirty have the same signature.
+    """
+    touched: dict[int, set[int]] = {}
+    for state in dirty:
+        touched.setdefault(block_of[state], set()).add(state)
+    moves = []
+    for block, states in touched.items():
+        whole = members[block]
+        if len(whole) == 1:
+            continue
+        parts: dict[tuple[int, ...], set[int]] = {}
+        for state in states:
+            parts.setdefault(tuple([block_of[t] for t in rows[state]]), set()).add(state)
+        n_clean = len(whole) - len(states)
+        if n_clean:
+            clean = next(state for state in whole if state not in states)
+            same = parts.pop(tuple([block_of[t] for t in rows[clean]]), set())
+            n_clean += len(same)
+        largest = max(parts.values(), key=len, default=set())
+        if n_clean >= len(largest):
+            moves += [(block, part) for part in parts.values()]
+            continue
+        moves += [(block, part) for part in parts.values() if part is not largest]
+        if n_clean:
+            moves.append((block, whole.difference(*parts.values())))
+    return moves
+
+
+def build_dfa(rows: Sequence[Row], labels: Row, start: int, byte_class: Row | NDArray[np.integer]) -> ByteDfa:
+    """Minimise, trim and number.
+
+    rows       : successors over byte classes; state 0 must be DEAD.
+    byte_class : the class of each of the 256 bytes.
+    """
+    block_of = equivalence_blocks(rows, labels)
+    return number_states(rows, labels, start, byte_class, block_of)
+
+
+def number_states(
+    rows: Sequence[Row],
+    labels: Row,
+    start: int,
+    byte_class: Row | NDArray[np.integer],
+    block_of: Sequence[int] | None = None,
+) -> ByteDfa:
+    """The canonical DFA of the quotient by `block_of`; without it `rows` must be minimal already."""
+    if block_of is None:
+        block_of = range(len(rows))
+    classes = np.asarray(byte_class)
+    # Classes in the order of their first bytes give the numbering that single bytes would give.
+    used, first = np.unique(classes, return_index=True)
+    used = used[np.argsort(first)]
+    columns = used.tolist()
+    number = {block_of[DEAD]: DEAD}
+    reached = []
+    if block_of[start] not in number:
+        number[block_of[start]] = 1
+        reached.append(start)
+    table = [[DEAD] * len(columns)]
+    for state in reached:
+        row = rows[state]
+        out = []
+        for column in columns:
+            target = row[column]
+            block = block_of[target]
+            if block not in number:
+                number[block] = len(number)
+                reached.append(target)
+            out.append(number[block])
+        table.append(out)
+    position = np.empty(int(classes.max()) + 1, dtype=np.intp)
+    position[used] = np.arange(used.size)
+    delta = np.array(table, dtype=np.int32)[:, position[classes]]
+    label = np.array([NOT_ACCEPTING] + [labels[state] for state in reached], dtype=np.int32)
+    return ByteDfa(np.ascontiguousarray(delta), min(1, len(reached)), label)
+
+
+def byte_classes(delta: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Group the bytes whose columns are equal.
+
+    Returns int64[256], the class of each byte, and for each class its first byte.
+    """
+    weights = np.random.default_rng(delta.shape[0]).integers(1, 1 << 62, delta.shape[0], dtype=np.int64)
+    keys = weights @ delta.astype(np.int64)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    if not np.array_equal(delta[:, first[inverse]], delta):  # two columns share a hash
+        _, first, inverse = np.unique(delta, axis=1, return_index=True, return_inverse=True)
+    return inverse.reshape(-1).astype(np.int64), first.astype(np.int64)
+
+
+def minimize(delta: NDArray[np.int32], start: int, label: NDArray[np.int32]) -> ByteDfa:
+    """The canonical DFA of any complete DFA over bytes whose state 0 is DEAD."""
+    byte_class, first = byte_classes(np.asarray(delta, dtype=np.int32))
+    return build_dfa(delta[:, first].tolist(), label.tolist(), start, byte_class)
+
+
+def crawl(
+    start: Hashable,
+    step: Callable[[Hashable], Iterable[tuple[int, int, Hashable]]],
+    label: Callable[[Hashable], int],
+    *,
+    budget: int = DEFAULT_BUDGET,
+) -> ByteDfa:
+    """Explore an automaton that is given as functions.
+
+    step   : the transitions `(low byte, high byte, next state)` of a state, ranges disjoint.
+    label  : the outcome of a state, -1 if it does not accept.
+    Raises CompileBudgetExceeded beyond `budget` states, counted before minimisation.
+    """
+    ids: dict[Hashable, int] = {start: 1}
+    order = [start]
+    edges: list[list[tuple[int, int, int]]] = []
+    for state in order:
+        out = []
+        for low, high, target in step(state):
+            if target not in ids:
+                ids[target] = len(ids) + 1
+                order.append(target)
+            out.append((low, high, ids[target]))
+        check_budget(len(order), budget)
+        edges.append(out)
+    byte_class = _classes_of_edges(edges)
+    width = byte_class[255] + 1
+    rows = [[DEAD] * width]
+    for out in edges:
+        row = [DEAD] * width
+        for low, high, number in out:
+            for column in range(byte_class[low], byte_class[high] + 1):
+                if row[column] != DEAD:
+                    raise ValueError(f"overlapping transitions on bytes {low} to {high}")
+                row[column] = number
+        rows.append(row)
+    return build_dfa(rows, [NOT_ACCEPTING] + [label(state) for state in order], 1, byte_class)
+
+
+def _classes_of_edges(edges: Iterable[Iterable[tuple[int, int, int]]]) -> list[int]:
+    cuts = [0] * 257
+    for out in edges:
+        for low, high, _ in out:
+            cuts[low] = cuts[high + 1] = 1
+    cuts[0] = 0
+    classes: list[int] = []
+    for byte in range(256):
+        classes.append((classes[-1] if classes else 0) + cuts[byte])
+    return classes
+
+
+def literals(
+    texts: Iterable[bytes], labels: Iterable[int] | None = None, *, budget: int = 5 * DEFAULT_BUDGET
+) -> ByteDfa:
+    """The finite language of `texts`, each with its label (default 0).
+
+    Cost: about a microsecond a byte of text. Raises ValueError if one text has two labels.
+    Source: Daciuk et al. (2000), incremental construction from sorted strings.
+    """
+    if labels is None:
+        pairs = [(text, 0) for text in sorted(set(texts))]
+    else:
+        pairs = sorted(set(zip(texts, labels, strict=True)))
+    frozen: dict[tuple[object, ...], int] = {}
+    path: list[_OpenNode] = [_OpenNode(-1)]
+    previous = b""
+    for index, (text, label) in enumerate(pairs):
+        if index and text == previous:
+            raise ValueError(f"two labels for {text!r}")
+        common = _common_prefix(previous, text)
+        _freeze_below(path, common, frozen, budget)
+        path.extend(_OpenNode(byte) for byte in text[common:])
+        path[-1].label = label
+        previous = text
+    _freeze_below(path, 0, frozen, budget)
+    return _number_frozen(frozen, path[0])
+
+
+class _OpenNode:
+    """A trie node on the path of the last text: it may still get edges."""
+
+    __slots__ = ("byte", "edges", "label")
+
+    def __init__(self, byte: int) -> None:
+        self.byte = byte
+        self.label = NOT_ACCEPTING
+        self.edges: list[int] = []  # byte << 32 | target
+
+    def key(self) -> tuple[int, ...]:
+        return (self.label, *self.edges)
+
+
+def _common_prefix(a: bytes, b: bytes) -> int:
+    for length, (x, y) in enumerate(zip(a, b)):
+        if x != y:
+            return length
+    return min(len(a), len(b))
+
+
+def _freeze_below(
+    path: list[_OpenNode], depth: int, frozen: dict[tuple[object, ...], int], budget: int
+) -> None:
+    while len(path) > depth + 1:
+        node = path.pop()
+        number = frozen.setdefault(node.key(), len(frozen) + 1)
+        path[-1].edges.append(node.byte << 32 | number)
+    check_budget(len(frozen), budget)
+
+
+def _number_frozen(frozen: dict[tuple[object, ...], int], root: _OpenNode) -> ByteDfa:
+    keys: list[tuple[int, ...]] = [(), *frozen]  # type: ignore[list-item]
+    # The root has a key of its own unless the language is empty: no text leads back to it.
+    if root.key() == (NOT_ACCEPTING,):
+        return EMPTY
+    keys.append(root.key())
+    number = {len(keys) - 1: 1}
+    reached = [len(keys) - 1]
+    source, byte, target = [], [], []
+    for position, node in enumerate(reached, start=1):
+        for edge in keys[node][1:]:
+            child = edge & 0xFFFFFFFF
+            if child not in number:
+                number[child] = len(number) + 1
+                reached.append(child)
+            source.append(position)
+            byte.append(edge >> 32)
+            target.append(number[child])
+    delta = np.zeros((len(reached) + 1, 256), dtype=np.int32)
+    delta[source, byte] = target
+    label = np.array([NOT_ACCEPTING] + [keys[node][0] for node in reached], dtype=np.int32)
+    return ByteDfa(delta, 1, label)
+
+
+EMPTY = ByteDfa(np.zeros((1, 256), np.int32), DEAD, np.full(1, NOT_ACCEPTING, np.int32))
+"""The language without any text."""
+
+
+class _Product:
+    """The reachable part of the product of several DFAs, over their joint byte classes."""
+
+    def __init__(
+        self, dfas: Sequence[ByteDfa], alive: Callable[[tuple[int, ...]], bool], budget: int
+    ) -> None:
+        self.byte_class, first = joint_classes([dfa.delta for dfa in dfas])
+        tables = [dfa.delta[:, first].tolist() for dfa in dfas]
+        start = tuple(dfa.start for dfa in dfas)
+        self.states: list[tuple[int, ...]] = [(DEAD,) * len(dfas)]
+        self.rows: list[list[int]] = [[DEAD] * first.size]
+        self.start = int(alive(start))
+        if not self.start:
+            return
+        self.states.append(start)
+        ids = {start: 1}
+        for state in islice(self.states, 1, None):  # grows as it is read
+            row = []
+            for target in zip(*[table[q] for table, q in zip(tables, state)]):
+                number = ids.get(target)
+                if number is None:
+                    number = ids[target] = len(self.states) if alive(target) else DEAD
+                    if number:
+                        self.states.append(target)
+                row.append(number)
+            self.rows.append(row)
+            check_budget(len(self.states), budget)
+
+    def build(self, label: Callable[[tuple[int, ...]], int]) -> ByteDfa:
+        labels = [NOT_ACCEPTING] + [label(state) for state in self.states[1:]]
+        return build_dfa(self.rows, labels, self.start, self.byte_class)
+
+
+def joint_classes(deltas: Iterable[NDArray[np.int32]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """As `byte_classes`, of several tables at once."""
+    joint = np.zeros(256, dtype=np.int64)
+    first = joint[:1]
+    for delta in deltas:
+        _, first, joint = np.unique(
+            joint * 256 + byte_classes(delta)[0], return_index=True, return_inverse=True
+        )
+    return joint, first
+
+
+def intersect(a: ByteDfa, b: ByteDfa, *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts in both, labelled as in `a`."""
+    found = _Product((a, b), all, budget)
+    label_a, label_b = a.label.tolist(), b.label.tolist()
+    return found.build(lambda q: label_a[q[0]] if label_b[q[1]] != NOT_ACCEPTING else NOT_ACCEPTING)
+
+
+def union(*dfas: ByteDfa, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts in at least one, labelled as in the first that accepts."""
+    if len(dfas) < 2:
+        return dfas[0] if dfas else EMPTY
+    found = _Product(dfas, any, budget)
+    labels = [dfa.label.tolist() for dfa in dfas]
+
+    def first_label(state: tuple[int, ...]) -> int:
+        outcomes = (label[q] for label, q in zip(labels, state))
+        return next((outcome for outcome in outcomes if outcome != NOT_ACCEPTING), NOT_ACCEPTING)
+
+    return found.build(first_label)
+
+
+def difference(a: ByteDfa, b: ByteDfa, *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts in `a` and not in `b`, labelled as in `a`."""
+    found = _Product((a, b), lambda q: q[0] != DEAD, budget)
+    label_a, label_b = a.label.tolist(), b.label.tolist()
+    return found.build(lambda q: label_a[q[0]] if label_b[q[1]] == NOT_ACCEPTING else NOT_ACCEPTING)
+
+
+def product(
+    dfas: Sequence[ByteDfa], *, budget: int = DEFAULT_BUDGET
+) -> tuple[ByteDfa, list[tuple[bool, ...]]]:
+    """Run several DFAs side by side, alive while any of them is.
+
+    Returns the DFA and its vectors: where its label is `i`, exactly the components with a true
+    `vectors[i][component]` accept. Texts that no component accepts have label -1.
+    """
+    found = _Product(dfas, any, budget)
+    accepting = [(dfa.label != NOT_ACCEPTING).tolist() for dfa in dfas]
+    number: dict[tuple[bool, ...], int] = {}
+
+    def outcome(state: tuple[int, ...]) -> int:
+        vector = tuple([flags[q] for flags, q in zip(accepting, state)])
+        return number.setdefault(vector, len(number)) if any(vector) else NOT_ACCEPTING
+
+    dfa = found.build(outcome)
+    # The order of discovery belongs to the input; that of the canonical states to the language.
+    seen = {label: i for i, label in enumerate(dict.fromkeys(dfa.label[dfa.label >= 0].tolist()))}
+    vectors = list(number)
+    relabel = np.array([seen.get(old, 0) for old in range(len(number))] + [NOT_ACCEPTING], dtype=np.int32)
+    return ByteDfa(dfa.delta, dfa.start, relabel[dfa.label]), [vectors[old] for old in seen]

@@ -1,0 +1,460 @@
+"""The JSON texts of numbers (RFC 8259, section 6) whose values lie within bounds or in a list, exactly.
+
+A text is read as 0.d1d2... * 10**(point + exponent) with d1 != 0, `point` being the place of its decimal
+point. Digits are compared with those of a bound as they come; the exponent, which comes last, must then lie
+in an interval that `point` and the comparison determine. No float is involved.
+
+Which exponent forms are accepted. Plain decimal notation is accepted without a limit wherever the value
+qualifies, and any exponent after a zero mantissa or where there is no bound on that side of zero. Else:
+- with bounds, up to MAX_POINT integer digits, or up to MAX_POINT zeros after `0.`; any number of further digits;
+- for integers, the exponent must be at least the number of fraction digits (`1.5e1` but not `1.50e1`
+  or `10e-1`), of which there are at most MAX_FRACTION_DIGITS, and with bounds after exactly one integer digit;
+- in a list of values, exactly one integer digit, 1 to 9 (as Python and JavaScript write numbers).
+A text outside these limits is not accepted; a text with a wrong value never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, Protocol, TypeAlias
+
+from ..errors import CompileBudgetExceeded
+from .dfa import DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, DfaCache, crawl
+
+MAX_POINT = 8
+MAX_FRACTION_DIGITS = 17
+MAX_MAGNITUDE = 2_000
+"""Bounds have at most about this many digits before or after the decimal point."""
+
+Exact: TypeAlias = int | Decimal | Fraction
+Step = tuple[int, int, Hashable]
+
+_CACHE = DfaCache(max_bytes=32 << 20)
+
+LESS, GREATER, NO_BOUND = -1, -2, -3
+"""Outcomes of a comparison; a number >= 0 is the remainder of the bound after equal digits."""
+
+
+def number_dfa(
+    *,
+    integer: bool,
+    lo: Exact | None = None,
+    lo_exclusive: bool = False,
+    hi: Exact | None = None,
+    hi_exclusive: bool = False,
+    budget: int = DEFAULT_BUDGET,
+) -> ByteDfa:
+    """The texts of numbers (`integer`: with an integral value, such as `1.0`) between two bounds.
+
+    Cached. Raises CompileBudgetExceeded, also for bounds of more than MAX_MAGNITUDE digits.
+    """
+    low, high = _fraction(lo), _fraction(hi)
+    if integer:
+        low, lo_exclusive = _integral(low, lo_exclusive, ceil, 1), False
+        high, hi_exclusive = _integral(high, hi_exclusive, floor, -1), False
+    bounds = (low, lo_exclusive and low is not None, high, hi_exclusive and high is not None)
+
+    def build() -> ByteDfa:
+        sides = (_between(*bounds), _between(*_negated(*bounds)))
+        grammar = _NumberText(sides, zero=_holds_zero(*bounds), integer=integer)
+        return crawl(("start",), grammar.step, grammar.label, budget=budget)
+
+    return _CACHE.get((integer, bounds, budget), build)
+
+
+def number_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts whose value is one of `values`, which must have finite decimal expansions. Cached."""
+    wanted = frozenset(fraction for value in values if (fraction := _fraction(value)) is not None)
+
+    def build() -> ByteDfa:
+        positive = _Listed(sorted(_significand(value) for value in wanted if value > 0))
+        negative = _Listed(sorted(_significand(-value) for value in wanted if value < 0))
+        grammar = _NumberText((positive, negative), zero=0 in wanted, integer=False)
+        return crawl(("start",), grammar.step, grammar.label, budget=budget)
+
+    return _CACHE.get((wanted, budget), build)
+
+
+def _fraction(value: Exact | None) -> Fraction | None:
+    if value is None:
+        return None
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"not a number: {value}")
+        digits = value.as_tuple()
+        if value and max(value.adjusted(), -value.adjusted(), -int(digits.exponent)) > MAX_MAGNITUDE:
+            raise CompileBudgetExceeded(
+                f"a bound has more than {MAX_MAGNITUDE} digits", hint="use a bound of usual size"
+            )
+        value = value if value else Decimal(0)
+    return Fraction(value)
+
+
+def _integral(value: Fraction | None, exclusive: bool, towards: Any, inside: int) -> Fraction | None:
+    """The innermost integer within a bound."""
+    if value is None:
+        return None
+    rounded = Fraction(towards(value))
+    return rounded + inside if exclusive and rounded == value else rounded
+
+
+_Bounds: TypeAlias = tuple[Fraction | None, bool, Fraction | None, bool]
+
+
+def _negated(low: Fraction | None, low_open: bool, high: Fraction | None, high_open: bool) -> _Bounds:
+    return (None if high is None else -high), high_open, (None if low is None else -low), low_open
+
+
+def _holds_zero(low: Fraction | None, low_open: bool, high: Fraction | None, high_open: bool) -> bool:
+    above = low is None or low < 0 or (low == 0 and not low_open)
+    return above and (high is None or high > 0 or (high == 0 and not high_open))
+
+
+# Sets of exponents: an interval with None for no bound, or a finite set.
+_Exponents: TypeAlias = tuple[int | None, int | None] | frozenset[int]
+
+
+class _Side(Protocol):
+    """What magnitudes, other than zero, are wanted on one side of zero."""
+
+    tracks_point: bool
+
+    @property
+    def start(self) -> Hashable | None:
+        """The comparison before the first significant digit, None if nothing is wanted."""
+
+    def read(self, comparison: Any) -> Iterable[tuple[int, int, Hashable]]:
+        """Ranges of digits and the comparisons after them."""
+
+    def place(self, point: int) -> int | None:
+        """`point`, clipped where larger and smaller ones are the same; None if no text can qualify."""
+
+    def exponents(self, point: int, comparison: Any) -> _Exponents:
+        """The exponents that qualify after a mantissa."""
+
+    def may_scale(self, point: int) -> bool:
+        """Whether an exponent may follow a mantissa with its decimal point there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """0.d1d2... * 10**exponent with d1 != 0; `remainder` / `divisor` is the significand."""
+
+    remainder: int
+    divisor: int
+    exponent: int
+    exclusive: bool
+
+    def read(self, comparison: int) -> tuple[int, int]:
+        """The digit that keeps the comparison open, and the remainder after it."""
+        return divmod(10 * comparison, self.divisor)
+
+
+def _bound(value: Fraction, exclusive: bool) -> _Bound:
+    """Of a positive value."""
+    exponent = len(str(floor(value))) if value >= 1 else -len(str(floor(1 / value))) + 1
+    while value >= Fraction(10) ** exponent:
+        exponent += 1
+    while value < Fraction(10) ** (exponent - 1):
+        exponent -= 1
+    significand = value / Fraction(10) ** exponent
+    return _Bound(significand.numerator, significand.denominator, exponent, exclusive)
+
+
+class _Between:
+    """Magnitudes between two bounds, either of which may be missing."""
+
+    def __init__(self, low: _Bound | None, high: _Bound | None) -> None:
+        self._bounds = (low, high)
+        exponents = [bound.exponent for bound in self._bounds if bound is not None]
+        self.tracks_point = bool(exponents)
+        self._points = (min([-MAX_POINT, *exponents]) - 1, max([MAX_POINT, *exponents]) + 1)
+
+    @property
+    def start(self) -> Hashable:
+        return tuple([NO_BOUND if bound is None else bound.remainder for bound in self._bounds])
+
+    def read(self, comparison: tuple[int, int]) -> Iterable[tuple[int, int, Hashable]]:
+        open_at: list[tuple[int, int] | None] = []
+        for bound, outcome in zip(self._bounds, comparison):
+            open_at.append(None if bound is None or outcome < 0 else bound.read(outcome))
+        cuts = {0, 10}
+        for at in open_at:
+            if at is not None:
+                cuts |= {at[0], at[0] + 1}
+        points = sorted(cuts)
+        for first, after in zip(points, points[1:]):
+            yield first, after - 1, tuple(
+                [
+                    old if at is None else at[1] if first == at[0] else LESS if first < at[0] else GREATER
+                    for at, old in zip(open_at, comparison)
+                ]
+            )
+
+    def place(self, point: int) -> int:
+        return min(max(point, self._points[0]), self._points[1]) if self.tracks_point else 0
+
+    def exponents(self, point: int, comparison: tuple[int, int]) -> _Exponents:
+        least = greatest = None
+        low, high = self._bounds
+        if low is not None:
+            outside = comparison[0] == LESS or comparison[0] > 0 or (comparison[0] == 0 and low.exclusive)
+            least = low.exponent - point + outside
+        if high is not None:
+            outside = comparison[1] == GREATER or (comparison[1] == 0 and high.exclusive)
+            greatest = high.exponent - point - outside
+        return least, greatest
+
+    def may_scale(self, point: int) -> bool:
+        return -MAX_POINT <= point <= MAX_POINT
+
+
+class _Nothing(_Between):
+    """No magnitude."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None)
+
+    @property
+    def start(self) -> Hashable:
+        return None
+
+
+def _between(low: Fraction | None, low_open: bool, high: Fraction | None, high_open: bool) -> _Side:
+    """The positive part of an interval."""
+    if high is not None and (high <= 0 or (low is not None and low > high)):
+        return _Nothing()
+    lower = _bound(low, low_open) if low is not None and low > 0 else None
+    return _Between(lower, None if high is None else _bound(high, high_open))
+
+
+class _Listed:
+    """Magnitudes from a list of (significant digits, exponent)."""
+
+    tracks_point = True
+
+    def __init__(self, values: list[tuple[str, int]]) -> None:
+        self._values = values
+        exponents = [exponent for _, exponent in values]
+        self._points = (min([1, *exponents]), max([1, *exponents]))
+
+    @property
+    def start(self) -> Hashable | None:
+        return (tuple(range(len(self._values))), 0) if self._values else None
+
+    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, Hashable]]:
+        candidates, length = comparison
+        by_digit: dict[int, list[int]] = {}
+        for value in candidates:
+            digits = self._values[value][0]
+            by_digit.setdefault(int(digits[length]) if length < len(digits) else 0, []).append(value)
+        for digit, kept in by_digit.items():
+            longest = max(len(self._values[value][0]) for value in kept)
+            yield digit, digit, (tuple(kept), min(length + 1, longest))
+
+    def place(self, point: int) -> int | None:
+        return point if self._points[0] <= point <= self._points[1] else None
+
+    def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> _Exponents:
+        candidates, length = comparison
+        values = [self._values[value] for value in candidates]
+        return frozenset(exponent - point for digits, exponent in values if len(digits) <= length)
+
+    def may_scale(self, point: int) -> bool:
+        return point == 1
+
+
+def _significand(value: Fraction) -> tuple[str, int]:
+    bound = _bound(value, False)
+    digits, remainder = "", bound.remainder
+    while remainder:
+        digit, remainder = bound.read(remainder)
+        digits += str(digit)
+        if len(digits) > 2 * MAX_MAGNITUDE:
+            raise ValueError(f"{value} has no short decimal expansion")
+    return digits, bound.exponent
+
+
+class _NumberText:
+    """The syntax of numbers as a crawlable automaton.
+
+    States are tuples: a kind, then (side, point, comparison, fraction digits, is the fraction not zero).
+    """
+
+    def __init__(self, sides: tuple[_Side, _Side], *, zero: bool, integer: bool) -> None:
+        self._sides = sides
+        self._zero = zero
+        self._integer = integer
+
+    def step(self, state: Any) -> Iterable[Step]:
+        steps = getattr(self, f"_after_{state[0]}")
+        return steps(*state[1:])
+
+    def label(self, state: Any) -> int:
+        kind = state[0]
+        if kind in ("zero", "leading") and (kind == "zero" or state[3]):
+            accepting = self._zero
+        elif kind == "integer" or (kind == "fraction" and state[4]):
+            accepting = _holds(self._allowed(*state[1:]), 0)
+        else:
+            accepting = kind in ("last", "digits") or (kind == "exponent" and _ends(*state[1:]))
+        return 0 if accepting else NOT_ACCEPTING
+
+    def _after_start(self) -> Iterator[Step]:
+        yield ord("-"), ord("-"), ("minus",)
+        yield from self._first_digits(0)
+
+    def _after_minus(self) -> Iterator[Step]:
+        yield from self._first_digits(1)
+
+    def _first_digits(self, side: int) -> Iterator[Step]:
+        yield ord("0"), ord("0"), ("zero", side)
+        start = self._sides[side].start
+        if start is not None:
+            yield from self._digits("integer", side, 1, start, 0, False, least=1)
+
+    def _digits(
+        self, kind: str, side: int, point: int, comparison: Any, n_fraction: int, uneven: bool, *, least: int = 0
+    ) -> Iterator[Step]:
+        """Read one more significant digit, after which the decimal point is at `point`."""
+        place = self._sides[side].place(point)
+        if place is None:
+            return
+        for low, high, after in self._sides[side].read(comparison):
+            for first, last in ((low, min(high, 0)), (max(low, 1), high)):
+                if max(first, least) <= last:
+                    flag = self._integer and kind == "fraction" and (uneven or last > 0)
+                    target = (kind, side, place, after, n_fraction, flag)
+                    yield 48 + max(first, least), 48 + last, target
+
+    def _after_integer(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:
+        yield from self._digits("integer", side, point + 1, comparison, 0, False)
+        yield ord("."), ord("."), ("fraction", side, point, comparison, 0, False)
+        yield from self._scale(self._allowed(side, point, comparison, n, uneven), side, point)
+
+    def _after_fraction(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:
+        yield from self._digits("fraction", side, point, comparison, self._count(n, side, point), uneven)
+        if n:
+            yield from self._scale(self._allowed(side, point, comparison, n, uneven), side, point)
+
+    def _count(self, n_fraction: int, side: int, point: int) -> int:
+        """One more fraction digit, as far as it matters."""
+        if not self._integer:
+            return 1
+        if self._sides[side].tracks_point and point != 1:
+            return MAX_FRACTION_DIGITS + 1
+        return min(n_fraction, MAX_FRACTION_DIGITS) + 1
+
+    def _after_zero(self, side: int) -> Iterator[Step]:
+        yield ord("."), ord("."), ("leading", side, 0, 0)
+        if self._zero:
+            yield from _exponent_mark((None, None))
+
+    def _after_leading(self, side: int, point: int, n: int) -> Iterator[Step]:
+        """After `0.` and `n` zeros (counted as far as it matters)."""
+        start = self._sides[side].start
+        count = self._count(n, side, point)
+        if start is not None:
+            yield from self._digits("fraction", side, point, start, count, False, least=1)
+        place = self._sides[side].place(point - 1)
+        beyond = self._sides[side].place(point) if place is None else place
+        yield ord("0"), ord("0"), ("leading", side, point if beyond is None else beyond, count)
+        if n and self._zero:
+            yield from _exponent_mark((None, None))
+
+    def _allowed(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> _Exponents:
+        allowed = self._sides[side].exponents(point, comparison)
+        if not self._integer or isinstance(allowed, frozenset):
+            return allowed
+        least = n if uneven else 0
+        low, high = allowed
+        # Too many fraction digits: no exponent is known to make the value integral.
+        if n > MAX_FRACTION_DIGITS and uneven:
+            return frozenset()
+        return max(least, least if low is None else low), high
+
+    def _scale(self, allowed: _Exponents, side: int, point: int) -> Iterator[Step]:
+        if not self._sides[side].tracks_point or self._sides[side].may_scale(point):
+            yield from _exponent_mark(allowed)
+
+    def _after_mark(self, allowed: _Exponents) -> Iterator[Step]:
+        above, below = _above_zero(allowed), _below_zero(allowed)
+        yield ord("+"), ord("+"), ("signed", above)
+        yield ord("-"), ord("-"), ("signed", below)
+        yield from self._after_signed(above)
+
+    def _after_signed(self, allowed: _Exponents) -> Iterator[Step]:
+        yield from _exponent_digits(allowed, 0)
+
+    def _after_exponent(self, allowed: _Exponents, value: int) -> Iterator[Step]:
+        yield from _exponent_digits(allowed, value)
+
+    def _after_need(self) -> Iterator[Step]:
+        yield 48, 57, ("digits",)
+
+    def _after_digits(self) -> Iterator[Step]:
+        yield 48, 57, ("digits",)
+
+    def _after_last(self) -> Iterator[Step]:
+        return iter(())
+
+
+def _exponent_mark(allowed: _Exponents) -> Iterator[Step]:
+    if allowed:
+        for mark in b"Ee":
+            yield mark, mark, ("mark", allowed)
+
+
+def _above_zero(allowed: _Exponents) -> _Exponents:
+    if isinstance(allowed, frozenset):
+        return frozenset(value for value in allowed if value >= 0)
+    return max(0, allowed[0] or 0), allowed[1]
+
+
+def _below_zero(allowed: _Exponents) -> _Exponents:
+    """The absolute values of those not above zero."""
+    if isinstance(allowed, frozenset):
+        return frozenset(-value for value in allowed if value <= 0)
+    low, high = allowed
+    return (0 if high is None else max(0, -high)), (None if low is None else -low)
+
+
+def _holds(allowed: _Exponents, value: int) -> bool:
+    if isinstance(allowed, frozenset):
+        return value in allowed
+    low, high = allowed
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _ends(allowed: _Exponents, value: int) -> bool:
+    return _holds(allowed, value)
+
+
+def _exponent_digits(allowed: _Exponents, value: int) -> Iterator[Step]:
+    """Append a digit to `value`; leading zeros leave it 0."""
+    for digit in range(10):
+        target = _exponent_state(allowed, 10 * value + digit)
+        if target is not None:
+            yield 48 + digit, 48 + digit, target
+
+
+def _exponent_state(allowed: _Exponents, value: int) -> Hashable | None:
+    """The state after the digits of `value`, one for all values with the same continuations."""
+    if isinstance(allowed, frozenset):
+        text = str(value) if value else ""
+        kept = frozenset(number for number in allowed if str(number).startswith(text))
+        return ("exponent", kept, value) if kept else None
+    low, high = allowed[0] or 0, allowed[1]
+    if high is None:
+        if value >= low:
+            return ("digits",)
+        return ("need",) if 0 < value and 10 * value >= low else ("exponent", allowed, value)
+    if value > high or low > high:
+        return None
+    if 10 * value > high:
+        return ("last",) if value >= low else None
+    return ("exponent", allowed, value)

@@ -1,0 +1,92 @@
+"""The options that decide which spelling of a document the mask allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+from ..errors import GramaskError
+
+# Long enough for the indentation of real documents, short enough that a model stuck on spaces gets out.
+FLEXIBLE_RUN = 32
+
+_CHOICES = {
+    "order": ("schema", "any"),
+    "unsupported": ("error", "validate"),
+    "formats": ("enforce", "annotate"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a JSON Schema becomes a constraint. Regexes, choices and grammars take none of these.
+
+    whitespace  : between JSON tokens: "flexible" (a run of at most 32 characters), "compact" (none),
+                  or the longest run as an int.
+    order       : of object members: "schema" (as `properties` lists them) or "any".
+    unsupported : a keyword that cannot be enforced is an "error"; "validate" is not available yet.
+    formats     : "enforce" `format`, or take it as an annotation ("annotate").
+
+    Raises GramaskError for a value outside these.
+    """
+
+    whitespace: Literal["flexible", "compact"] | int = "flexible"
+    order: Literal["schema", "any"] = "schema"
+    unsupported: Literal["error", "validate"] = "error"
+    formats: Literal["enforce", "annotate"] = "enforce"
+
+    def __post_init__(self) -> None:
+        _check_whitespace(self.whitespace)
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise _unknown_value(name, value, allowed)
+        if self.unsupported == "validate":
+            raise GramaskError(
+                "the option unsupported='validate' is not available yet",
+                hint="leave it out: what cannot be enforced is then refused with its pointer",
+            )
+
+    @property
+    def whitespace_run(self) -> int:
+        """The longest run of whitespace allowed between two JSON tokens, in characters."""
+        if self.whitespace == "flexible":
+            return FLEXIBLE_RUN
+        return 0 if self.whitespace == "compact" else self.whitespace
+
+    @classmethod
+    def from_keywords(cls, **keywords: Any) -> Self:
+        """Build from keyword arguments; an unknown name raises GramaskError with the closest valid one."""
+        refuse_unknown(keywords, OPTION_NAMES)
+        return cls(**keywords)
+
+
+OPTION_NAMES = tuple(field.name for field in fields(Options))
+
+
+def refuse_unknown(keywords: dict[str, Any], valid: Sequence[str]) -> None:
+    """Raise GramaskError for the first keyword that is not in `valid`."""
+    for name in keywords:
+        if name in valid:
+            continue
+        close = get_close_matches(name, valid, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"the options are {', '.join(valid)}"
+        raise GramaskError(f"unknown option {name!r}", hint=hint)
+
+
+def _check_whitespace(value: object) -> None:
+    if value in ("flexible", "compact"):
+        return
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _unknown_value("whitespace", value, ("flexible", "compact"), extra=" or a number of characters")
+    if value < 0:
+        raise GramaskError(f"the option whitespace={value} is negative", hint="0 is the same as 'compact'")
+
+
+def _unknown_value(name: str, value: object, allowed: tuple[str, ...], extra: str = "") -> GramaskError:
+    close = get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
+    names = " or ".join(repr(text) for text in allowed) + extra
+    hint = f"did you mean {close[0]!r}? It is {names}" if close else f"it is {names}"
+    return GramaskError(f"the option {name}={value!r} is unknown", hint=hint)

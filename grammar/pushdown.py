@@ -1,0 +1,185 @@
+"""A deterministic byte pushdown automaton in flat arrays, filled lazily, a state at a time.
+
+Everything that constrains text (JSON Schema, regex, context-free grammars) becomes one `Pushdown`: the kernels of
+`masks/` only ever read these arrays. A configuration is `(state, count, escape, node)`: a state, a counter (white
+space run or code points of the current string), the progress of a JSON escape, and a node of the persistent stack.
+
+An operation packs a kind and a payload into one int32, `payload << 2 | kind`:
+
+    GOTO state     stay on this stack level        (GOTO 0 is DEAD)
+    PUSH offset    push the frames listed in `code[offset:]`, go to the state given there
+    EXIT outcome   leave this level: pop a frame, perform the operation it holds for `outcome`
+    SPACE          white space: same state, count it against the state's cap
+
+A state that is not READY, or a frame whose operation is UNFILLED, makes a kernel stop and ask; Python fills it and
+the kernel goes on. Arrays only grow (by copy), and a row is complete before it is marked READY.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
+DEAD = 0
+UNFILLED = -1
+
+# Columns of a state's row behind its 256 transitions.
+FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
+ROW_WIDTH = 264
+
+# Bits of FLAGS.
+READY = 1  # the row is complete
+STRING = 2  # inside a JSON string: transitions are over decoded content, END happens at the quote
+COUNTED = 4  # code points are counted, COUNT_LO <= count <= COUNT_HI on entry, count >= END_LO at the quote
+ESCAPABLE = 8  # between two code points, and at least one more may follow
+ANY_CHARACTER = 16  # every code point may follow, with every continuation of its bytes
+ACCEPT = 32  # the whole text may end here
+SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/rows.py
+
+NO_LIMIT = 2**30
+DEAD_STATE, DONE_STATE = 0, 1
+
+Row = np.ndarray
+Expand = Callable[[Row], None]
+Resume = Callable[[int], int]
+
+
+def goto(state: int) -> int:
+    """The operation that moves to `state` on the same stack level."""
+    return state << 2
+
+
+def leave(outcome: int = 0) -> int:
+    """The operation that pops a frame and reports `outcome` to it."""
+    return outcome << 2 | EXIT
+
+
+class Pushdown:
+    """The growing tables. Filling is serialised by `lock`; reading needs none.
+
+    table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
+    code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`.
+    stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
+    """
+
+    def __init__(self, *, final_space: int = 0) -> None:
+        self.lock = threading.RLock()
+        self.table = np.zeros((64, ROW_WIDTH), np.int32)
+        self.code = np.full(256, UNFILLED, np.int32)
+        self.stack = np.zeros((64, 2), np.int32)
+        self._expand: list[Expand | None] = []
+        self._resume: dict[int, Resume] = {}
+        self._nodes: dict[tuple[int, int], int] = {}
+        self._n_code = 0
+        self._n_nodes = 1
+        self.new_state(lambda row: None)
+        self.new_state(lambda row: self._expand_done(row, final_space))
+        self.ensure(DEAD_STATE)
+        self.ensure(DONE_STATE)
+        self.start = DEAD_STATE
+        # For states with SHARED_PUSH: the frame that a byte may push, and the plain-text state it would be in.
+        self.shared: dict[int, tuple[int, int]] = {}
+        self.root_frame = self.new_frame((goto(DONE_STATE),))
+        self.root_node = self.push_node(0, self.root_frame)
+
+    def _expand_done(self, row: Row, final_space: int) -> None:
+        row[FLAGS] |= ACCEPT
+        allow_space(row, final_space)
+
+    @property
+    def n_states(self) -> int:
+        return len(self._expand)
+
+    def new_state(self, expand: Expand) -> int:
+        """Reserve a state whose row `expand` writes (transitions and attributes) when it is first visited."""
+        state = len(self._expand)
+        self._expand.append(expand)
+        if state >= len(self.table):
+            self.table = _grown(self.table, state + 1)
+        return state
+
+    def new_states(self, n: int, expand: Callable[[int, Row], None]) -> int:
+        """Reserve `n` consecutive states and return the first; `expand(i, row)` writes the i-th."""
+        base = len(self._expand)
+        for i in range(n):
+            self._expand.append(lambda row, i=i: expand(i, row))  # type: ignore[misc]
+        if base + n > len(self.table):
+            self.table = _grown(self.table, base + n)
+        return base
+
+    def ensure(self, state: int) -> None:
+        """Make `state` READY."""
+        with self.lock:
+            expand = self._expand[state]
+            if expand is None:
+                return
+            row = np.zeros(ROW_WIDTH, np.int32)
+            expand(row)
+            row[FLAGS] |= READY
+            # Expanding may have grown the table, hence the write through self.
+            self.table[state, :FLAGS] = row[:FLAGS]
+            self.table[state, FLAGS + 1 :] = row[FLAGS + 1 :]
+            self.table[state, FLAGS] = row[FLAGS]
+            self._expand[state] = None
+
+    def push(self, frames: Sequence[int], state: int) -> int:
+        """The operation that pushes `frames` (deepest first) and moves to `state`."""
+        return self._new_code([state, len(frames), *frames]) << 2 | PUSH
+
+    def new_frame(self, operations: Sequence[int], resume: Resume | None = None) -> int:
+        """A stack symbol: what to do for each outcome; UNFILLED ones come from `resume(outcome)` when needed."""
+        frame = self._new_code([len(operations), *operations])
+        if resume is not None:
+            self._resume[frame] = resume
+        return frame
+
+    def fill_frame(self, frame: int, outcome: int) -> None:
+        """Fill in the operation that `frame` performs for `outcome`."""
+        with self.lock:
+            if self.code[frame + 1 + outcome] == UNFILLED:
+                operation = self._resume[frame](outcome)
+                self.code[frame + 1 + outcome] = operation
+
+    def push_node(self, parent: int, frame: int) -> int:
+        """The interned stack node with `frame` on top of `parent`."""
+        node = self._nodes.get((parent, frame))
+        if node is not None:
+            return node
+        with self.lock:
+            node = self._nodes.get((parent, frame))
+            if node is not None:
+                return node
+            node = self._n_nodes
+            if node >= len(self.stack):
+                self.stack = _grown(self.stack, node + 1)
+            self.stack[node] = (parent, frame)
+            self._n_nodes += 1
+            self._nodes[(parent, frame)] = node
+            return node
+
+    def _new_code(self, words: list[int]) -> int:
+        offset = self._n_code
+        end = offset + len(words)
+        if end > len(self.code):
+            grown = np.full(max(2 * len(self.code), end), UNFILLED, np.int32)
+            grown[:offset] = self.code[:offset]
+            self.code = grown
+        self.code[offset:end] = words
+        self._n_code = end
+        return offset
+
+
+def allow_space(row: Row, cap: int) -> None:
+    """Let a run of at most `cap` white space bytes stay in this state."""
+    if cap > 0:
+        row[[0x20, 0x09, 0x0A, 0x0D]] = SPACE
+        row[SPACE_CAP] = cap
+
+
+def _grown(array: np.ndarray, needed: int) -> np.ndarray:
+    grown = np.zeros((max(2 * len(array), needed), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown

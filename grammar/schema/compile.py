@@ -1,0 +1,44 @@
+"""JSON Schema to a pushdown automaton: lint, satisfiability of the root, and a start state; the rest is lazy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import UnsatisfiableSchema
+from ..lexemes import Lexicon
+from ..options import Options
+from ..pushdown import Pushdown
+from .document import Document
+from .emptiness import Emptiness
+from .goals import Goals
+from .scalars import check_patterns
+from .values import ValueStates
+from .why_empty import explain
+
+
+def compile_schema(schema: Any, options: Options) -> tuple[Pushdown, Lexicon]:
+    """The automaton of all JSON texts that satisfy `schema`, and the lexemes in it.
+
+    Raises InvalidSchema, UnsupportedSchema, UnsatisfiableSchema, CompileBudgetExceeded, or GrammarSyntaxError for
+    a pattern; each names the pointer.
+    """
+    document = Document(schema, formats=options.formats)
+    patterns = []
+    for number, keyword in document.lint():
+        if keyword == "pattern":
+            pointer = f"{document.pointers[number]}/pattern"
+            patterns.append((document.schemas[number]["pattern"], pointer))
+    check_patterns(patterns)
+    goals = Goals(document)
+    emptiness = Emptiness(goals)
+    root = document.intern("", schema)
+    if emptiness.is_empty((root,)):
+        raise explain(goals, emptiness, (root,))
+    space = options.whitespace_run
+    pushdown = Pushdown(final_space=space)
+    values = ValueStates(pushdown, emptiness, space=space, in_order=options.order == "schema")
+    pushdown.start = values.value(((root,),))
+    return pushdown, values.lexicon
+
+
+__all__ = ["UnsatisfiableSchema", "compile_schema"]

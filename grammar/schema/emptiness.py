@@ -1,0 +1,112 @@
+"""Which goals no value satisfies: a least fixpoint over the members that a value cannot do without."""
+
+from __future__ import annotations
+
+from .goals import Goals
+from .scalars import string_is_empty
+from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Goal, Objects, Shape
+
+
+class Emptiness:
+    """Answers are kept: a goal is known satisfiable, or known not to be."""
+
+    def __init__(self, goals: Goals) -> None:
+        self.goals = goals
+        self._known: dict[Goal, bool] = {(): True}
+
+    def is_empty(self, goal: Goal) -> bool:
+        """Whether no finite value satisfies `goal`."""
+        if goal not in self._known:
+            self._solve(goal)
+        return not self._known[goal]
+
+    def live_shapes(self, goal: Goal) -> list[Shape]:
+        """The alternatives of `goal` with the types left out that no value has."""
+        result = []
+        for shape in self.goals.alternatives(goal):
+            types = self._simple_types(shape)
+            if shape.types & ARRAY and not any(self.is_empty(g) for g in needed_items(shape.arrays)):
+                types |= ARRAY * _in_order(shape.arrays)
+            if shape.types & OBJECT and not any(self.is_empty(g) for g in needed_members(shape.objects)):
+                types |= OBJECT
+            if types:
+                result.append(Shape(types, shape.numbers, shape.strings, shape.arrays, shape.objects))
+        return result
+
+    def _solve(self, root: Goal) -> None:
+        """Horn clauses over all goals that `root` depends on: a goal holds if all needs of one clause hold.
+
+        Linear-time unit propagation (Dowling and Gallier 1984), iterative so that deep schemas cannot overflow.
+        """
+        waiting: dict[Goal, list[list[object]]] = {}
+        holds: list[Goal] = []
+        visited = {root}
+        todo = [root]
+        while todo:
+            goal = todo.pop()
+            for needs in self._clauses(goal):
+                open_needs = {need for need in needs if self._known.get(need) is not True}
+                if any(self._known.get(need) is False for need in open_needs):
+                    continue
+                clause: list[object] = [goal, len(open_needs)]
+                if not open_needs:
+                    holds.append(goal)
+                    break
+                for need in open_needs:
+                    waiting.setdefault(need, []).append(clause)
+                    if need not in visited:
+                        visited.add(need)
+                        todo.append(need)
+        self._propagate(holds, waiting)
+        for goal in visited:
+            self._known.setdefault(goal, False)
+
+    def _propagate(self, holds: list[Goal], waiting: dict[Goal, list[list[object]]]) -> None:
+        while holds:
+            goal = holds.pop()
+            if self._known.get(goal):
+                continue
+            self._known[goal] = True
+            for clause in waiting.get(goal, ()):
+                clause[1] -= 1  # type: ignore[operator]
+                if clause[1] == 0:
+                    holds.append(clause[0])  # type: ignore[arg-type]
+
+    def _clauses(self, goal: Goal) -> list[list[Goal]]:
+        """Each clause: goals that suffice, all together, for `goal` to have a value."""
+        clauses: list[list[Goal]] = []
+        for shape in self.goals.alternatives(goal):
+            if self._simple_types(shape):
+                return [[]]
+            if shape.types & ARRAY and _in_order(shape.arrays):
+                clauses.append(needed_items(shape.arrays))
+            if shape.types & OBJECT:
+                clauses.append(needed_members(shape.objects))
+        return clauses
+
+    @staticmethod
+    def _simple_types(shape: Shape) -> int:
+        """The scalar types that have a value of this shape."""
+        types = shape.types & (NULL | TRUE | FALSE)
+        if shape.types & NUMBER and not shape.numbers.is_empty:
+            types |= NUMBER
+        if shape.types & STRING and not string_is_empty(shape.strings):
+            types |= STRING
+        return types
+
+
+def _in_order(arrays: Arrays) -> bool:
+    return arrays.high is None or arrays.low <= arrays.high
+
+
+def needed_items(arrays: Arrays) -> list[Goal]:
+    """The goals of the items that every array of this shape has."""
+    goals = list(arrays.prefix[: arrays.low])
+    if arrays.low > len(arrays.prefix):
+        goals.append(arrays.rest)
+    return goals
+
+
+def needed_members(objects: Objects) -> list[Goal]:
+    """The goals of the members that every object of this shape has."""
+    return [objects.member(name) for name in objects.required]

@@ -1,0 +1,289 @@
+"""Goals to states: a JSON value under several goals at once, as states of a pushdown automaton.
+
+A position is a tuple of distinct goals that run side by side; when its value ends, the outcome tells which of them
+it satisfied (a bit set, interned as a small number, because it indexes a frame). One goal is the usual case.
+Inside an object or array the alternatives of all goals run as one set: a name that only some of them allow, or a
+member that satisfies only some of the goals, leaves the others behind. An alternative is dropped when it cannot be
+completed any more, so that what is left is always completable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ...errors import CompileBudgetExceeded
+from ..lexemes import Lexeme, Lexicon, relabelled
+from ..pushdown import GOTO, SPACE, UNFILLED, Pushdown, Row, allow_space, goto, leave
+from .containers import ArrayPlan, ObjectPlan
+from .emptiness import Emptiness
+from .keys import KeyStates
+from .scalars import number_lexeme, string_lexeme, word_lexeme
+from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING as STRING_TYPE, TRUE, Goal, Shape
+
+Position = tuple[Goal, ...]
+Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
+MAX_OUTCOMES = 255
+
+# An alternative inside a container: its plan, the goals of the position that it stands for, and its progress.
+ObjectRun = tuple[tuple[ObjectPlan, int, int], ...]
+ArrayRun = tuple[tuple[ArrayPlan, int, int], ...]
+
+
+@dataclass(eq=False)
+class Outcomes:
+    """The outcomes of one position: bit sets of satisfied goals, numbered as they are met."""
+
+    n_goals: int
+    numbers: dict[int, int] = field(default_factory=dict)
+    sets: list[int] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> int:
+        """How many operations a frame must have room for."""
+        return 1 if self.n_goals == 1 else min(2**self.n_goals - 1, MAX_OUTCOMES)
+
+    def number(self, satisfied: int) -> int:
+        """The outcome number of a non-empty bit set."""
+        found = self.numbers.get(satisfied)
+        if found is None:
+            if len(self.sets) == self.capacity:
+                raise CompileBudgetExceeded(
+                    f"more than {MAX_OUTCOMES} ways in which alternatives overlap in one value",
+                    hint="give the alternatives a property that tells them apart",
+                )
+            found = self.numbers[satisfied] = len(self.sets)
+            self.sets.append(satisfied)
+        return found
+
+
+class ValueStates:
+    """Builds and interns the states of one schema."""
+
+    def __init__(self, pushdown: Pushdown, emptiness: Emptiness, *, space: int, in_order: bool) -> None:
+        self.pushdown = pushdown
+        self.emptiness = emptiness
+        self.lexicon = Lexicon(pushdown)
+        self.space = space
+        self.in_order = in_order
+        self.keys = KeyStates(self)
+        self._interned: dict[tuple[object, ...], int] = {}
+        self._outcomes: dict[Position, Outcomes] = {}
+        self._plans: dict[tuple[str, Position], tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]] = {}
+        self._live: dict[Goal, list[Shape]] = {}
+
+    def outcomes(self, position: Position) -> Outcomes:
+        found = self._outcomes.get(position)
+        if found is None:
+            found = self._outcomes[position] = Outcomes(len(position))
+        return found
+
+    def intern(self, key: tuple[object, ...], expand: Callable[[Row], None]) -> int:
+        """The state named `key`, made if it is new."""
+        state = self._interned.get(key)
+        if state is None:
+            state = self._interned[key] = self.pushdown.new_state(expand)
+        return state
+
+    def value(self, position: Position) -> int:
+        """The state before a value: white space, then its first byte decides the type."""
+        return self.intern(("value", position), lambda row: self._expand_value(position, row))
+
+    def _expand_value(self, position: Position, row: Row) -> None:
+        allow_space(row, self.space)
+        shapes = [self.live(goal) for goal in position]
+        types = [_union_of_types(alternatives) for alternatives in shapes]
+        any_type = 0
+        for bits in types:
+            any_type |= bits
+        if any_type & (NULL | TRUE | FALSE):
+            lexeme, vectors = word_lexeme(tuple(t & (NULL | TRUE | FALSE) for t in types))
+            self._begin(self.labelled(position, lexeme, vectors), row)
+        if any_type & NUMBER:
+            numbers = tuple(frozenset(s.numbers for s in alternatives if s.types & NUMBER) for alternatives in shapes)
+            self._begin(self.labelled(position, *number_lexeme(numbers)), row)
+        if any_type & STRING_TYPE:
+            texts = tuple(frozenset(s.strings for s in alternatives if s.types & STRING_TYPE) for alternatives in shapes)
+            row[0x22] = goto(self.lexicon.start(self.labelled(position, *string_lexeme(texts))))
+        if any_type & OBJECT:
+            row[0x7B] = goto(self._object_first(position))
+        if any_type & ARRAY:
+            row[0x5B] = goto(self._array_first(position))
+
+    def live(self, goal: Goal) -> list[Shape]:
+        found = self._live.get(goal)
+        if found is None:
+            found = self._live[goal] = self.emptiness.live_shapes(goal)
+        return found
+
+    def _begin(self, lexeme: Lexeme, row: Row) -> None:
+        """Enter a lexeme that has no opening quote with its first byte."""
+        for byte in lexeme.dfa.delta[lexeme.dfa.start].nonzero()[0]:
+            row[byte] = goto(self.lexicon.state(lexeme, int(lexeme.dfa.delta[lexeme.dfa.start, byte])))
+
+    def labelled(self, position: Position, lexeme: Lexeme, vectors: tuple[tuple[bool, ...], ...]) -> Lexeme:
+        """`lexeme` with its labels turned from indices into `vectors` to outcome numbers of `position`."""
+        if len(position) == 1:
+            return lexeme
+        outcomes = self.outcomes(position)
+        numbers = [outcomes.number(sum(1 << i for i, holds in enumerate(vector) if holds)) for vector in vectors]
+        return relabelled(lexeme, tuple(numbers))
+
+    # Containers
+
+    def frame(self, position: Position, resume: Callable[[int], int]) -> int:
+        """A frame for a value at `position`; `resume` gets the bit set of satisfied goals, returns an operation."""
+        outcomes = self.outcomes(position)
+        return self.pushdown.new_frame(
+            [UNFILLED] * outcomes.capacity,
+            lambda outcome: resume(outcomes.sets[outcome] if len(position) > 1 else 1),
+        )
+
+    def close(self, position: Position, satisfied: int) -> int:
+        """The operation at the end of a container, DEAD where no goal is satisfied."""
+        if not satisfied:
+            return 0
+        return leave(self.outcomes(position).number(satisfied) if len(position) > 1 else 0)
+
+    def _container(self, kind: str, position: Position) -> tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]:
+        """The alternatives of a container at `position`, each with the bit of its goal and no progress yet."""
+        key = (kind, position)
+        found = self._plans.get(key)
+        if found is None:
+            runs: list[tuple[ObjectPlan | ArrayPlan, int, int]] = []
+            for i, goal in enumerate(position):
+                for shape in self.live(goal):
+                    if kind == "object" and shape.types & OBJECT:
+                        plan = ObjectPlan.of(shape.objects, self.emptiness, in_order=self.in_order)
+                        runs.append((plan, 1 << i, 0))
+                    if kind == "array" and shape.types & ARRAY:
+                        runs.append((ArrayPlan.of(shape.arrays, self.emptiness), 1 << i, 0))
+            found = self._plans[key] = tuple(runs)
+        return found
+
+    def _object_first(self, position: Position) -> int:
+        run: ObjectRun = self._container("object", position)  # type: ignore[assignment]
+
+        def expand(row: Row) -> None:
+            allow_space(row, self.space)
+            row[0x22] = self.keys.begin(position, run)
+            row[0x7D] = self.close(position, _closing(run))
+
+        return self.intern(("object", position), expand)
+
+    def after_member(self, position: Position, run: ObjectRun) -> int:
+        """The state behind a member's value."""
+
+        def expand(row: Row) -> None:
+            allow_space(row, self.space)
+            if self.keys.any_follows(run):
+                row[0x2C] = goto(self._next_name(position, run))
+            row[0x7D] = self.close(position, _closing(run))
+
+        return self.intern(("after member", position, run), expand)
+
+    def _next_name(self, position: Position, run: ObjectRun) -> int:
+        def expand(row: Row) -> None:
+            allow_space(row, self.space)
+            row[0x22] = self.keys.begin(position, run)
+
+        return self.intern(("next name", position, run), expand)
+
+    def after_name(self, position: Position, choices: tuple[tuple[ObjectPlan, int, int, Goal], ...]) -> int:
+        """The state behind a name; `choices` are the alternatives that allow it, with the goal of its value."""
+
+        def expand(row: Row) -> None:
+            allow_space(row, self.space)
+            inner = tuple(dict.fromkeys(goal for *_, goal in choices))
+
+            def resume(satisfied: int) -> int:
+                run = tuple(
+                    (plan, bit, progress)
+                    for plan, bit, progress, goal in choices
+                    if satisfied >> inner.index(goal) & 1
+                )
+                return goto(self.after_member(position, run))
+
+            row[0x3A] = self.pushdown.push([self.frame(inner, resume)], self.value(inner))
+
+        return self.intern(("after name", position, choices), expand)
+
+    def _array_first(self, position: Position) -> int:
+        run: ArrayRun = self._container("array", position)  # type: ignore[assignment]
+
+        def expand(row: Row) -> None:
+            pushed = self._item(position, run)
+            if pushed is not None:
+                frame, value = pushed
+                self._begin_inside(frame, value, row)
+            allow_space(row, self.space)
+            row[0x5D] = self.close(position, _closing(run))
+
+        return self.intern(("array", position), expand)
+
+    def _begin_inside(self, frame: int, value: int, row: Row) -> None:
+        """Let each first byte of `value` also push `frame`."""
+        self.pushdown.ensure(value)
+        pushes: dict[int, int] = {}
+        for byte in range(256):
+            operation = int(self.pushdown.table[value, byte])
+            if operation in (0, SPACE):
+                continue
+            assert operation & 3 == GOTO
+            if operation not in pushes:
+                pushes[operation] = self.pushdown.push([frame], operation >> 2)
+            row[byte] = pushes[operation]
+
+    def _item(self, position: Position, run: ArrayRun) -> tuple[int, int] | None:
+        """The frame and the value state of the next item, None where no alternative has room for one."""
+        choices = tuple(
+            (plan, bit, *following) for plan, bit, progress in run if (following := plan.after_item(progress)) is not None
+        )
+        if not choices:
+            return None
+        inner = tuple(dict.fromkeys(goal for *_, goal in choices))
+
+        def resume(satisfied: int) -> int:
+            return goto(
+                self._after_item(
+                    position,
+                    tuple(
+                        (plan, bit, progress)
+                        for plan, bit, progress, goal in choices
+                        if satisfied >> inner.index(goal) & 1
+                    ),
+                )
+            )
+
+        key = ("item frame", position, choices)
+        frame = self._interned.get(key)
+        if frame is None:
+            frame = self._interned[key] = self.frame(inner, resume)
+        return frame, self.value(inner)
+
+    def _after_item(self, position: Position, run: ArrayRun) -> int:
+        def expand(row: Row) -> None:
+            allow_space(row, self.space)
+            pushed = self._item(position, run)
+            if pushed is not None:
+                row[0x2C] = self.pushdown.push([pushed[0]], pushed[1])
+            row[0x5D] = self.close(position, _closing(run))
+
+        return self.intern(("after item", position, run), expand)
+
+
+def _closing(run: tuple[tuple[Plan, int, int], ...]) -> int:
+    """The goals that hold if the container ends here."""
+    satisfied = 0
+    for plan, bit, progress in run:
+        if plan.may_close(progress):
+            satisfied |= bit
+    return satisfied
+
+
+def _union_of_types(shapes: list[Shape]) -> int:
+    types = 0
+    for shape in shapes:
+        types |= shape.types
+    return types

@@ -1,0 +1,235 @@
+"""What a user hands in as `schema`, resolved to one of four kinds of source."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, Protocol
+
+from ..errors import CompileBudgetExceeded, GramaskError, GrammarSyntaxError, InvalidSchema
+from .response_format import is_response_format, unwrap_response_format
+from .schema.document import escape_token
+
+JsonSchema = dict[str, Any] | bool
+
+# The recursive walks over a schema stay well inside Python's own recursion limit.
+MAX_DEPTH = 200
+_INFINITE = (float("inf"), float("-inf"))
+
+
+class Source(Protocol):
+    """A language, in the syntax the user wrote it in."""
+
+    @property
+    def parse(self) -> Callable[[str], Any]:
+        """Turn a complete text of the language into the value the user asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSource:
+    """JSON documents that satisfy `schema`; `parse` gives the Python value of one."""
+
+    schema: JsonSchema
+    parse: Callable[[str], Any]
+
+    def canonical(self) -> str:
+        """The schema as JSON text. Keys keep their order: it decides the order of members."""
+        return json_text.dumps(self.schema, ensure_ascii=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class RegexSource:
+    """The texts that `pattern` matches from end to end."""
+
+    pattern: str
+
+    def parse(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSource:
+    """Exactly one of `texts`."""
+
+    texts: tuple[str, ...]
+
+    def parse(self, text: str) -> str:
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class LarkSource:
+    """The texts that the rule `start` of a Lark grammar derives. `path` is the file it came from."""
+
+    text: str
+    start: str = "start"
+    path: Path | None = None
+
+    def parse(self, text: str) -> str:
+        return text
+
+
+def regex(pattern: str) -> RegexSource:
+    """Constrain to a regular expression, matched from end to end."""
+    if not isinstance(pattern, str):
+        raise GramaskError(f"a regex is a str, not {_kind(pattern)}", hint="pass the pattern's text")
+    return RegexSource(pattern)
+
+
+def choice(texts: Iterable[str]) -> ChoiceSource:
+    """Constrain to exactly one of the given texts. Repeated texts count once."""
+    if isinstance(texts, str):
+        raise GramaskError("choice takes several texts, not one str", hint="pass a list of str")
+    unique = tuple(dict.fromkeys(texts))
+    for text in unique:
+        if not isinstance(text, str):
+            raise GramaskError(f"a choice is a str, not {_kind(text)}", hint="convert it with str() first")
+    if not unique:
+        raise GramaskError("choice has nothing to choose from", hint="pass at least one text")
+    return ChoiceSource(unique)
+
+
+def lark(grammar: str | Path, start: str = "start") -> LarkSource:
+    """Constrain to a Lark grammar, given as its text or as the Path of a file."""
+    if isinstance(grammar, Path):
+        return LarkSource(_read(grammar), start, grammar)
+    if not isinstance(grammar, str):
+        raise GramaskError(f"a Lark grammar is a str or a Path, not {_kind(grammar)}")
+    return LarkSource(grammar, start)
+
+
+def json(schema: Any = True) -> JsonSource:
+    """Constrain to JSON: a schema, its text, a Path to it, or a Python type. Without one, any document."""
+    source = resolve(schema)
+    if not isinstance(source, JsonSource):
+        raise GramaskError(f"gramask.json takes a JSON Schema or a type, not {_kind(schema)}")
+    return source
+
+
+def resolve(schema: Any) -> Source:
+    """The source that `schema` stands for.
+
+    schema : dict, bool, JSON text, Path (.json, .lark), OpenAI or Hugging Face `response_format` dict,
+             Python type or annotation, or what a maker (`regex`, `choice`, `lark`, `json`) returned.
+    Raises InvalidSchema or another GramaskError with a hint for everything else.
+    """
+    if isinstance(schema, (JsonSource, RegexSource, ChoiceSource, LarkSource)):
+        return schema
+    if isinstance(schema, dict):
+        return _from_dict(schema)
+    if isinstance(schema, bool):
+        return JsonSource(schema, json_text.loads)
+    if isinstance(schema, str):
+        return _from_text(schema)
+    if isinstance(schema, Path):
+        return _from_path(schema)
+    if isinstance(schema, (list, tuple, set, frozenset)):
+        raise InvalidSchema(
+            f"{_kind(schema)} is not a schema",
+            hint="gramask.choice([...]) constrains to one of several texts",
+        )
+    return _from_type(schema)
+
+
+def load_json(text: str) -> Any:
+    """The value of a JSON text, strictly: no NaN or Infinity, no repeated member. Raises ValueError."""
+    return json_text.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_members)
+
+
+def _from_dict(schema: dict[str, Any]) -> Source:
+    if is_response_format(schema):
+        kind, payload = unwrap_response_format(schema)
+        return regex(payload) if kind == "regex" else resolve(payload)
+    _refuse_foreign(schema)
+    return JsonSource(schema, json_text.loads)
+
+
+def _refuse_foreign(schema: dict[str, Any]) -> None:
+    """Raise for what JSON cannot hold: a key that is no str, NaN, a tuple, a nesting past MAX_DEPTH."""
+    pending: list[tuple[Any, str, int]] = [(schema, "", 0)]
+    while pending:
+        value, pointer, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise CompileBudgetExceeded(
+                f"the schema is nested more than {MAX_DEPTH} levels deep", hint="move parts to $defs"
+            )
+        if isinstance(value, dict):
+            for key, member in value.items():
+                if not isinstance(key, str):
+                    raise InvalidSchema(f"the key {key!r} is no str", pointer=pointer)
+                pending.append((member, f"{pointer}/{escape_token(key)}", depth + 1))
+        elif isinstance(value, list):
+            pending.extend((item, f"{pointer}/{i}", depth + 1) for i, item in enumerate(value))
+        elif not isinstance(value, (str, int, float, NoneType)) or value != value or value in _INFINITE:
+            raise InvalidSchema(f"{value!r} is not a JSON value", pointer=pointer)
+
+
+def _from_text(text: str) -> Source:
+    try:
+        schema = load_json(text)
+    except (ValueError, RecursionError) as error:
+        if text.lstrip().startswith(("{", "[")):
+            raise InvalidSchema(f"the schema is not valid JSON: {error}") from None
+        raise InvalidSchema(
+            "a plain str is neither a schema nor a pattern",
+            hint="use gramask.regex(...), gramask.choice([...]) or gramask.lark(...), or pass JSON text",
+        ) from None
+    if isinstance(schema, (dict, bool)):
+        return resolve(schema)
+    raise InvalidSchema(
+        f"the JSON text holds {_kind(schema)}, and a schema is an object or a boolean",
+        hint="use gramask.choice([...]) for a fixed text",
+    )
+
+
+def _from_path(path: Path) -> Source:
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        try:
+            return _from_text(_read(path))
+        except InvalidSchema as error:
+            raise InvalidSchema(f"{path}: {error.message}", hint=error.hint) from None
+    if suffix == ".lark":
+        return lark(path)
+    raise GramaskError(
+        f"{path}: the file's suffix does not say what it holds",
+        hint="name it .json or .lark, or read it and pass its text to a maker",
+    )
+
+
+def _from_type(annotation: Any) -> Source:
+    # Types need `typing` machinery that schemas given as data never touch.
+    from .types import form_of
+
+    form = form_of(annotation)
+    return JsonSource(form.schema, form.parse)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise GramaskError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise GrammarSyntaxError(f"{path} is not UTF-8: {error.reason}", hint="save it as UTF-8") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the member {repeated!r} is repeated")
+    return members
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__name__}"

@@ -1,0 +1,174 @@
+"""A constraint: one language over one vocabulary, ready to make matchers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GramaskError
+from ..grammar.dfa import literals
+from ..grammar.lexemes import Lexeme, Lexicon
+from ..grammar.options import Options
+from ..grammar.pushdown import Pushdown
+from ..grammar.regex import compile_regex
+from ..grammar.schema.compile import compile_schema
+from ..grammar.schema.report import Report, report_of
+from ..grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, Source
+from .closing import Closing
+from .engine import Engine
+from .forcing import Forcing
+from .matcher import Matcher
+from .tables import tables_of
+from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FORMAT = 1
+
+
+class Constraint:
+    """Immutable and thread-safe; `matcher()` gives the mutable state of one sequence.
+
+    vocabulary : the tokens.  n_logits : ids of the model, at least len(vocabulary).  n_words : int32 words of a mask.
+    source, options : what it was compiled from.
+    """
+
+    def __init__(self, source: Source, vocabulary: Vocabulary, *, n_logits: int, options: Options) -> None:
+        self.source = source
+        self.options = options
+        self.vocabulary = vocabulary
+        self.n_logits = n_logits
+        self.n_words = (n_logits + 31) // 32
+        self.eos_ids = frozenset(vocabulary.eos_ids)
+        pushdown, lexicon = _automaton(source, options)
+        self.engine = Engine(pushdown, lexicon, tables_of(vocabulary), n_logits)
+
+    def matcher(self) -> Matcher:
+        """A matcher at the start of a text."""
+        return Matcher(self)
+
+    def parse(self, text: str) -> Any:
+        """The value that a complete text stands for, of the type that was compiled."""
+        return self.source.parse(text)
+
+    @cached_property
+    def report(self) -> Report:
+        """What is enforced, per keyword."""
+        return report_of(self.source, self.options)
+
+    @cached_property
+    def is_text(self) -> np.ndarray:
+        """bool[n_logits]: the ids that spell text."""
+        flags = np.zeros(self.n_logits, np.bool_)
+        flags[: len(self.vocabulary)] = [len(text) > 0 for text in self.vocabulary.tokens]
+        flags[list(self.vocabulary.special_ids)] = False
+        return flags
+
+    @cached_property
+    def end_row(self) -> np.ndarray:
+        """uint32[n_words]: the mask behind an EOS token."""
+        row = np.zeros(self.n_words, np.uint32)
+        for token in self.eos_ids:
+            row[token >> 5] |= np.uint32(1 << (token & 31))
+        return row
+
+    @cached_property
+    def closing(self) -> Closing:
+        """How to complete a text."""
+        return Closing(self.engine)
+
+    @cached_property
+    def forcing(self) -> Forcing:
+        """What text is forced."""
+        return Forcing(self.engine)
+
+    def to_bytes(self) -> bytes:
+        """What `from_bytes` needs beside the vocabulary. The compiled state is not in it: compiling is lazy and cheap.
+
+        A Python type does not travel: after `from_bytes`, values are what `json.loads` gives.
+        """
+        kind, content = _packed(self.source)
+        options = {name: getattr(self.options, name) for name in self.options.__slots__}
+        record = {
+            "format": _FORMAT,
+            "kind": kind,
+            "content": content,
+            "options": options,
+            "n_logits": self.n_logits,
+            "vocabulary": self.vocabulary.digest,
+        }
+        return json.dumps(record).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, vocabulary: Vocabulary) -> Constraint:
+        """Raises GramaskError if `data` is not from `to_bytes`, or was made for another vocabulary."""
+        try:
+            record = json.loads(data)
+            if record["format"] != _FORMAT:
+                raise ValueError
+            source = _UNPACK[record["kind"]](record["content"])
+            digest, n_logits, options = record["vocabulary"], record["n_logits"], record["options"]
+        except (ValueError, KeyError, TypeError):
+            raise GramaskError("these bytes are not a constraint", hint="they come from Constraint.to_bytes") from None
+        if digest != vocabulary.digest:
+            raise GramaskError(
+                "this constraint was made for another vocabulary", hint="compile the schema for this tokenizer"
+            )
+        return cls(source, vocabulary, n_logits=n_logits, options=Options(**options))
+
+
+def compile_source(source: Source, vocabulary: Vocabulary, *, n_logits: int, options: Options) -> Constraint:
+    """Compile a source for a vocabulary. Raises what the source's front end raises."""
+    if n_logits < len(vocabulary):
+        raise GramaskError(
+            f"n_logits={n_logits} is less than the {len(vocabulary)} tokens of the tokenizer",
+            hint="pass the width of the model's logits, or leave it out",
+        )
+    return Constraint(source, vocabulary, n_logits=n_logits, options=options)
+
+
+def _automaton(source: Source, options: Options) -> tuple[Pushdown, Lexicon]:
+    if isinstance(source, JsonSource):
+        return compile_schema(source.schema, options)
+    if isinstance(source, RegexSource):
+        return _one_lexeme(Lexeme(compile_regex(source.pattern)))
+    if isinstance(source, ChoiceSource):
+        return _one_lexeme(Lexeme(literals(text.encode() for text in source.texts)))
+    if isinstance(source, LarkSource):
+        from ..grammar.lark import compile_lark
+
+        return compile_lark(source)
+    raise TypeError(f"not a source: {source!r}")
+
+
+def _one_lexeme(lexeme: Lexeme) -> tuple[Pushdown, Lexicon]:
+    if lexeme.is_empty:
+        raise GramaskError("the pattern matches no text", hint="every alternative of it contradicts itself")
+    pushdown = Pushdown()
+    lexicon = Lexicon(pushdown)
+    pushdown.start = lexicon.start(lexeme)
+    return pushdown, lexicon
+
+
+def _packed(source: Source) -> tuple[str, Any]:
+    if isinstance(source, JsonSource):
+        return "json", source.schema
+    if isinstance(source, RegexSource):
+        return "regex", source.pattern
+    if isinstance(source, ChoiceSource):
+        return "choice", list(source.texts)
+    assert isinstance(source, LarkSource)
+    return "lark", [source.text, source.start]
+
+
+_UNPACK: Mapping[str, Callable[[Any], Source]] = {
+    "json": lambda schema: JsonSource(schema, json.loads),
+    "regex": RegexSource,
+    "choice": lambda texts: ChoiceSource(tuple(texts)),
+    "lark": lambda content: LarkSource(content[0], content[1]),
+}

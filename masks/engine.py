@@ -1,0 +1,175 @@
+"""Masks and steps of one automaton over one vocabulary, with everything learnt on the way kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..grammar.lexemes import Lexeme, Lexicon
+from ..grammar.pushdown import (
+    ACCEPT,
+    COUNT_HI,
+    END,
+    END_LO,
+    EXIT,
+    FLAGS,
+    GOTO,
+    SHARED_PUSH,
+    STRING,
+    UNFILLED,
+    Pushdown,
+)
+from .kernels.walk import copy_bits, set_pairs
+from .tables import LexemeRow, TokenTables
+from .walker import Config, read_bytes, walk_nodes
+
+# A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
+MAX_ROWS = 1024
+MAX_STEPS = 1 << 16
+
+
+class Engine:
+    """Immutable for its users, safe to share between threads: caches only ever gain entries that follow from the key."""
+
+    def __init__(self, pushdown: Pushdown, lexicon: Lexicon, tables: TokenTables, n_logits: int) -> None:
+        self.pushdown = pushdown
+        self.lexicon = lexicon
+        self.tables = tables
+        self.n_words = (n_logits + 31) // 32
+        self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
+        self._rows: dict[Config, np.ndarray] = {}
+        self._steps: dict[tuple[Config, int], Config | None] = {}
+        self._suffixes: dict[Config, np.ndarray] = {}
+        self._accepting: dict[Config, bool] = {}
+
+    def step(self, config: Config, token: int) -> Config | None:
+        """The configuration after a text token, None where it is not allowed."""
+        key = (config, token)
+        try:
+            return self._steps[key]
+        except KeyError:
+            pass
+        after = read_bytes(self.pushdown, config, self.tables.token_bytes[token])
+        if len(self._steps) >= MAX_STEPS:
+            self._steps.clear()
+        self._steps[key] = after
+        return after
+
+    def accepts(self, config: Config) -> bool:
+        """Whether the text may end in `config`."""
+        found = self._accepting.get(config)
+        if found is None:
+            found = self._accepting[config] = self._accepts(config)
+        return found
+
+    def _accepts(self, config: Config) -> bool:
+        state, _, escape, node = config
+        pushdown = self.pushdown
+        while True:
+            pushdown.ensure(state)
+            row = pushdown.table[state]
+            if row[FLAGS] & ACCEPT:
+                return True
+            if escape or row[FLAGS] & STRING or row[END] == 0:
+                return False
+            ended = self._perform(int(row[END]), node)
+            if ended is None:
+                return False
+            state, _, escape, node = ended
+
+    def _perform(self, operation: int, node: int) -> Config | None:
+        """What `operation` leads to on the stack `node`."""
+        pushdown = self.pushdown
+        while operation & 3 == EXIT:
+            parent, frame = pushdown.stack[node].tolist()
+            slot = frame + 1 + (operation >> 2)
+            if pushdown.code[slot] == UNFILLED:
+                pushdown.fill_frame(frame, operation >> 2)
+            operation, node = int(pushdown.code[slot]), parent
+        if operation == 0:
+            return None
+        if operation & 3 == GOTO:
+            return operation >> 2, 0, 0, node
+        offset = operation >> 2
+        for frame in pushdown.code[offset + 2 : offset + 2 + pushdown.code[offset + 1]].tolist():
+            node = pushdown.push_node(node, frame)
+        return int(pushdown.code[offset]), 0, 0, node
+
+    def row(self, config: Config) -> np.ndarray:
+        """uint32[n_words]: the text tokens allowed in `config`, and the EOS tokens where it accepts. Not to be changed."""
+        row = self._rows.get(config)
+        if row is None:
+            row = np.zeros(self.n_words, np.uint32)
+            inner = row[: self.tables.n_words]
+            self._fill(config, inner)
+            copy_bits(self.tables.trie.duplicates, inner)
+            if self.accepts(config):
+                for token in self.tables.vocabulary.eos_ids:
+                    row[token >> 5] |= np.uint32(1 << (token & 31))
+            if len(self._rows) >= MAX_ROWS:
+                self._rows.clear()
+            self._rows[config] = row
+        return row
+
+    def _fill(self, config: Config, mask: np.ndarray) -> None:
+        """Set the bits of the allowed text tokens in the zeroed `mask`."""
+        state, count, escape, node = config
+        owner = self.lexicon.owner(state)
+        if owner is not None and self._fill_string(owner, config, mask):
+            return
+        self.pushdown.ensure(state)
+        trie = self.tables.trie
+        if self.pushdown.table[state, FLAGS] & SHARED_PUSH:
+            frame, plain = self.pushdown.shared[state]
+            base = (plain, 0, escape, self.pushdown.push_node(node, frame))
+            mask[:] = self.row(base)[: len(mask)]
+            walk_nodes(self.pushdown, config, trie.nodes, mask, max_depth=trie.max_depth, shared=node)
+        else:
+            walk_nodes(self.pushdown, config, trie.nodes, mask, max_depth=trie.max_depth)
+
+    def _fill_string(self, owner: tuple[Lexeme, int], config: Config, mask: np.ndarray) -> bool:
+        """The same inside a string, from the row of its lexeme; False where its length bounds need a walk."""
+        lexeme, local = owner
+        state, count, escape, node = config
+        if not lexeme.is_counted:
+            row = self.tables.row(lexeme.dfa, local, escape)
+            mask[:] = row.inside
+            self._cross(row, node, mask)
+            return True
+        if escape or local not in lexeme.uniform_states:
+            return False
+        self.pushdown.ensure(state)
+        room = int(self.pushdown.table[state, COUNT_HI]) - count
+        row = self.tables.row(lexeme.dfa, local, 0)
+        if room >= self.tables.longest:
+            mask[:] = row.inside
+        else:
+            np.bitwise_and(row.inside, self.tables.at_most(room), out=mask)
+        self._cross(row, node, mask, least=int(self.pushdown.table[state, END_LO]) - count, most=room)
+        return True
+
+    def _cross(
+        self, row: LexemeRow, node: int, mask: np.ndarray, *, least: int = 0, most: int | None = None
+    ) -> None:
+        """Add the tokens that end the string and go on behind it, with `least` to `most` characters before."""
+        for crossing in row.crossings:
+            after = self._perform(crossing.outcome << 2 | EXIT, node)
+            if after is None:
+                continue
+            tokens, suffixes = crossing.tokens, crossing.suffixes
+            if least > 0 or (most is not None and most < self.tables.longest):
+                fits = crossing.n_before >= least
+                if most is not None:
+                    fits &= crossing.n_before <= most
+                tokens, suffixes = tokens[fits], suffixes[fits]
+            set_pairs(tokens, suffixes, self._alive_suffixes(after), mask)
+
+    def _alive_suffixes(self, config: Config) -> np.ndarray:
+        """uint32 words, a bit per suffix id: which of them may follow in `config`."""
+        alive = self._suffixes.get(config)
+        if alive is None:
+            trie = self.tables.trie
+            alive = np.zeros(len(trie.suffix_nodes) // 32 + 1, np.uint32)
+            walk_nodes(self.pushdown, config, trie.suffix_nodes, alive, max_depth=trie.max_depth)
+            alive[0] |= np.uint32(1)  # the empty suffix
+            self._suffixes[config] = alive
+        return alive

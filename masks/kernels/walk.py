@@ -1,0 +1,451 @@
+"""Stepping a pushdown automaton over the bytes of one token, or over a whole token trie.
+
+The arrays `table`, `code` and `stack` are those of `grammar.pushdown.Pushdown`. Scratch arrays, supplied by the caller:
+
+path  : int32[max_depth + 2, 5], the configuration after each byte: state, count, escape, stack node, n_local.
+local : int32[n, 2], stack nodes (parent, frame) made during this walk; node id LOCAL + index.
+ctl   : int64[N_CTL], what the kernel and its caller tell each other, see the CTL_ names.
+
+All kernels are in one file because Numba's disk cache does not notice a change in another one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ...grammar.pushdown import (
+    ANY_CHARACTER,
+    COUNT_HI,
+    COUNT_LO,
+    COUNTED,
+    END,
+    END_LO,
+    ESCAPABLE,
+    EXIT,
+    FLAGS,
+    GOTO,
+    PUSH,
+    READY,
+    SHARED_PUSH,
+    SPACE,
+    SPACE_CAP,
+    STRING,
+    UNFILLED,
+)
+
+# What a step reports.
+STEP_DEAD, STEP_ALIVE = 0, 1
+STEP_OUT = 2  # popped below BOTTOM, byte consumed; ctl[CTL_OUTCOME] has the outcome
+STEP_OUT_BEFORE = 3  # the same, but this byte belongs to what follows
+STEP_SHARED = 4  # from here on as the base row has it
+MISS_STATE, MISS_FRAME, MISS_SPACE = 5, 6, 7  # ask Python: expand a state, fill a frame, enlarge scratch
+
+BOTTOM = -1  # below the visible part of the stack
+LOCAL = 1 << 24  # stack node ids from here on are indices into `local`
+PAIR = 1 << 30  # escape value: a high surrogate was read
+
+STATE, COUNT, ESCAPE, NODE, N_LOCAL = 0, 1, 2, 3, 4
+CTL_RESUME, CTL_LAST, CTL_BASE, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR = 0, 1, 2, 3, 4, 5, 6, 7
+N_CTL = 8
+NO_SHARED = -2
+
+
+@njit(cache=True, nogil=True)
+def _put(path, depth, state, count, escape, node, n_local):
+    path[depth, STATE] = state
+    path[depth, COUNT] = count
+    path[depth, ESCAPE] = escape
+    path[depth, NODE] = node
+    path[depth, N_LOCAL] = n_local
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True)
+def _apply(machine, path, depth, operation, node, n_local, ctl):
+    """Perform `operation` on the stack `node` and write the configuration to `path[depth]`."""
+    _, code, stack, local = machine
+    while operation & 3 == EXIT:
+        if node == BOTTOM:
+            ctl[CTL_OUTCOME] = operation >> 2
+            return STEP_OUT
+        if node >= LOCAL:
+            frame = local[node - LOCAL, 1]
+            node = local[node - LOCAL, 0]
+        else:
+            frame = stack[node, 1]
+            node = stack[node, 0]
+        outcome = operation >> 2
+        operation = code[frame + 1 + outcome]
+        if operation == UNFILLED:
+            ctl[CTL_MISS] = frame
+            ctl[CTL_OUTCOME] = outcome
+            return MISS_FRAME
+    if operation == 0:
+        return STEP_DEAD
+    if operation & 3 == GOTO:
+        return _put(path, depth, operation >> 2, 0, 0, node, n_local)
+    offset = operation >> 2
+    for i in range(code[offset + 1]):
+        if n_local == local.shape[0]:
+            return MISS_SPACE
+        local[n_local, 0] = node
+        local[n_local, 1] = code[offset + 2 + i]
+        node = LOCAL + n_local
+        n_local += 1
+    return _put(path, depth, code[offset], 0, 0, node, n_local)
+
+
+@njit(cache=True, nogil=True)
+def _in_bounds(table, state, count, ctl):
+    """Whether `count` code points may have been read on entering the counted `state`."""
+    if not table[state, FLAGS] & READY:
+        ctl[CTL_MISS] = state
+        return MISS_STATE
+    if table[state, COUNT_LO] <= count <= table[state, COUNT_HI]:
+        return STEP_ALIVE
+    return STEP_DEAD
+
+
+@njit(cache=True, nogil=True)
+def _utf8_length(code_point):
+    if code_point < 0x80:
+        return 1
+    if code_point < 0x800:
+        return 2
+    return 3 if code_point < 0x10000 else 4
+
+
+@njit(cache=True, nogil=True)
+def _utf8_byte(code_point, length, index):
+    """Byte `index` of the UTF-8 form of `code_point`, which is `length` bytes long."""
+    if length == 1:
+        return code_point
+    shift = 6 * (length - 1 - index)
+    if index > 0:
+        return 0x80 | (code_point >> shift) & 0x3F
+    if length == 2:
+        return 0xC0 | code_point >> shift
+    return (0xE0 if length == 3 else 0xF0) | code_point >> shift
+
+
+@njit(cache=True, nogil=True)
+def _any_alive(table, state, count, first, last, ctl):
+    """Whether some code point of [first, last] may be the next character of the string in `state`."""
+    flags = table[state, FLAGS]
+    if flags & ANY_CHARACTER:
+        return STEP_DEAD if flags & COUNTED and count > table[state, COUNT_HI] else STEP_ALIVE
+    point = first
+    while point <= last:
+        if 0xD800 <= point <= 0xDFFF:
+            point = 0xE000
+            continue
+        length = _utf8_length(point)
+        here = state
+        index = 0
+        while index < length:
+            if not table[here, FLAGS] & READY:
+                ctl[CTL_MISS] = here
+                return MISS_STATE
+            operation = table[here, _utf8_byte(point, length, index)]
+            if operation == 0:
+                break
+            if operation & 3 != GOTO:
+                return STEP_ALIVE  # into the plain string, where everything is possible
+            here = operation >> 2
+            index += 1
+        if index == length:
+            status = _in_bounds(table, here, count, ctl) if flags & COUNTED else STEP_ALIVE
+            if status != STEP_DEAD:
+                return status
+            index -= 1
+        # No code point with these first index + 1 bytes is alive: skip them all.
+        shift = 6 * (length - 1 - index)
+        point = ((point >> shift) + 1) << shift
+    return STEP_DEAD
+
+
+@njit(cache=True, nogil=True)
+def _partial_alive(table, state, count, value, n_digits, ctl):
+    r"""Whether `\u` and the hex digits `value` can still become a character that `state` accepts."""
+    shift = 4 * (4 - n_digits)
+    first = value << shift
+    last = first + (1 << shift) - 1
+    status = _any_alive(table, state, count, first, last, ctl)
+    if status != STEP_DEAD:
+        return status
+    high = max(first, 0xD800)
+    high_last = min(last, 0xDBFF)
+    if high > high_last:
+        return STEP_DEAD
+    return _any_alive(
+        table, state, count, 0x10000 + ((high - 0xD800) << 10), 0x10000 + ((high_last - 0xD800) << 10) + 0x3FF, ctl
+    )
+
+
+@njit(cache=True, nogil=True)
+def _partial_low_alive(table, state, count, high, value, n_digits, ctl):
+    """The same for the low half of a surrogate pair."""
+    shift = 4 * (4 - n_digits)
+    first = max(value << shift, 0xDC00)
+    last = min((value << shift) + (1 << shift) - 1, 0xDFFF)
+    if first > last:
+        return STEP_DEAD
+    base = 0x10000 + (high << 10) - 0xDC00
+    return _any_alive(table, state, count, base + first, base + last, ctl)
+
+
+@njit(cache=True, nogil=True)
+def _feed(machine, path, depth, point, ctl):
+    """Read the decoded character `point` from the configuration at `depth - 1`; it was counted at the backslash."""
+    table = machine[0]
+    state, count, node, n_local = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, NODE], path[depth - 1, N_LOCAL]
+    counted = table[state, FLAGS] & COUNTED
+    length = _utf8_length(point)
+    for index in range(length):
+        flags = table[state, FLAGS]
+        if not flags & READY:
+            ctl[CTL_MISS] = state
+            return MISS_STATE
+        operation = table[state, _utf8_byte(point, length, index)]
+        if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
+            return STEP_SHARED
+        status = _apply(machine, path, depth, operation, node, n_local, ctl)
+        if status != STEP_ALIVE:
+            return status
+        state, node, n_local = path[depth, STATE], path[depth, NODE], path[depth, N_LOCAL]
+    if counted:
+        path[depth, COUNT] = count
+        return _in_bounds(table, state, count, ctl)
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True)
+def _short_escape(byte):
+    """The code point that a backslash and `byte` spell, or -1."""
+    if byte == 0x22 or byte == 0x5C or byte == 0x2F:
+        return byte
+    if byte == 0x62:
+        return 0x08
+    if byte == 0x66:
+        return 0x0C
+    if byte == 0x6E:
+        return 0x0A
+    if byte == 0x72:
+        return 0x0D
+    return 0x09 if byte == 0x74 else -1
+
+
+@njit(cache=True, nogil=True)
+def _hex_value(byte):
+    if 0x30 <= byte <= 0x39:
+        return byte - 0x30
+    lower = byte | 0x20
+    return lower - 0x57 if 0x61 <= lower <= 0x66 else -1
+
+
+@njit(cache=True, nogil=True)
+def _step_escape(machine, path, depth, byte, ctl):
+    r"""One byte inside an escape.
+
+    `escape` is 1 after the backslash; after `\u` it is the hex digits so far behind a leading 1 nibble and a 0
+    nibble; PAIR | high << 20 | (0 | 1 | digits) while the low half of a surrogate pair is awaited.
+    """
+    table = machine[0]
+    state, count, escape = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, ESCAPE]
+    node, n_local = path[depth - 1, NODE], path[depth - 1, N_LOCAL]
+    pair = escape & PAIR
+    progress = escape & 0xFFFFF if pair else escape
+    upper = escape - progress
+    if progress == 0:
+        return _put(path, depth, state, count, upper | 1, node, n_local) if byte == 0x5C else STEP_DEAD
+    if progress == 1:
+        if byte == 0x75:
+            return _put(path, depth, state, count, upper | 0x10, node, n_local)
+        point = _short_escape(byte)
+        return STEP_DEAD if pair or point < 0 else _feed(machine, path, depth, point, ctl)
+    digit = _hex_value(byte)
+    if digit < 0:
+        return STEP_DEAD
+    progress = progress << 4 | digit
+    if progress >= 0x100000:
+        return _finish_hex(machine, path, depth, progress & 0xFFFF, ctl)
+    n_digits = 1 if progress < 0x1000 else (2 if progress < 0x10000 else 3)
+    value = progress & ((1 << 4 * n_digits) - 1)
+    if pair:
+        status = _partial_low_alive(table, state, count, escape >> 20 & 0x3FF, value, n_digits, ctl)
+    else:
+        status = _partial_alive(table, state, count, value, n_digits, ctl)
+    if status == STEP_ALIVE:
+        _put(path, depth, state, count, upper | progress, node, n_local)
+    return status
+
+
+@njit(cache=True, nogil=True)
+def _finish_hex(machine, path, depth, value, ctl):
+    r"""The fourth digit of a `\u` escape."""
+    state, count, escape = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, ESCAPE]
+    if escape & PAIR:
+        if not 0xDC00 <= value <= 0xDFFF:
+            return STEP_DEAD
+        high = escape >> 20 & 0x3FF
+        return _feed(machine, path, depth, 0x10000 + (high << 10) + value - 0xDC00, ctl)
+    if 0xDC00 <= value <= 0xDFFF:
+        return STEP_DEAD  # a lone low surrogate is not text
+    if not 0xD800 <= value <= 0xDBFF:
+        return _feed(machine, path, depth, value, ctl)
+    high = value - 0xD800
+    first = 0x10000 + (high << 10)
+    status = _any_alive(machine[0], state, count, first, first + 0x3FF, ctl)
+    if status == STEP_ALIVE:
+        _put(path, depth, state, count, PAIR | high << 20, path[depth - 1, NODE], path[depth - 1, N_LOCAL])
+    return status
+
+
+@njit(cache=True, nogil=True)
+def _step_string(machine, path, depth, byte, ctl):
+    """One raw byte inside a JSON string, outside an escape. The state is READY."""
+    table = machine[0]
+    state, count, node, n_local = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, NODE], path[depth - 1, N_LOCAL]
+    flags = table[state, FLAGS]
+    if byte == 0x22:
+        if flags & COUNTED and count < table[state, END_LO]:
+            return STEP_DEAD
+        return _apply(machine, path, depth, table[state, END], node, n_local, ctl)
+    if byte == 0x5C:
+        if not flags & ESCAPABLE:
+            return STEP_DEAD
+        if flags & COUNTED:
+            count += 1
+            status = _any_alive(table, state, count, 0, 0x10FFFF, ctl)
+            if status != STEP_ALIVE:
+                return status
+        return _put(path, depth, state, count, 1, node, n_local)
+    if byte < 0x20:
+        return STEP_DEAD
+    operation = table[state, byte]
+    if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
+        return STEP_SHARED
+    status = _apply(machine, path, depth, operation, node, n_local, ctl)
+    if status == STEP_ALIVE and flags & COUNTED:
+        # Counted where a character begins, so that half a character never overruns the bound.
+        path[depth, COUNT] = count + (byte & 0xC0 != 0x80)
+        return _in_bounds(table, path[depth, STATE], path[depth, COUNT], ctl)
+    return status
+
+
+@njit(cache=True, nogil=True)
+def step(machine, path, depth, byte, ctl):
+    """Read `byte` in the configuration `path[depth - 1]`; on STEP_ALIVE `path[depth]` is the new one."""
+    if path[depth - 1, ESCAPE] != 0:
+        return _step_escape(machine, path, depth, byte, ctl)
+    table = machine[0]
+    state, count, node, n_local = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, NODE], path[depth - 1, N_LOCAL]
+    while True:
+        flags = table[state, FLAGS]
+        if not flags & READY:
+            ctl[CTL_MISS] = state
+            return MISS_STATE
+        if flags & STRING:
+            if state != path[depth - 1, STATE]:
+                return STEP_DEAD  # a string begins with its quote, so nothing ends into the middle of one
+            return _step_string(machine, path, depth, byte, ctl)
+        operation = table[state, byte]
+        if operation == SPACE:
+            if count >= table[state, SPACE_CAP]:
+                return STEP_DEAD
+            return _put(path, depth, state, count + 1, 0, node, n_local)
+        if operation != 0:
+            return _apply(machine, path, depth, operation, node, n_local, ctl)
+        # The byte does not continue this lexeme: end it where that is possible, and read the byte one level up.
+        operation = table[state, END]
+        if operation == 0:
+            return STEP_DEAD
+        status = _apply(machine, path, depth, operation, node, n_local, ctl)
+        if status == STEP_OUT:
+            return STEP_OUT_BEFORE
+        if status != STEP_ALIVE:
+            return status
+        state, count, node, n_local = path[depth, STATE], 0, path[depth, NODE], path[depth, N_LOCAL]
+
+
+@njit(cache=True, nogil=True)
+def advance(table, code, stack, local, path, text, ctl):
+    """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss."""
+    machine = (table, code, stack, local)
+    for depth in range(1, text.shape[0] + 1):
+        status = step(machine, path, depth, text[depth - 1], ctl)
+        if status != STEP_ALIVE:
+            return status
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True)
+def walk(table, code, stack, local, path, nodes, mask, exits, ctl):
+    """Set the bit of each token below a part of the trie whose bytes keep the automaton alive.
+
+    nodes : int32[n, 3], preorder trie (byte | depth << 8, end, token id or -1).
+    mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
+    exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
+    ctl   : walks nodes [CTL_RESUME, CTL_LAST); `path[0]` is the configuration at trie depth CTL_BASE.
+    Returns STEP_ALIVE when done, or a miss, after which the same call goes on where it stopped.
+    Cost: one step per node visited; a dead or shared node skips its subtree.
+    """
+    machine = (table, code, stack, local)
+    node = ctl[CTL_RESUME]
+    last = ctl[CTL_LAST]
+    base = ctl[CTL_BASE]
+    while node < last:
+        depth = (nodes[node, 0] >> 8) - base
+        status = step(machine, path, depth, nodes[node, 0] & 255, ctl)
+        if status == STEP_ALIVE:
+            token = nodes[node, 2]
+            if token >= 0:
+                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            node += 1
+            continue
+        if status >= MISS_STATE or ((status == STEP_OUT or status == STEP_OUT_BEFORE) and ctl[CTL_EXITS] == exits.shape[0]):
+            ctl[CTL_RESUME] = node
+            return min(status, MISS_SPACE) if status >= MISS_STATE else MISS_SPACE
+        end = nodes[node, 1]
+        if status == STEP_DEAD and ctl[CTL_CLEAR]:
+            _clear(nodes, node, end, mask)
+        elif status == STEP_OUT or status == STEP_OUT_BEFORE:
+            row = ctl[CTL_EXITS]
+            exits[row, 0] = node
+            exits[row, 1] = ctl[CTL_OUTCOME]
+            exits[row, 2] = status == STEP_OUT_BEFORE
+            ctl[CTL_EXITS] = row + 1
+        node = end
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True)
+def _clear(nodes, first, last, mask):
+    """Clear the bits of all tokens of the trie nodes [first, last)."""
+    for node in range(first, last):
+        token = nodes[node, 2]
+        if token >= 0:
+            mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
+
+
+@njit(cache=True, nogil=True)
+def set_pairs(tokens, suffixes, alive, mask):
+    """Set the bits of `tokens[i]` where suffix `suffixes[i]` is alive. alive : uint32 words, a bit per suffix id."""
+    for i in range(tokens.shape[0]):
+        suffix = suffixes[i]
+        if alive[suffix >> 5] >> np.uint32(suffix & 31) & np.uint32(1):
+            token = tokens[i]
+            mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+
+
+@njit(cache=True, nogil=True)
+def copy_bits(pairs, mask):
+    """For each row (first, other) of `pairs`, give bit `other` the value of bit `first`."""
+    for i in range(pairs.shape[0]):
+        first, other = pairs[i, 0], pairs[i, 1]
+        bit = np.uint32(1) << np.uint32(other & 31)
+        if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
+            mask[other >> 5] |= bit
+        else:
+            mask[other >> 5] &= ~bit

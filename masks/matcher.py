@@ -1,0 +1,148 @@
+"""A matcher: one sequence on its way through a constraint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DeadEnd, GramaskError
+from .walker import Config
+
+if TYPE_CHECKING:
+    from .constraint import Constraint
+
+FINISHED: Config = (-1, 0, 0, 0)
+"""Behind an EOS token."""
+
+History = tuple[Config, "History | None"]
+
+
+class Matcher:
+    """The state of one sequence: which tokens may come next, and what follows from taking one.
+
+    Not thread-safe; fork it instead. A fork and a rollback cost the same at every length, because the history is a
+    persistent list that forks share.
+    """
+
+    __slots__ = ("_config", "_constraint", "_engine", "_past")
+
+    def __init__(self, constraint: Constraint) -> None:
+        self._constraint = constraint
+        self._engine = constraint.engine
+        self._config = self._engine.start
+        self._past: History | None = None
+
+    @property
+    def constraint(self) -> Constraint:
+        return self._constraint
+
+    def fill_mask(self, out: np.ndarray) -> None:
+        """Write the mask of allowed tokens.
+
+        out : int32[n_words], overwritten; bit t % 32 of word t // 32 is 1 where token t is allowed. EOS tokens are
+              allowed exactly where the text is complete, after one only they are.
+        Raises GramaskError for another shape or dtype, DeadEnd if nothing is allowed.
+        """
+        if out.dtype != np.int32 or out.shape != (self._engine.n_words,):
+            raise GramaskError(
+                f"a mask is int32[{self._engine.n_words}], not {out.dtype}{list(out.shape)}",
+                hint="allocate it with numpy.empty(constraint.n_words, numpy.int32)",
+            )
+        out[:] = self._row().view(np.int32)
+
+    def _row(self) -> np.ndarray:
+        if self._config == FINISHED:
+            return self._constraint.end_row
+        row = self._engine.row(self._config)
+        if not row.any():
+            raise DeadEnd(
+                "no token of the vocabulary continues the text",
+                hint="the vocabulary lacks a token for every byte that may come next",
+            )
+        return row
+
+    def advance(self, token_id: int) -> bool:
+        """Take a token. Returns False, the state unchanged, if it is not allowed.
+
+        Raises GramaskError for an id outside [0, n_logits).
+        """
+        after = self._after(token_id)
+        if after is None:
+            return False
+        self._past = (self._config, self._past)
+        self._config = after
+        return True
+
+    def _after(self, token_id: int) -> Config | None:
+        constraint = self._constraint
+        if not 0 <= token_id < constraint.n_logits:
+            raise GramaskError(
+                f"token id {token_id} is outside [0, {constraint.n_logits})",
+                hint="pass n_logits= if the model has more logits than the tokenizer has tokens",
+            )
+        if token_id in constraint.eos_ids:
+            return FINISHED if self.is_accepting() else None
+        if self._config == FINISHED or not constraint.is_text[token_id]:
+            return None
+        return self._engine.step(self._config, token_id)
+
+    def rollback(self, n: int) -> None:
+        """Undo the last `n` tokens. Raises GramaskError if fewer were taken."""
+        config, past = self._config, self._past
+        for done in range(n):
+            if past is None:
+                raise GramaskError(f"cannot undo {n} tokens: only {done} were taken")
+            config, past = past
+        if n < 0:
+            raise GramaskError("cannot undo a negative number of tokens")
+        self._config, self._past = config, past
+
+    def fork(self) -> Matcher:
+        """An independent matcher in the same state."""
+        other = Matcher.__new__(Matcher)
+        other._constraint = self._constraint
+        other._engine = self._engine
+        other._config = self._config
+        other._past = self._past
+        return other
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        self._config, self._past = self._engine.start, None
+
+    def is_accepting(self) -> bool:
+        """Whether the text so far is complete, so that EOS is allowed."""
+        return self._config == FINISHED or self._engine.accepts(self._config)
+
+    def is_finished(self) -> bool:
+        """Whether an EOS token was taken."""
+        return self._config == FINISHED
+
+    @property
+    def state_id(self) -> Config:
+        """Hashable; within one constraint, equal ids have equal futures."""
+        return self._config
+
+    @property
+    def min_tokens_to_accept(self) -> int:
+        """A lower bound on the tokens (EOS left out) until the text is complete; 0 if it is."""
+        if self.is_accepting():
+            return 0
+        return self._constraint.closing.least_tokens(self._config)
+
+    def closing_tokens(self) -> list[int]:
+        """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""
+        if self.is_accepting():
+            return []
+        return self._constraint.closing.tokens(self._config)
+
+    def forced_tokens(self, limit: int = 64) -> list[int]:
+        """Up to `limit` tokens whose text is the only way on, spelled the usual way.
+
+        White space that may be there or not, and escapes for characters that can be written plainly, do not count
+        as another way. The tokens are the tokenizer's own tokenization as far as it cannot depend on what follows.
+        """
+        if self._config == FINISHED:
+            return []
+        return self._constraint.forcing.tokens(self._config, limit)

@@ -1,0 +1,138 @@
+"""Running the kernels: scratch space for each thread, and the answers to their misses."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from ..grammar.pushdown import Pushdown
+from .kernels import walk as kernel
+from .trie import TokenTrie
+
+Exits = np.ndarray
+"""int32[n, 3]: trie node, outcome, 1 if the node's byte was not consumed."""
+
+Config = tuple[int, int, int, int]
+"""state, count, escape, stack node."""
+
+
+class Start(NamedTuple):
+    """Where a walk begins; `node` is BOTTOM where the stack below must not matter."""
+
+    state: int
+    count: int = 0
+    escape: int = 0
+    node: int = kernel.BOTTOM
+
+
+class Scratch:
+    """The arrays that kernels write to."""
+
+    def __init__(self) -> None:
+        self.path = np.zeros((1024, 5), np.int32)
+        self.local = np.zeros((1024, 2), np.int32)
+        self.exits = np.zeros((4096, 3), np.int32)
+        self.ctl = np.zeros(kernel.N_CTL, np.int64)
+
+    def need_depth(self, depth: int) -> None:
+        if len(self.path) < depth + 2:
+            self.path = np.zeros((2 * depth + 2, 5), np.int32)
+
+    def grow(self) -> None:
+        """Twice the space, the contents kept."""
+        self.local = np.concatenate([self.local, np.zeros_like(self.local)])
+        self.exits = np.concatenate([self.exits, np.zeros_like(self.exits)])
+
+
+_threads = threading.local()
+
+
+def scratch() -> Scratch:
+    """This thread's scratch arrays."""
+    found: Scratch | None = getattr(_threads, "scratch", None)
+    if found is None:
+        found = _threads.scratch = Scratch()
+    return found
+
+
+def answer(pushdown: Pushdown, status: int, space: Scratch) -> None:
+    """Do what a kernel asked for when it stopped."""
+    ctl = space.ctl
+    if status == kernel.MISS_STATE:
+        pushdown.ensure(int(ctl[kernel.CTL_MISS]))
+    elif status == kernel.MISS_FRAME:
+        pushdown.fill_frame(int(ctl[kernel.CTL_MISS]), int(ctl[kernel.CTL_OUTCOME]))
+    else:
+        space.grow()
+
+
+def walk_nodes(
+    pushdown: Pushdown,
+    start: Start | Config,
+    nodes: np.ndarray,
+    mask: np.ndarray,
+    *,
+    max_depth: int,
+    shared: int = kernel.NO_SHARED,
+) -> Exits:
+    """Set the bits of all tokens of the trie `nodes` that keep `pushdown` alive from `start`.
+
+    mask : uint32[n_words], changed in place. With `shared`, a stack node, it holds the row of the shared state
+    and only what differs is changed. Returns the places where the walk left the visible stack.
+    """
+    space = scratch()
+    space.need_depth(max_depth)
+    ctl = space.ctl
+    space.path[0, :4] = start
+    space.path[0, kernel.N_LOCAL] = 0
+    ctl[:] = 0
+    ctl[kernel.CTL_RESUME] = 1
+    ctl[kernel.CTL_LAST] = len(nodes)
+    ctl[kernel.CTL_SHARED] = shared
+    ctl[kernel.CTL_CLEAR] = shared != kernel.NO_SHARED
+    while True:
+        status = kernel.walk(
+            pushdown.table, pushdown.code, pushdown.stack, space.local, space.path, nodes, mask, space.exits, ctl
+        )
+        if status == kernel.STEP_ALIVE:
+            return space.exits[: ctl[kernel.CTL_EXITS]].copy()
+        answer(pushdown, status, space)
+
+
+def walk_trie(pushdown: Pushdown, start: Start | Config, trie: TokenTrie, n_words: int) -> tuple[np.ndarray, Exits]:
+    """A new mask over all tokens of `trie`, and the exits."""
+    mask = np.zeros(n_words, np.uint32)
+    exits = walk_nodes(pushdown, start, trie.nodes, mask, max_depth=trie.max_depth)
+    return mask, exits
+
+
+def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
+    """The configuration after the bytes `text` (uint8), None where they are not allowed."""
+    space = scratch()
+    space.need_depth(len(text))
+    path = space.path
+    path[0, :4] = config
+    path[0, kernel.N_LOCAL] = 0
+    space.ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
+    while True:
+        status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl)
+        if status == kernel.STEP_ALIVE:
+            state, count, escape, node, _ = path[len(text)].tolist()
+            return state, count, escape, _interned(pushdown, space.local, node)
+        if status == kernel.STEP_DEAD:
+            return None
+        answer(pushdown, status, space)
+
+
+def _interned(pushdown: Pushdown, local: np.ndarray, node: int) -> int:
+    """The persistent stack node for a node of this walk."""
+    frames = []
+    while node >= kernel.LOCAL:
+        parent, frame = local[node - kernel.LOCAL].tolist()
+        frames.append(frame)
+        node = parent
+    for frame in reversed(frames):
+        node = pushdown.push_node(node, frame)
+    return node

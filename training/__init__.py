@@ -1,0 +1,1 @@
+"""How the embedded model is made: synthetic records, tokenizer, training. Not part of the package."""
