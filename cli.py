@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         # Whoever read the output has gone; what is left must not be flushed into the closed pipe at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
     except Exception as error:
         if arguments.traceback:
@@ -219,14 +220,14 @@ def _run_warmup(arguments: argparse.Namespace) -> int:
 
     from .demo import compile_kernels
 
+    folder: Path | None = arguments.tokenizer
+    if folder is not None and not folder.is_dir():
+        hint = "give a folder that save_pretrained wrote"
+        raise GramaskError(f"there is no folder {str(folder)!r}", hint=hint)
     console = Console(stderr=True)
     _timed(console, "compiling the kernels", compile_kernels)
-    if arguments.tokenizer is not None:
-        _timed(
-            console,
-            f"building the tables of {arguments.tokenizer}",
-            lambda: _build_tables(arguments.tokenizer),
-        )
+    if folder is not None:
+        _timed(console, f"building the tables of {folder}", partial(_build_tables, folder))
     return 0
 
 
@@ -241,10 +242,6 @@ def _build_tables(folder: Path) -> None:
     from .api import compile
     from .masks.vocabulary import Vocabulary
 
-    if not folder.is_dir():
-        raise GramaskError(
-            f"there is no folder {str(folder)!r}", hint="give a folder that save_pretrained wrote"
-        )
     try:
         vocabulary = Vocabulary.from_tokenizer(folder)
     except ImportError as error:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .samplers.result import Result
 
 ASSETS = Path(__file__).resolve().parent / "assets"
+EMBEDDED_MODEL = ASSETS / "model"
 BATCH = 10
 SHOWN = 3
 LONGEST = 400
@@ -36,10 +37,10 @@ TEMPERATURE = 1.0
 
 SNIPPET = """\
 import gramask
-from transformers import AutoModelForCausalLM, AutoTokenizer
-model, tokenizer = AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
-answer = gramask.constrain(model, schema, tokenizer=tokenizer)  # schema: a dict, or a type such as Person
-print(answer("Invent a person, as JSON.", max_new_tokens=200).value)"""
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained("path/to/model")
+answer = gramask.constrain(model, schema)  # or a type, such as Person
+print(answer("Invent a person, as JSON.").value)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,14 @@ class Measurement:
     mask_us_p50, mask_us_p99 : to fill one mask, over all tokens of the constrained answers, replayed on that
         fresh constraint, whose tables fill on the way.
     n_masks : how many.
-    forced_share : tokens of the constrained answers that the constraint left no choice about, of 1.
+    jumped_share : tokens of one greedy answer, of 1, that `jump=True` writes without asking the model.
     """
 
     compile_ms: float
     mask_us_p50: float
     mask_us_p99: float
     n_masks: int
-    forced_share: float
+    jumped_share: float
 
 
 def run_demo(options: DemoOptions) -> None:
@@ -98,7 +99,7 @@ def run_demo(options: DemoOptions) -> None:
         free = _in_batches(progress, "without a constraint", options, partial(free_answers, make, task))
         held = _in_batches(progress, "with the constraint", options, partial(held_answers, make, task))
     with _step(console, "measuring masks"):
-        measurement = measure(make, task.schema, held)
+        measurement = measure(make, task, options, held)
     is_valid = validator_of(task.schema)
     if options.as_json:
         print(json.dumps(_as_json(task, options, free, held, measurement, is_valid), indent=2))
@@ -116,7 +117,7 @@ def task_of(options: DemoOptions) -> Task:
     prompt = options.prompt
     if prompt is None:
         prompt = shipped["prompt"] if options.schema is None else _prompt_for(schema, options.model)
-    return Task(prompt, schema, options.model or ASSETS / "model")
+    return Task(prompt, schema, options.model or EMBEDDED_MODEL)
 
 
 def compile_kernels() -> None:
@@ -171,22 +172,24 @@ def held_answers(
     return results
 
 
-def measure(make: Constrained[Any], schema: Any, results: list[Result[Any]]) -> Measurement:
-    """Compile the schema once more, and fill a mask before each token of `results`, on one thread."""
+def measure(
+    make: Constrained[Any], task: Task, options: DemoOptions, results: list[Result[Any]]
+) -> Measurement:
+    """Compile the schema once more, fill a mask before each token of `results`, and jump once."""
     import numpy as np
 
     from .samplers.loading import n_logits_of
 
     begin = time.perf_counter()
     vocabulary = make.constraints.vocabulary  # type: ignore[union-attr]
-    constraint = compile(schema, vocabulary, n_logits=n_logits_of(make.model), cache=False)
+    constraint = compile(task.schema, vocabulary, n_logits=n_logits_of(make.model), cache=False)
     constraint.matcher()
     compile_ms = 1e3 * (time.perf_counter() - begin)
     times = [us for result in results for us in _mask_times(constraint, result.tokens)]
     p50, p99 = np.percentile(times, [50, 99])
-    n_tokens = sum(len(result.tokens) for result in results)
-    n_forced = sum(result.stats.forced_tokens for result in results)
-    return Measurement(compile_ms, float(p50), float(p99), len(times), n_forced / n_tokens)
+    jumping: Result[Any] = make(task.prompt, jump=True, max_new_tokens=options.max_new_tokens)
+    jumped_share = jumping.stats.jumped_tokens / len(jumping.tokens)
+    return Measurement(compile_ms, float(p50), float(p99), len(times), jumped_share)
 
 
 def _mask_times(constraint: Constraint, tokens: tuple[int, ...]) -> Iterator[float]:
@@ -223,12 +226,15 @@ def _load(folder: Path) -> Any:
     from .cli import missing_extra
 
     try:
-        import torch  # noqa: F401
+        import torch
         import transformers
     except ImportError as error:
         raise missing_extra(error) from error
     from .samplers.loading import load_model
 
+    if folder == EMBEDDED_MODEL:
+        # Its matrices are so small that threads spend their time waiting for each other.
+        torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
@@ -263,12 +269,14 @@ def _in_batches(
     progress: Progress, title: str, options: DemoOptions, draw: Callable[[DemoOptions, int, int], list[Any]]
 ) -> list[Any]:
     """All the answers that `draw(options, n, seed)` gives, in batches small enough to show progress."""
+    begin = time.perf_counter()
     bar = progress.add_task(f"{options.n} answers {title}", total=options.n)
     answers: list[Any] = []
     while len(answers) < options.n:
         n = min(BATCH, options.n - len(answers))
         answers += draw(options, n, options.seed + len(answers))
         progress.update(bar, completed=len(answers))
+    _say(progress.console, f"{options.n} answers {title}: {time.perf_counter() - begin:.1f} s")
     return answers
 
 
@@ -277,7 +285,11 @@ def _step(console: Console, what: str) -> Iterator[None]:
     begin = time.perf_counter()
     with console.status(f"{what} ..."):
         yield
-    console.print(f"[dim]{what}: {time.perf_counter() - begin:.1f} s[/]", highlight=False)
+    _say(console, f"{what}: {time.perf_counter() - begin:.1f} s")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(text, "dim"))
 
 
 def _show_answers(
@@ -308,6 +320,8 @@ def _show_stream(console: Console, make: Constrained[Any], task: Task, options: 
     with Live(console=console, refresh_per_second=20) as live:
         for part in parts:
             live.update(Panel(Text(part.text), title="streamed", title_align="left"))
+    if not console.is_terminal:
+        console.print()  # Live leaves the cursor behind its last line there
     console.print("as a Python value:", Pretty(part.value))
 
 
@@ -315,7 +329,7 @@ def _show_costs(console: Console, measurement: Measurement) -> None:
     console.print(
         f"mask: p50 {measurement.mask_us_p50:.1f} µs, p99 {measurement.mask_us_p99:.1f} µs "
         f"({measurement.n_masks} masks)   compile: {measurement.compile_ms:.1f} ms   "
-        f"forced tokens: {measurement.forced_share:.0%}",
+        f"tokens that jump=True writes unasked: {measurement.jumped_share:.0%}",
         highlight=False,
     )
 

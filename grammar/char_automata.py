@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import CompileBudgetExceeded
-from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, equivalence_blocks
-from .nodes import And, Anchor, Chars, Choice, Concat, Literal, Look, Node, Not, Ranges, Repeat
+from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa
+from .nodes import Anchor, And, Chars, Choice, Concat, Literal, Look, Node, Not, Ranges, Repeat
+from .partition import equivalence_blocks
 from .unicode_sets import WORD
 from .utf8 import SCALARS, Interval, lower_to_bytes
 
@@ -84,7 +86,7 @@ class Alphabet:
             for point in flips:
                 if point <= low:
                     sets ^= flips[point]
-            for first, after in zip(points, points[1:]):
+            for first, after in itertools.pairwise(points):
                 if first != low:
                     sets ^= flips[first]
                 number = class_number.setdefault(sets, len(class_number))
@@ -117,9 +119,7 @@ class CharDfa:
         return minimal_char_dfa(rows, labels, self.start + 1)
 
     def to_bytes(self, alphabet: Alphabet, budget: Budget) -> ByteDfa:
-        return lower_to_bytes(
-            self.rows, self.labels, self.start, alphabet.intervals, budget=budget.n_states
-        )
+        return lower_to_bytes(self.rows, self.labels, self.start, alphabet.intervals, budget=budget.n_states)
 
 
 def minimal_char_dfa(rows: list[list[int]], labels: list[int], start: int) -> CharDfa:

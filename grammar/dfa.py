@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CompileBudgetExceeded
+from .partition import Row, equivalence_blocks
 
 DEAD = 0
 NOT_ACCEPTING = -1
 DEFAULT_BUDGET = 20_000
 UNBOUNDED = 1 << 40
 """Stands for "no greatest length" in `code_point_lengths`."""
-
-Row = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,77 +107,6 @@ def check_budget(n_states: int, budget: int) -> None:
             f"the automaton needs more than {budget} states",
             hint="shorten counted repetitions and length bounds, or validate this part afterwards",
         )
-
-
-# Refinement by signatures. A state whose successors changed block is looked at again; of a
-# split block the largest part keeps its name, so a state changes block at most log2(n) times
-# and long chains (counted repetition) cost no more than short ones. Moore's rounds over whole
-# tables would be quadratic there.
-
-
-def equivalence_blocks(rows: Sequence[Row], labels: Row) -> list[int]:
-    """The block of each state in the coarsest partition that respects labels and successors.
-
-    rows : the successors of each state over some classes of input, all of one length.
-    Cost: O(n_states * n_classes * log n_states).
-    """
-    first: dict[int, int] = {}
-    block_of = [first.setdefault(label, len(first)) for label in labels]
-    members: list[set[int]] = [set() for _ in first]
-    for state, block in enumerate(block_of):
-        members[block].add(state)
-    predecessors = _predecessors(rows)
-    dirty: Iterable[int] = range(len(rows))
-    while dirty:
-        moves = _splits(rows, block_of, members, dirty)
-        for block, part in moves:
-            members[block] -= part
-            for state in part:
-                block_of[state] = len(members)
-            members.append(part)
-        dirty = {before for _, part in moves for state in part for before in predecessors[state]}
-    return block_of
-
-
-def _predecessors(rows: Sequence[Row]) -> list[list[int]]:
-    predecessors: list[list[int]] = [[] for _ in rows]
-    for state, row in enumerate(rows):
-        for target in set(row):
-            predecessors[target].append(state)
-    return predecessors
-
-
-def _splits(
-    rows: Sequence[Row], block_of: list[int], members: list[set[int]], dirty: Iterable[int]
-) -> list[tuple[int, set[int]]]:
-    """The parts to move out of their blocks, judged by the blocks as they are now.
-
-    All states of a block that are not dirty have the same signature.
-    """
-    touched: dict[int, set[int]] = {}
-    for state in dirty:
-        touched.setdefault(block_of[state], set()).add(state)
-    moves = []
-    for block, states in touched.items():
-        whole = members[block]
-        if len(whole) == 1:
-            continue
-        parts: dict[tuple[int, ...], set[int]] = {}
-        for state in states:
-            parts.setdefault(tuple([block_of[t] for t in rows[state]]), set()).add(state)
-        n_clean = len(whole) - len(states)
-        if n_clean:
-            clean = next(state for state in whole if state not in states)
-            same = parts.pop(tuple([block_of[t] for t in rows[clean]]), set())
-            n_clean += len(same)
-        largest = max(parts.values(), key=len, default=set())
-        if n_clean >= len(largest):
-            moves += [(block, part) for part in parts.values()]
-            continue
-        moves += [(block, part) for part in parts.values() if part is not largest]
-        if n_clean:
-            moves.append((block, whole.difference(*parts.values())))
-    return moves
 
 
 def build_dfa(rows: Sequence[Row], labels: Row, start: int, byte_class: Row | NDArray[np.integer]) -> ByteDfa:
@@ -480,3 +408,142 @@ def product(
     vectors = list(number)
     relabel = np.array([seen.get(old, 0) for old in range(len(number))] + [NOT_ACCEPTING], dtype=np.int32)
     return ByteDfa(dfa.delta, dfa.start, relabel[dfa.label]), [vectors[old] for old in seen]
+
+
+def code_point_lengths(dfa: ByteDfa) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """How many code points each state of a DFA over UTF-8 still reads before it accepts.
+
+    Counted are lead bytes (all but 0x80 to 0xBF), so a state inside a character has begun to read it.
+    Returns int64[n_states] with the least number (UNBOUNDED for DEAD), int64[n_states] with the
+    greatest (-1 for DEAD, UNBOUNDED if there is none), and whether *every* number between the two is possible
+    in every state. A DFA with a cycle of continuation bytes is not over UTF-8: ValueError.
+    """
+    successors = _weighted_successors(dfa)
+    accepting = (dfa.label != NOT_ACCEPTING).tolist()
+    least = _least_lengths(successors, accepting)
+    greatest = _greatest_lengths(successors, accepting)
+    contiguous = all(
+        _covers(
+            [(0, 0)] * accepting[state] + [(least[t] + w, greatest[t] + w) for t, w in successors[state]],
+            least[state],
+            greatest[state],
+        )
+        for state in range(1, dfa.n_states)
+    )
+    return np.array(least, np.int64), np.array(greatest, np.int64).clip(max=UNBOUNDED), contiguous
+
+
+def _covers(intervals: list[tuple[int, int]], low: int, high: int) -> bool:
+    """Whether the union of `intervals` has every integer from `low` to `high`.
+
+    With the intervals that are claimed for the successors, this is the induction step of the claim
+    for all states: each step reads a byte, and at most three in a row count nothing.
+    """
+    for first, last in sorted(intervals):
+        if first > low:
+            return False
+        low = max(low, last + 1)
+        if low > high:
+            return True
+    return low > high
+
+
+def _weighted_successors(dfa: ByteDfa) -> list[list[tuple[int, int]]]:
+    """For each state its distinct (target, 1 if a lead byte leads there, else 0)."""
+    first = byte_classes(dfa.delta)[1]
+    lead = np.concatenate([first[first < 0x80], np.flatnonzero(np.arange(256) >= 0xC0)])
+    found: list[list[tuple[int, int]]] = []
+    for leads, inner in zip(dfa.delta[:, lead].tolist(), dfa.delta[:, 0x80:0xC0].tolist()):
+        found.append([(t, 1) for t in {*leads} - {DEAD}] + [(t, 0) for t in {*inner} - {DEAD}])
+    return found
+
+
+def _least_lengths(successors: list[list[tuple[int, int]]], accepting: list[bool]) -> list[int]:
+    predecessors: list[list[tuple[int, int]]] = [[] for _ in successors]
+    for state, out in enumerate(successors):
+        for target, weight in out:
+            predecessors[target].append((state, weight))
+    least = [0 if flag else UNBOUNDED for flag in accepting]
+    todo = deque(state for state, flag in enumerate(accepting) if flag)
+    while todo:
+        state = todo.popleft()
+        for before, weight in predecessors[state]:
+            if least[state] + weight < least[before]:
+                least[before] = least[state] + weight
+                # Edges of weight 0 first: then every state is settled when it is taken.
+                (todo.append if weight else todo.appendleft)(before)
+    return least
+
+
+def _greatest_lengths(successors: list[list[tuple[int, int]]], accepting: list[bool]) -> list[int]:
+    inner = [[target for target, weight in out if not weight] for out in successors]
+    if len(_acyclic_order(inner)) < len(inner):
+        raise ValueError("a cycle of continuation bytes: not a language of UTF-8 texts")
+    greatest = [UNBOUNDED] * len(successors)
+    for state in _acyclic_order([[target for target, _ in out] for out in successors]):
+        ahead = [greatest[target] + weight for target, weight in successors[state]]
+        greatest[state] = max([0 if accepting[state] else -1, *ahead])
+    return greatest
+
+
+def _acyclic_order(successors: list[list[int]]) -> list[int]:
+    """The states from which no cycle can be reached, each after its successors."""
+    predecessors: list[list[int]] = [[] for _ in successors]
+    n_open = [len(out) for out in successors]
+    for state, out in enumerate(successors):
+        for target in out:
+            predecessors[target].append(state)
+    order = [state for state, count in enumerate(n_open) if count == 0]
+    for state in order:
+        for before in predecessors[state]:
+            n_open[before] -= 1
+            if n_open[before] == 0:
+                order.append(before)
+    return order
+
+
+def bounded_length(dfa: ByteDfa, low: int, high: int | None, *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts of `dfa`, a DFA over UTF-8, that have `low` to `high` code points.
+
+    Raises CompileBudgetExceeded: the states are pairs of a state and a count.
+    """
+    least, greatest = (bounds.tolist() for bounds in code_point_lengths(dfa)[:2])
+    byte_class, first = _length_classes(dfa)
+    table = dfa.delta[:, first].tolist()
+    weights = [int(not 0x80 <= byte < 0xC0) for byte in first]
+    most = UNBOUNDED if high is None else high
+    label = dfa.label.tolist()
+
+    def alive(state: int, count: int) -> bool:
+        return count + least[state] <= most and count + greatest[state] >= low
+
+    states = [(DEAD, 0)]
+    ids = {}
+    if alive(dfa.start, 0):
+        ids[dfa.start, 0] = 1
+        states.append((dfa.start, 0))
+    rows = [[DEAD] * len(weights)]
+    for state, count in islice(states, 1, None):  # grows as it is read
+        row = []
+        for target, weight in zip(table[state], weights):
+            # Without an upper bound, all counts from `low` on are alike.
+            reached = (target, count + weight if high is not None else min(count + weight, low))
+            number = ids.get(reached)
+            if number is None:
+                number = ids[reached] = len(states) if alive(*reached) else DEAD
+                if number:
+                    states.append(reached)
+            row.append(number)
+        rows.append(row)
+        check_budget(len(states), budget)
+    labels = [label[q] if low <= count <= most else NOT_ACCEPTING for q, count in states]
+    labels[DEAD] = NOT_ACCEPTING
+    return build_dfa(rows, labels, len(states) > 1, byte_class)
+
+
+def _length_classes(dfa: ByteDfa) -> tuple[NDArray[np.int64], list[int]]:
+    """Byte classes that tell continuation bytes from others, and the first byte of each."""
+    keys = byte_classes(dfa.delta)[0] * 2
+    keys[0x80:0xC0] += 1
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return inverse, first.tolist()

@@ -15,6 +15,7 @@ A text outside these limits is not accepted; a text with a wrong value never is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -131,7 +132,7 @@ class _Side(Protocol):
         """Ranges of digits and the comparisons after them."""
 
     def place(self, point: int) -> int | None:
-        """`point`, clipped where larger and smaller ones are the same; None if no text can qualify."""
+        """`point`, clipped to where it matters; None where it is too far right for any text to qualify."""
 
     def exponents(self, point: int, comparison: Any) -> _Exponents:
         """The exponents that qualify after a mantissa."""
@@ -187,12 +188,16 @@ class _Between:
             if at is not None:
                 cuts |= {at[0], at[0] + 1}
         points = sorted(cuts)
-        for first, after in zip(points, points[1:]):
-            yield first, after - 1, tuple(
-                [
-                    old if at is None else at[1] if first == at[0] else LESS if first < at[0] else GREATER
-                    for at, old in zip(open_at, comparison)
-                ]
+        for first, after in itertools.pairwise(points):
+            yield (
+                first,
+                after - 1,
+                tuple(
+                    [
+                        old if at is None else at[1] if first == at[0] else LESS if first < at[0] else GREATER
+                        for at, old in zip(open_at, comparison)
+                    ]
+                ),
             )
 
     def place(self, point: int) -> int:
@@ -257,7 +262,7 @@ class _Listed:
             yield digit, digit, (tuple(kept), min(length + 1, longest))
 
     def place(self, point: int) -> int | None:
-        return point if self._points[0] <= point <= self._points[1] else None
+        return max(point, self._points[0] - 1) if point <= self._points[1] else None
 
     def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> _Exponents:
         candidates, length = comparison
@@ -318,7 +323,15 @@ class _NumberText:
             yield from self._digits("integer", side, 1, start, 0, False, least=1)
 
     def _digits(
-        self, kind: str, side: int, point: int, comparison: Any, n_fraction: int, uneven: bool, *, least: int = 0
+        self,
+        kind: str,
+        side: int,
+        point: int,
+        comparison: Any,
+        n_fraction: int,
+        uneven: bool,
+        *,
+        least: int = 0,
     ) -> Iterator[Step]:
         """Read one more significant digit, after which the decimal point is at `point`."""
         place = self._sides[side].place(point)
@@ -360,9 +373,7 @@ class _NumberText:
         count = self._count(n, side, point)
         if start is not None:
             yield from self._digits("fraction", side, point, start, count, False, least=1)
-        place = self._sides[side].place(point - 1)
-        beyond = self._sides[side].place(point) if place is None else place
-        yield ord("0"), ord("0"), ("leading", side, point if beyond is None else beyond, count)
+        yield ord("0"), ord("0"), ("leading", side, self._sides[side].place(point - 1), count)
         if n and self._zero:
             yield from _exponent_mark((None, None))
 

@@ -110,6 +110,16 @@ class Pushdown:
             self.table = _grown(self.table, base + n)
         return base
 
+    def add_rows(self, rows: np.ndarray) -> int:
+        """Append states whose complete rows (int32[n, ROW_WIDTH], READY set) are known, return the first."""
+        base = len(self._expand)
+        n = len(rows)
+        if base + n > len(self.table):
+            self.table = _grown(self.table, base + n)
+        self.table[base : base + n] = rows
+        self._expand.extend([None] * n)
+        return base
+
     def ensure(self, state: int) -> None:
         """Make `state` READY."""
         with self.lock:

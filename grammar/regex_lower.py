@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from .char_automata import Alphabet, Budget, CharDfa, intersect_char_dfas, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING
-from .nodes import And, Anchor, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
-from .unicode_sets import ANY
+from .nodes import Anchor, And, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 
 ACCEPT = 1
 """Bit 0: the text is complete."""
@@ -462,6 +461,3 @@ def lower_regex(node: Node, *, search: bool, budget: Budget) -> tuple[CharDfa, A
     lowering = Lowering(node, budget)
     dfa = lowering.texts_containing(node) if search else lowering.whole_texts(node)
     return dfa, lowering.alphabet
-
-
-__all__ = ["ANY", "lower_regex"]

@@ -11,8 +11,19 @@ from typing import Literal as OneOf
 from typing import NoReturn
 
 from ..errors import GrammarSyntaxError
-from .nodes import Anchor, Chars, Choice, Concat, Literal, Look, Node, Ranges, Repeat
-from .nodes import complement_ranges, merge_ranges
+from .nodes import (
+    Anchor,
+    Chars,
+    Choice,
+    Concat,
+    Literal,
+    Look,
+    Node,
+    Ranges,
+    Repeat,
+    complement_ranges,
+    merge_ranges,
+)
 from .unicode_sets import CLASS_ESCAPES, NOT_LINE_TERMINATOR, property_ranges
 
 Dialect = OneOf["ecma262", "gramask"]

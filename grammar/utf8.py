@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, Row, check_budget, number_states
+from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, check_budget, number_states
+from .partition import Row
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)
@@ -32,8 +34,10 @@ def byte_sequences(low: int, high: int) -> list[tuple[tuple[int, int], ...]]:
     Surrogates are left out. The sequences are disjoint and in byte order.
     """
     found: list[tuple[tuple[int, int], ...]] = []
-    cuts = sorted({low, high + 1, *(c for c in (0x80, 0x800, *SURROGATES, 0xE000, 0x10000) if low < c <= high)})
-    for first, after in zip(cuts, cuts[1:]):
+    cuts = sorted(
+        {low, high + 1, *(c for c in (0x80, 0x800, *SURROGATES, 0xE000, 0x10000) if low < c <= high)}
+    )
+    for first, after in itertools.pairwise(cuts):
         if SURROGATES[0] <= first <= SURROGATES[1]:
             continue
         found += _split(chr(first).encode(), chr(after - 1).encode())

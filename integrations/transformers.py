@@ -75,7 +75,8 @@ class StructuredOutputProcessor(LogitsProcessor):
             if isinstance(one, Constraint):
                 return one
             vocabulary = Vocabulary.from_tokenizer(tokenizer, eos_ids=eos_ids)
-            return compile_source(resolve(one), vocabulary, n_logits=n_logits, options=chosen)
+            width = len(vocabulary) if n_logits is None else n_logits
+            return compile_source(resolve(one), vocabulary, n_logits=width, options=chosen)
 
         self._start([compiled(one) for one in schemas], prompt_length, max_matchers)
 

@@ -46,7 +46,9 @@ class Constraint:
         self.n_words = (n_logits + 31) // 32
         self.eos_ids = frozenset(vocabulary.eos_ids)
         pushdown, lexicon = _automaton(source, options)
-        self.engine = Engine(pushdown, lexicon, tables_of(vocabulary), n_logits)
+        tables = tables_of(vocabulary)
+        self.is_text = tables.is_text
+        self.engine = Engine(pushdown, lexicon, tables, n_logits)
 
     def matcher(self) -> Matcher:
         """A matcher at the start of a text."""
@@ -60,14 +62,6 @@ class Constraint:
     def report(self) -> Report:
         """What is enforced, per keyword."""
         return report_of(self.source, self.options)
-
-    @cached_property
-    def is_text(self) -> np.ndarray:
-        """bool[n_logits]: the ids that spell text."""
-        flags = np.zeros(self.n_logits, np.bool_)
-        flags[: len(self.vocabulary)] = [len(text) > 0 for text in self.vocabulary.tokens]
-        flags[list(self.vocabulary.special_ids)] = False
-        return flags
 
     @cached_property
     def end_row(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .kernels.walk import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, read_bytes, walk_nodes
+from .walker import Config, read_bytes, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -117,14 +117,14 @@ class Engine:
         if owner is not None and self._fill_string(owner, config, mask):
             return
         self.pushdown.ensure(state)
-        trie = self.tables.trie
+        trie = self.tables.all.levels
         if self.pushdown.table[state, FLAGS] & SHARED_PUSH:
             frame, plain = self.pushdown.shared[state]
             base = (plain, 0, escape, self.pushdown.push_node(node, frame))
             mask[:] = self.row(base)[: len(mask)]
-            walk_nodes(self.pushdown, config, trie.nodes, mask, max_depth=trie.max_depth, shared=node)
+            walk_trie(self.pushdown, config, trie, mask, shared=node)
         else:
-            walk_nodes(self.pushdown, config, trie.nodes, mask, max_depth=trie.max_depth)
+            walk_trie(self.pushdown, config, trie, mask)
 
     def _fill_string(self, owner: tuple[Lexeme, int], config: Config, mask: np.ndarray) -> bool:
         """The same inside a string, from the row of its lexeme; False where its length bounds need a walk."""
@@ -167,9 +167,9 @@ class Engine:
         """uint32 words, a bit per suffix id: which of them may follow in `config`."""
         alive = self._suffixes.get(config)
         if alive is None:
-            trie = self.tables.trie
-            alive = np.zeros(len(trie.suffix_nodes) // 32 + 1, np.uint32)
-            walk_nodes(self.pushdown, config, trie.suffix_nodes, alive, max_depth=trie.max_depth)
+            trie = self.tables.suffixes
+            alive = np.zeros(len(trie.bytes) // 32 + 1, np.uint32)
+            walk_trie(self.pushdown, config, trie, alive)
             alive[0] |= np.uint32(1)  # the empty suffix
             self._suffixes[config] = alive
         return alive

@@ -83,7 +83,8 @@ class Matcher:
             )
         if token_id in constraint.eos_ids:
             return FINISHED if self.is_accepting() else None
-        if self._config == FINISHED or not constraint.is_text[token_id]:
+        is_text = constraint.is_text
+        if self._config == FINISHED or token_id >= len(is_text) or not is_text[token_id]:
             return None
         return self._engine.step(self._config, token_id)
 

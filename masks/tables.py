@@ -15,6 +15,7 @@ import numpy as np
 from ..grammar.dfa import ByteDfa
 from ..grammar.lexemes import TEXT, Lexeme, Lexicon
 from ..grammar.pushdown import Pushdown
+from .level_trie import LevelTrie
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
 from .walker import Exits, Start, walk_trie
@@ -55,12 +56,13 @@ class TokenTables:
         self.trie: TokenTrie = vocabulary.trie
         self.n_words = self.trie.n_words(len(vocabulary))
         quoting = [text if b'"' in text else b"" for text in vocabulary.tokens]
+        self.all = _QuotedTrie(self.trie, vocabulary)
         # Suffix ids come from the sorted distinct suffixes, so they are the same in both tries.
-        self.quote_trie = TokenTrie.build(quoting, vocabulary.special_ids)
+        self.quoting = _QuotedTrie(TokenTrie.build(quoting, vocabulary.special_ids), vocabulary)
+        self.suffixes, _ = LevelTrie.of(self.trie.suffix_nodes)
         self.token_bytes = [np.frombuffer(text, np.uint8) for text in vocabulary.tokens]
-        self._n_before = {
-            id(trie): _code_points_before(trie, vocabulary.tokens) for trie in (self.trie, self.quote_trie)
-        }
+        self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
+        self.is_text[list(vocabulary.special_ids)] = False
         self._lengths = _content_lengths(vocabulary.tokens)
         self.longest = int(self._lengths.max(initial=0))
         self._at_most: dict[int, np.ndarray] = {}
@@ -90,23 +92,28 @@ class TokenTables:
                 self._lexemes.popitem(last=False)
             return rows
 
-    def crossings(self, trie: TokenTrie, exits: Exits) -> tuple[Crossing, ...]:
-        """The exits of a string walk over `trie`, by outcome, with the tokens below each."""
-        places = np.searchsorted(trie.quote_nodes, exits[:, 0])
+
+class _QuotedTrie:
+    """A trie in level order, and the tokens behind each of its nodes that ends in a quote."""
+
+    def __init__(self, trie: TokenTrie, vocabulary: Vocabulary) -> None:
+        self.levels, number = LevelTrie.of(trie.nodes)
+        self.pairs = trie.quote_pairs
+        self.n_before = _code_points_before(trie, vocabulary.tokens)
+        self.nodes = number[trie.quote_nodes]
+        order = np.argsort(self.nodes)
+        self.nodes = self.nodes[order]
+        self.first, self.last = trie.quote_offsets[:-1][order], trie.quote_offsets[1:][order]
+
+    def crossings(self, exits: Exits) -> tuple[Crossing, ...]:
+        """The exits of a string walk over this trie, by outcome, with the tokens below each."""
+        places = np.searchsorted(self.nodes, exits[:, 0])
         found = []
         for outcome in np.unique(exits[:, 1]):
             here = places[exits[:, 1] == outcome]
-            first, last = trie.quote_offsets[here], trie.quote_offsets[here + 1]
-            rows = _ranges(first, last)
-            pairs = trie.quote_pairs[rows]
-            found.append(
-                Crossing(
-                    int(outcome),
-                    np.ascontiguousarray(pairs[:, 1]),
-                    np.ascontiguousarray(pairs[:, 2]),
-                    self._n_before[id(trie)][rows],
-                )
-            )
+            rows = _ranges(self.first[here], self.last[here])
+            tokens, suffixes = (np.ascontiguousarray(self.pairs[rows, column]) for column in (1, 2))
+            found.append(Crossing(int(outcome), tokens, suffixes, self.n_before[rows]))
         return tuple(found)
 
 
@@ -133,10 +140,11 @@ class _LexemeRows:
         if escape == 0 and self.lexeme is not TEXT and local in self.lexeme.open_states:
             # Nothing is refused before the quote: inside it is plain text, only the quotes need looking at.
             inside = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside
-            _, exits = walk_trie(self.pushdown, start, tables.quote_trie, tables.n_words)
-            return LexemeRow(inside, tables.crossings(tables.quote_trie, exits))
-        inside, exits = walk_trie(self.pushdown, start, tables.trie, tables.n_words)
-        return LexemeRow(inside, tables.crossings(tables.trie, exits))
+            exits = walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
+            return LexemeRow(inside, tables.quoting.crossings(exits))
+        inside = np.zeros(tables.n_words, np.uint32)
+        exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
+        return LexemeRow(inside, tables.all.crossings(exits))
 
 
 _cache: OrderedDict[str, TokenTables] = OrderedDict()

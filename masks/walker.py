@@ -9,7 +9,7 @@ import numpy as np
 
 from ..grammar.pushdown import Pushdown
 from .kernels import walk as kernel
-from .trie import TokenTrie
+from .level_trie import LevelTrie
 
 Exits = np.ndarray
 """int32[n, 3]: trie node, outcome, 1 if the node's byte was not consumed."""
@@ -31,14 +31,14 @@ class Scratch:
     """The arrays that kernels write to."""
 
     def __init__(self) -> None:
-        self.path = np.zeros((1024, 5), np.int32)
+        self.path = np.zeros((1024, 7), np.int32)
         self.local = np.zeros((1024, 2), np.int32)
         self.exits = np.zeros((4096, 3), np.int32)
         self.ctl = np.zeros(kernel.N_CTL, np.int64)
 
     def need_depth(self, depth: int) -> None:
         if len(self.path) < depth + 2:
-            self.path = np.zeros((2 * depth + 2, 5), np.int32)
+            self.path = np.zeros((2 * depth + 2, 7), np.int32)
 
     def grow(self) -> None:
         """Twice the space, the contents kept."""
@@ -68,44 +68,36 @@ def answer(pushdown: Pushdown, status: int, space: Scratch) -> None:
         space.grow()
 
 
-def walk_nodes(
-    pushdown: Pushdown,
-    start: Start | Config,
-    nodes: np.ndarray,
-    mask: np.ndarray,
-    *,
-    max_depth: int,
-    shared: int = kernel.NO_SHARED,
+def walk_trie(
+    pushdown: Pushdown, start: Start | Config, trie: LevelTrie, mask: np.ndarray, *, shared: int = kernel.NO_SHARED
 ) -> Exits:
-    """Set the bits of all tokens of the trie `nodes` that keep `pushdown` alive from `start`.
+    """Set the bits of all tokens of `trie` that keep `pushdown` alive from `start`.
 
     mask : uint32[n_words], changed in place. With `shared`, a stack node, it holds the row of the shared state
     and only what differs is changed. Returns the places where the walk left the visible stack.
     """
     space = scratch()
-    space.need_depth(max_depth)
-    ctl = space.ctl
-    space.path[0, :4] = start
-    space.path[0, kernel.N_LOCAL] = 0
-    ctl[:] = 0
-    ctl[kernel.CTL_RESUME] = 1
-    ctl[kernel.CTL_LAST] = len(nodes)
-    ctl[kernel.CTL_SHARED] = shared
-    ctl[kernel.CTL_CLEAR] = shared != kernel.NO_SHARED
+    space.need_depth(trie.max_depth)
+    ctl, path = space.ctl, space.path
+    path[0, :5] = (*start, 0)
+    path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
+    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED)
     while True:
         status = kernel.walk(
-            pushdown.table, pushdown.code, pushdown.stack, space.local, space.path, nodes, mask, space.exits, ctl
+            pushdown.table,
+            pushdown.code,
+            pushdown.stack,
+            space.local,
+            path,
+            trie.bytes,
+            trie.links,
+            mask,
+            space.exits,
+            ctl,
         )
         if status == kernel.STEP_ALIVE:
             return space.exits[: ctl[kernel.CTL_EXITS]].copy()
         answer(pushdown, status, space)
-
-
-def walk_trie(pushdown: Pushdown, start: Start | Config, trie: TokenTrie, n_words: int) -> tuple[np.ndarray, Exits]:
-    """A new mask over all tokens of `trie`, and the exits."""
-    mask = np.zeros(n_words, np.uint32)
-    exits = walk_nodes(pushdown, start, trie.nodes, mask, max_depth=trie.max_depth)
-    return mask, exits
 
 
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
@@ -113,13 +105,12 @@ def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config |
     space = scratch()
     space.need_depth(len(text))
     path = space.path
-    path[0, :4] = config
-    path[0, kernel.N_LOCAL] = 0
+    path[0, :5] = (*config, 0)
     space.ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
     while True:
         status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl)
         if status == kernel.STEP_ALIVE:
-            state, count, escape, node, _ = path[len(text)].tolist()
+            state, count, escape, node = path[len(text), :4].tolist()
             return state, count, escape, _interned(pushdown, space.local, node)
         if status == kernel.STEP_DEAD:
             return None

@@ -10,82 +10,26 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from reference import toy  # noqa: E402
 from reference.strings import FiniteConstraint, Tokens  # noqa: E402
+from reference.toy import BOS, EOS, N_LOGITS, OBJECTS, TOKENS, WORDS, tiny_model  # noqa: E402
 
 from gramask.errors import DeadEnd, GramaskError  # noqa: E402
 from gramask.grammar.source import ChoiceSource, JsonSource  # noqa: E402
 from gramask.samplers.constrained import Constrained  # noqa: E402
 from gramask.samplers.loop import Decoding, decode  # noqa: E402
 
-EOS, OTHER_EOS, BOS = 1, 2, 3
-PIECES = [
-    "",
-    "",
-    "",
-    "",
-    "{",
-    "}",
-    "[",
-    "]",
-    '"',
-    ":",
-    ",",
-    "a",
-    "b",
-    "ab",
-    '{"',
-    '":',
-    "1",
-    "2",
-    "12",
-    "true",
-]
-PIECES += [b"\xc3", b"\xa9", "é", "x", "y", "xy", " ", '"a"', '{"a":', "1}", "[1,", "2]", "q", '"b":']
-TOKENS = Tokens([p.encode() if isinstance(p, str) else p for p in PIECES], eos_ids=(EOS, OTHER_EOS))
-N_LOGITS = 40  # wider than the vocabulary, as padded models are
 
-OBJECTS = [
-    '{"a":1}',
-    '{"a":12}',
-    '{"b":[1,2]}',
-    '{"a":true}',
-    '{"ab":{"a":[2]}}',
-    "[]",
-    "[1,12,2]",
-    '"é"',
-    '"xyé"',
-]
-WORDS = ["x", "xy", "xyxyxyxyxyxyxyxyxyxy", "q", "ab"]
-
-
-def json_constraint(texts=OBJECTS):
-    constraint = FiniteConstraint(texts, TOKENS, N_LOGITS)
+def json_constraint(texts=toy.OBJECTS):
+    constraint = toy.json_constraint(texts)
     constraint.source = JsonSource(True, json.loads)
     return constraint
 
 
-def word_constraint(texts=WORDS):
-    constraint = FiniteConstraint(texts, TOKENS, N_LOGITS, is_json=False)
+def word_constraint(texts=toy.WORDS):
+    constraint = toy.word_constraint(texts)
     constraint.source = ChoiceSource(tuple(texts))
     return constraint
-
-
-def tiny_model(kind="llama", seed=0):
-    torch.manual_seed(seed)
-    common = {"vocab_size": N_LOGITS, "eos_token_id": EOS, "bos_token_id": BOS, "pad_token_id": 0}
-    if kind == "gpt2":
-        config = transformers.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=128, **common)
-        return transformers.GPT2LMHeadModel(config).eval()
-    config = transformers.LlamaConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.5,
-        **common,
-    )
-    return transformers.LlamaForCausalLM(config).eval()
 
 
 MODEL = tiny_model()

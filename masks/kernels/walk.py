@@ -2,7 +2,8 @@
 
 The arrays `table`, `code` and `stack` are those of `grammar.pushdown.Pushdown`. Scratch arrays, supplied by the caller:
 
-path  : int32[max_depth + 2, 5], the configuration after each byte: state, count, escape, stack node, n_local.
+path  : int32[max_depth + 2, 7], the configuration after each byte (state, count, escape, stack node, n_local), and a
+        walk's place among the siblings (cursor, last).
 local : int32[n, 2], stack nodes (parent, frame) made during this walk; node id LOCAL + index.
 ctl   : int64[N_CTL], what the kernel and its caller tell each other, see the CTL_ names.
 
@@ -39,19 +40,20 @@ STEP_DEAD, STEP_ALIVE = 0, 1
 STEP_OUT = 2  # popped below BOTTOM, byte consumed; ctl[CTL_OUTCOME] has the outcome
 STEP_OUT_BEFORE = 3  # the same, but this byte belongs to what follows
 STEP_SHARED = 4  # from here on as the base row has it
-MISS_STATE, MISS_FRAME, MISS_SPACE = 5, 6, 7  # ask Python: expand a state, fill a frame, enlarge scratch
+STEP_ASK = -1  # not a quick step
+MISS_STATE, MISS_FRAME, MISS_SPACE = 5, 6, 7  # stop and ask Python: expand a state, fill a frame, enlarge scratch
 
 BOTTOM = -1  # below the visible part of the stack
 LOCAL = 1 << 24  # stack node ids from here on are indices into `local`
 PAIR = 1 << 30  # escape value: a high surrogate was read
 
-STATE, COUNT, ESCAPE, NODE, N_LOCAL = 0, 1, 2, 3, 4
-CTL_RESUME, CTL_LAST, CTL_BASE, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR = 0, 1, 2, 3, 4, 5, 6, 7
-N_CTL = 8
+STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
+CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR = 0, 1, 2, 3, 4, 5
+N_CTL = 6
 NO_SHARED = -2
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False, inline="always")
 def _put(path, depth, state, count, escape, node, n_local):
     path[depth, STATE] = state
     path[depth, COUNT] = count
@@ -61,7 +63,7 @@ def _put(path, depth, state, count, escape, node, n_local):
     return STEP_ALIVE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _apply(machine, path, depth, operation, node, n_local, ctl):
     """Perform `operation` on the stack `node` and write the configuration to `path[depth]`."""
     _, code, stack, local = machine
@@ -96,7 +98,7 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
     return _put(path, depth, code[offset], 0, 0, node, n_local)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _in_bounds(table, state, count, ctl):
     """Whether `count` code points may have been read on entering the counted `state`."""
     if not table[state, FLAGS] & READY:
@@ -107,7 +109,7 @@ def _in_bounds(table, state, count, ctl):
     return STEP_DEAD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _utf8_length(code_point):
     if code_point < 0x80:
         return 1
@@ -116,7 +118,7 @@ def _utf8_length(code_point):
     return 3 if code_point < 0x10000 else 4
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _utf8_byte(code_point, length, index):
     """Byte `index` of the UTF-8 form of `code_point`, which is `length` bytes long."""
     if length == 1:
@@ -129,7 +131,7 @@ def _utf8_byte(code_point, length, index):
     return (0xE0 if length == 3 else 0xF0) | code_point >> shift
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _any_alive(table, state, count, first, last, ctl):
     """Whether some code point of [first, last] may be the next character of the string in `state`."""
     flags = table[state, FLAGS]
@@ -165,7 +167,7 @@ def _any_alive(table, state, count, first, last, ctl):
     return STEP_DEAD
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _partial_alive(table, state, count, value, n_digits, ctl):
     r"""Whether `\u` and the hex digits `value` can still become a character that `state` accepts."""
     shift = 4 * (4 - n_digits)
@@ -183,7 +185,7 @@ def _partial_alive(table, state, count, value, n_digits, ctl):
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _partial_low_alive(table, state, count, high, value, n_digits, ctl):
     """The same for the low half of a surrogate pair."""
     shift = 4 * (4 - n_digits)
@@ -195,7 +197,7 @@ def _partial_low_alive(table, state, count, high, value, n_digits, ctl):
     return _any_alive(table, state, count, base + first, base + last, ctl)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _feed(machine, path, depth, point, ctl):
     """Read the decoded character `point` from the configuration at `depth - 1`; it was counted at the backslash."""
     table = machine[0]
@@ -220,7 +222,7 @@ def _feed(machine, path, depth, point, ctl):
     return STEP_ALIVE
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _short_escape(byte):
     """The code point that a backslash and `byte` spell, or -1."""
     if byte == 0x22 or byte == 0x5C or byte == 0x2F:
@@ -236,7 +238,7 @@ def _short_escape(byte):
     return 0x09 if byte == 0x74 else -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _hex_value(byte):
     if 0x30 <= byte <= 0x39:
         return byte - 0x30
@@ -244,7 +246,7 @@ def _hex_value(byte):
     return lower - 0x57 if 0x61 <= lower <= 0x66 else -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _step_escape(machine, path, depth, byte, ctl):
     r"""One byte inside an escape.
 
@@ -281,7 +283,7 @@ def _step_escape(machine, path, depth, byte, ctl):
     return status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _finish_hex(machine, path, depth, value, ctl):
     r"""The fourth digit of a `\u` escape."""
     state, count, escape = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, ESCAPE]
@@ -302,7 +304,7 @@ def _finish_hex(machine, path, depth, value, ctl):
     return status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _step_string(machine, path, depth, byte, ctl):
     """One raw byte inside a JSON string, outside an escape. The state is READY."""
     table = machine[0]
@@ -334,7 +336,7 @@ def _step_string(machine, path, depth, byte, ctl):
     return status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def step(machine, path, depth, byte, ctl):
     """Read `byte` in the configuration `path[depth - 1]`; on STEP_ALIVE `path[depth]` is the new one."""
     if path[depth - 1, ESCAPE] != 0:
@@ -369,7 +371,7 @@ def step(machine, path, depth, byte, ctl):
         state, count, node, n_local = path[depth, STATE], 0, path[depth, NODE], path[depth, N_LOCAL]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def advance(table, code, stack, local, path, text, ctl):
     """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss."""
     machine = (table, code, stack, local)
@@ -380,56 +382,115 @@ def advance(table, code, stack, local, path, text, ctl):
     return STEP_ALIVE
 
 
-@njit(cache=True, nogil=True)
-def walk(table, code, stack, local, path, nodes, mask, exits, ctl):
-    """Set the bit of each token below a part of the trie whose bytes keep the automaton alive.
+@njit(cache=True, nogil=True, _nrt=False)
+def walk(table, code, stack, local, path, trie_bytes, links, mask, exits, ctl):
+    """Set the bit of each token of a trie whose bytes keep the automaton alive from `path[0]`.
 
-    nodes : int32[n, 3], preorder trie (byte | depth << 8, end, token id or -1).
+    trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order: first child and token id (or -1) of each
+                 node; the children of a node end where those of the next one begin.
     mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
     exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
-    ctl   : walks nodes [CTL_RESUME, CTL_LAST); `path[0]` is the configuration at trie depth CTL_BASE.
+    ctl   : CTL_RESUME is the depth at which to go on, 1 and `path[1]` over the root's children at first.
     Returns STEP_ALIVE when done, or a miss, after which the same call goes on where it stopped.
-    Cost: one step per node visited; a dead or shared node skips its subtree.
+    Cost: one step per node visited, siblings side by side in memory.
     """
     machine = (table, code, stack, local)
-    node = ctl[CTL_RESUME]
-    last = ctl[CTL_LAST]
-    base = ctl[CTL_BASE]
-    while node < last:
-        depth = (nodes[node, 0] >> 8) - base
-        status = step(machine, path, depth, nodes[node, 0] & 255, ctl)
+    depth = ctl[CTL_RESUME]
+    while depth > 0:
+        node = _skip_dead(table, path, depth, trie_bytes)
+        if node == path[depth, LAST]:
+            depth -= 1
+            continue
+        status = _quick_step(table, path, depth, trie_bytes[node])
+        if status == STEP_ASK:
+            status = step(machine, path, depth, trie_bytes[node], ctl)
+        if status >= MISS_STATE or not _note(status, node, exits, ctl):
+            path[depth, CURSOR] = node
+            ctl[CTL_RESUME] = depth
+            return status if status >= MISS_STATE else MISS_SPACE
+        path[depth, CURSOR] = node + 1
         if status == STEP_ALIVE:
-            token = nodes[node, 2]
+            token = links[node, 1]
             if token >= 0:
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            node += 1
-            continue
-        if status >= MISS_STATE or ((status == STEP_OUT or status == STEP_OUT_BEFORE) and ctl[CTL_EXITS] == exits.shape[0]):
-            ctl[CTL_RESUME] = node
-            return min(status, MISS_SPACE) if status >= MISS_STATE else MISS_SPACE
-        end = nodes[node, 1]
-        if status == STEP_DEAD and ctl[CTL_CLEAR]:
-            _clear(nodes, node, end, mask)
-        elif status == STEP_OUT or status == STEP_OUT_BEFORE:
-            row = ctl[CTL_EXITS]
-            exits[row, 0] = node
-            exits[row, 1] = ctl[CTL_OUTCOME]
-            exits[row, 2] = status == STEP_OUT_BEFORE
-            ctl[CTL_EXITS] = row + 1
-        node = end
+            if links[node, 0] < links[node + 1, 0]:
+                depth += 1
+                path[depth, CURSOR] = links[node, 0]
+                path[depth, LAST] = links[node + 1, 0]
+        elif status == STEP_DEAD and ctl[CTL_CLEAR]:
+            _clear(links, node, mask)
     return STEP_ALIVE
 
 
-@njit(cache=True, nogil=True)
-def _clear(nodes, first, last, mask):
-    """Clear the bits of all tokens of the trie nodes [first, last)."""
-    for node in range(first, last):
-        token = nodes[node, 2]
-        if token >= 0:
-            mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
+@njit(cache=True, nogil=True, _nrt=False, inline="always")
+def _quick_step(table, path, depth, byte):
+    """What `step` does where one row is enough: on the same stack level, no counting of characters, no escape.
+
+    STEP_ASK for all other steps. Nine steps of ten are of this kind, and a call costs more than the step.
+    """
+    state = path[depth - 1, STATE]
+    flags = table[state, FLAGS]
+    status = STEP_ASK
+    if path[depth - 1, ESCAPE] == 0 and flags & (READY | COUNTED) == READY:
+        operation = table[state, byte]
+        if operation == SPACE and not flags & STRING:
+            count = path[depth - 1, COUNT]
+            status = STEP_DEAD
+            if count < table[state, SPACE_CAP]:
+                status = STEP_ALIVE
+                _put(path, depth, state, count + 1, 0, path[depth - 1, NODE], path[depth - 1, N_LOCAL])
+        elif operation & 3 == GOTO and operation != 0:
+            if not (flags & STRING and (byte == 0x22 or byte == 0x5C or byte < 0x20)):
+                status = STEP_ALIVE
+                _put(path, depth, operation >> 2, 0, 0, path[depth - 1, NODE], path[depth - 1, N_LOCAL])
+    return status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False, inline="always")
+def _skip_dead(table, path, depth, trie_bytes):
+    """The first node from the cursor on that needs a step: the others have no transition, and that is seen at once."""
+    node, last = path[depth, CURSOR], path[depth, LAST]
+    state = path[depth - 1, STATE]
+    flags = table[state, FLAGS]
+    if path[depth - 1, ESCAPE] != 0 or not flags & READY or flags & SHARED_PUSH:
+        return node
+    if flags & STRING:
+        while node < last and table[state, trie_bytes[node]] == 0 and trie_bytes[node] != 0x22 and trie_bytes[node] != 0x5C:
+            node += 1
+    elif table[state, END] == 0:
+        while node < last and table[state, trie_bytes[node]] == 0:
+            node += 1
+    return node
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _note(status, node, exits, ctl):
+    """Write down an exit. False if there is no room for it."""
+    if status != STEP_OUT and status != STEP_OUT_BEFORE:
+        return True
+    row = ctl[CTL_EXITS]
+    if row == exits.shape[0]:
+        return False
+    exits[row, 0] = node
+    exits[row, 1] = ctl[CTL_OUTCOME]
+    exits[row, 2] = status == STEP_OUT_BEFORE
+    ctl[CTL_EXITS] = row + 1
+    return True
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _clear(links, node, mask):
+    """Clear the bits of all tokens at and below a trie node, level by level: each level is one run of nodes."""
+    first, last = node, node + 1
+    while first < last:
+        for i in range(first, last):
+            token = links[i, 1]
+            if token >= 0:
+                mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
+        first, last = links[first, 0], links[last, 0]
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def set_pairs(tokens, suffixes, alive, mask):
     """Set the bits of `tokens[i]` where suffix `suffixes[i]` is alive. alive : uint32 words, a bit per suffix id."""
     for i in range(tokens.shape[0]):
@@ -439,7 +500,7 @@ def set_pairs(tokens, suffixes, alive, mask):
             mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def copy_bits(pairs, mask):
     """For each row (first, other) of `pairs`, give bit `other` the value of bit `first`."""
     for i in range(pairs.shape[0]):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
+# Limits of the engine on mantissas with an exponent.
+MAX_POINT = 8
+MAX_FRACTION_DIGITS = 17
 COMPLETE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 PARTIAL = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][+-]?[0-9]*)?")
 
@@ -22,6 +26,7 @@ class Bounds:
     high_open: bool = False
     integer: bool = False
     dotless: bool = False  # draft 4: only a number without fraction and exponent is an integer
+    listed: bool = False  # the one value of a `const` or `enum`
 
     @property
     def trivial(self) -> bool:
@@ -32,8 +37,8 @@ class Bounds:
         highs = [(b.high, not b.high_open) for b in (self, other) if b.high is not None]
         low, low_open = max(lows, default=(None, False))
         high, high_closed = min(highs, default=(None, True))
-        dotless = self.dotless or other.dotless
-        return Bounds(low, low_open, high, not high_closed, self.integer or other.integer, dotless)
+        integer, dotless = self.integer or other.integer, self.dotless or other.dotless
+        return Bounds(low, low_open, high, not high_closed, integer, dotless, self.listed or other.listed)
 
 
 def fraction_of(text: str) -> Fraction:
@@ -64,9 +69,22 @@ def is_empty(bounds: Bounds) -> bool:
     return not meets(bounds, -far, far, end_open=False)
 
 
+def allows_exponent(bounds: Bounds, whole: int, zeros: int, part: int, power: int) -> bool:
+    """Whether the engine documents that it accepts an exponent here (`grammar/numbers.py`), the mantissa not zero.
+
+    whole : integer digits, 0 for a leading `0.`.  zeros : those after `0.`.  part : fraction digits.
+    """
+    if bounds.listed:
+        return whole == 1
+    if bounds.integer:
+        single = whole == 1 or (bounds.low is None and bounds.high is None)
+        return single and part <= MAX_FRACTION_DIGITS and part <= power
+    return whole <= MAX_POINT and zeros <= MAX_POINT
+
+
 @cache
-def accepts(bounds: Bounds, text: str, exponent_digits: int | None) -> bool:
-    """Whether `text` spells a number in `bounds`; see `viable` for `exponent_digits`."""
+def accepts(bounds: Bounds, text: str, *, all_exponents: bool) -> bool:
+    """Whether `text` spells a number in `bounds`; without `all_exponents`, in the forms the engine documents."""
     parts = COMPLETE.fullmatch(text)
     if not parts:
         return False
@@ -74,69 +92,106 @@ def accepts(bounds: Bounds, text: str, exponent_digits: int | None) -> bool:
         return True
     if bounds.dotless and (parts[3] or parts[4]):
         return False
-    if exponent_digits is not None and len((parts[4] or "").lstrip("+-")) > exponent_digits:
+    value = fraction_of(text)
+    if not contains(bounds, value):
         return False
-    return contains(bounds, fraction_of(text))
+    if (
+        all_exponents
+        or int(parts[4] or 0) == 0
+        or value == 0
+        or _unbounded_side(bounds, negative=bool(parts[1]))
+    ):
+        return True
+    part = parts[3] or ""
+    return allows_exponent(bounds, *_extent(parts[2], part), len(part), int(parts[4]))
+
+
+def _extent(whole: str, part: str) -> tuple[int, int]:
+    """The integer digits (0 for `0`), and the zeros between `0.` and the first other digit."""
+    return (len(whole), 0) if whole != "0" else (0, len(part) - len(part.lstrip("0")))
+
+
+def _unbounded_side(bounds: Bounds, *, negative: bool) -> bool:
+    """Whether all numbers of this sign qualify."""
+    if bounds.integer:
+        return False
+    near, far = (bounds.high, bounds.low) if negative else (bounds.low, bounds.high)
+    if far is not None:
+        return False
+    return near is None or (near >= 0 if negative else near <= 0)
 
 
 @cache
-def viable(bounds: Bounds, text: str, exponent_digits: int | None) -> bool:
-    """Whether some number in `bounds` is spelled `text` + anything.
+def viable(bounds: Bounds, text: str, *, all_exponents: bool) -> bool:
+    """Whether some number in `bounds` is spelled `text` + anything; see `accepts`.
 
-    exponent_digits : longest exponent allowed where `bounds` says something; None is no limit.
+    Tries mantissas of up to 60 more digits with every power of ten up to 10**±120, so the bounds of the tests must
+    stay far inside that.
     """
     if not PARTIAL.fullmatch(text):
         return False
-    if bounds.trivial or accepts(bounds, text, exponent_digits):
+    if bounds.trivial or accepts(bounds, text, all_exponents=all_exponents):
         return True
-    digits = 2 if exponent_digits is None else exponent_digits
-    if bounds.dotless:
-        digits = 0
-        if set(text) & set(".eE"):
-            return False
     mantissa, mark, exponent = text.replace("E", "e").partition("e")
-    if mark and digits == 0:
+    if mantissa in ("", "-"):
+        return any(viable(bounds, text + digit, all_exponents=all_exponents) for digit in "0123456789")
+    if bounds.dotless and (mark or "." in mantissa):
         return False
+    if not mark and _reaches(bounds, mantissa, 0, closed=False):
+        return True
+    if bounds.dotless:
+        return False
+    typed = int(exponent) if exponent.strip("+-") else 0
+    powers = {*range(-120, 121), typed, typed * 10, typed * 10 + 9}
     return any(
-        _reaches(bounds, mantissa, bool(mark), Fraction(10) ** power)
-        for power in range(-(10**digits) + 1, 10**digits)
-        if (digits and _spells_power(exponent, power, digits)) or (not mark and power == 0)
+        _reaches(bounds, mantissa, power, closed=bool(mark), all_exponents=all_exponents)
+        for power in powers
+        if _spells_power(exponent, power)
     )
 
 
-def _spells_power(prefix: str, power: int, digits: int) -> bool:
-    """Whether `prefix` + anything, with at most `digits` digits, spells the exponent `power`."""
-    signs = ["-"] if power < 0 else ["", "+"] if power else ["", "+", "-"]
-    spelled = [sign + str(abs(power)).zfill(size) for sign in signs for size in range(1, digits + 1)]
-    return any(text.startswith(prefix) and len(text.lstrip("+-")) <= digits for text in spelled)
+def _spells_power(prefix: str, power: int) -> bool:
+    """Whether `prefix` + anything spells the exponent `power`, with any number of zeros before it."""
+    sign = prefix[:1] if prefix[:1] in ("+", "-") else ""
+    digits = prefix[len(sign) :].lstrip("0")
+    if power == 0:
+        return digits == ""
+    if prefix and (sign == "-") != (power < 0):
+        return False
+    return str(abs(power)).startswith(digits)
 
 
-def _reaches(bounds: Bounds, mantissa: str, closed: bool, scale: Fraction) -> bool:
-    """Whether `mantissa`, extended by more digits unless `closed`, times `scale` falls into `bounds`."""
+def _reaches(bounds: Bounds, mantissa: str, power: int, *, closed: bool, all_exponents: bool = True) -> bool:
+    """Whether `mantissa`, extended by more digits unless `closed`, times 10**power falls into `bounds`."""
     negative = mantissa.startswith("-")
+    if negative:
+        low, high = (None if b is None else -b for b in (bounds.high, bounds.low))
+        bounds = replace(bounds, low=low, low_open=bounds.high_open, high=high, high_open=bounds.low_open)
     whole, dot, part = mantissa.lstrip("-").partition(".")
-    if closed:
-        spans = [(Fraction(whole + dot + part), Fraction(0))]
-    elif dot:
-        spans = [(Fraction(f"{whole}.{part}0"), Fraction(1, 10 ** len(part)))]
-    elif whole == "":
-        spans = [(Fraction(0), Fraction(10) ** 60)]
-    elif whole == "0":
-        spans = [(Fraction(0), Fraction(1))]
-    else:
-        spans = [(Fraction(int(whole) * 10**k), Fraction(10**k)) for k in range(60)]
-    for begin, width in spans:
-        low, high = begin * scale, (begin + width) * scale
-        if negative:
-            mirrored = Bounds(
-                None if bounds.high is None else -bounds.high,
-                bounds.high_open,
-                None if bounds.low is None else -bounds.low,
-                bounds.low_open,
-                bounds.integer,
-            )
-            if meets(mirrored, low, high, end_open=width > 0):
-                return True
-        elif meets(bounds, low, high, end_open=width > 0):
+    scale = Fraction(10) ** power
+    restricted = power != 0 and not all_exponents and not _unbounded_side(bounds, negative=False)
+    for begin, width, more in _spans(whole, dot, part, closed=closed):
+        if restricted and not _allows_some(bounds, whole, part, more, power):
+            continue
+        if meets(bounds, begin * scale, (begin + width) * scale, end_open=width > 0):
             return True
     return False
+
+
+def _spans(whole: str, dot: str, part: str, *, closed: bool) -> Iterator[tuple[Fraction, Fraction, int]]:
+    """(begin, width, integer digits added) of the intervals that the extensions of a mantissa fill."""
+    if closed:
+        yield Fraction(whole + dot + part), Fraction(0), 0
+    elif dot:
+        yield Fraction(f"{whole}.{part}0"), Fraction(1, 10 ** len(part)), 0
+    elif whole == "":
+        yield Fraction(0), Fraction(10) ** 60, 0
+    elif whole == "0":
+        yield Fraction(0), Fraction(1), 0
+    else:
+        yield from ((Fraction(int(whole) * 10**k), Fraction(10**k), k) for k in range(60))
+
+
+def _allows_some(bounds: Bounds, whole: str, part: str, more: int, power: int) -> bool:
+    digits, zeros = _extent(whole, part)
+    return allows_exponent(bounds, digits + more, zeros, len(part), power)

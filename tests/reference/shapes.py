@@ -17,6 +17,7 @@ from .number import Bounds
 
 # A subschema is its JSON text: refs are resolved from the root, so its place does not matter.
 Conjunction = tuple[str, ...]
+IN_PLACE = ("$ref", "allOf", "anyOf", "enum", "const")
 KINDS = ("null", "boolean", "number", "string", "array", "object")
 
 
@@ -133,7 +134,9 @@ class Shapes:
         values = next((listed for listed in map(_listed_values, schemas) if listed is not None), None)
         if values is not None:
             fitting = [v for v in values if all(self.authority.is_valid(v, schema) for schema in schemas)]
-            yield from itertools.chain.from_iterable(map(self._literal, fitting))
+            beside = [{k: v for k, v in schema.items() if k not in IN_PLACE} for schema in schemas]
+            for value in fitting:
+                yield from self._literal(value, tuple(map(text_of, beside)))
             return
         for kind in KINDS:
             wanted = [_types(schema) for schema in schemas]
@@ -155,14 +158,15 @@ class Shapes:
         elif kind == "object":
             yield _object(schemas)
 
-    def _literal(self, value: Any) -> tuple[Shape, ...]:
+    def _literal(self, value: Any, beside: Conjunction) -> tuple[Shape, ...]:
+        """The shapes of one value, which satisfies `beside`: that only has a say in the order of its keys."""
         if value is None or isinstance(value, bool):
             return (Word(json.dumps(value).encode()),)
         if isinstance(value, str):
             return (StringShape(rx.literal(value)),)
         if isinstance(value, int | Fraction):
             exact = Fraction(value)
-            return (NumberShape(Bounds(exact, False, exact, False)),)
+            return (NumberShape(Bounds(exact, False, exact, False, listed=True)),)
         if isinstance(value, list):
             items = [{"const": item} for item in value]
             return self.of(
@@ -170,7 +174,7 @@ class Shapes:
             )
         properties = {key: {"const": item} for key, item in value.items()}
         closed = {"properties": properties, "required": list(value), "additionalProperties": False}
-        return self.of((text_of({"type": "object", **closed}),))
+        return self.of((*beside, text_of({"type": "object", **closed})))
 
     def alive(self, conjunction: Conjunction) -> bool:
         """Whether some value satisfies `conjunction`: the least fixpoint over all it leads to."""

@@ -40,6 +40,7 @@ class FiniteConstraint:
         self.n_logits = n_logits or len(vocabulary.tokens)
         self.n_words = -(-self.n_logits // 32)
         self.is_json = is_json
+        self.allowed_after = lru_cache(maxsize=None)(self._allowed_after)
         self.shortest_path = lru_cache(maxsize=None)(self._shortest_path)
 
     def matcher(self):
@@ -54,10 +55,12 @@ class FiniteConstraint:
 
     def allowed(self, ids):
         """The ids that may follow `ids`, straight from the definition."""
+        if ids and ids[-1] in self.vocabulary.eos_ids:
+            return set(self.vocabulary.eos_ids)
+        return self.allowed_after(self.written(ids))
+
+    def _allowed_after(self, text):
         eos = self.vocabulary.eos_ids
-        if ids and ids[-1] in eos:
-            return set(eos)
-        text = self.written(ids)
         following = {
             t
             for t, b in enumerate(self.vocabulary.tokens)

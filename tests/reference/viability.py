@@ -23,11 +23,11 @@ Stacks = frozenset
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`exponent_digits`: the longest exponent of an integer or bounded number; None is any."""
+    """`all_exponents`: also those that the engine documents to refuse, of integers and in bounds."""
 
     whitespace: int = MAX_RUN
     order: Literal["schema", "any"] = "schema"
-    exponent_digits: int | None = None
+    all_exponents: bool = True
 
     @classmethod
     def parse(
@@ -132,7 +132,7 @@ class Grammar:
 
     def _nullable(self, symbol: Any) -> bool:
         if isinstance(symbol, Number):
-            return number.accepts(symbol.bounds, symbol.text, self.options.exponent_digits)
+            return number.accepts(symbol.bounds, symbol.text, all_exponents=self.options.all_exponents)
         return isinstance(symbol, Space)
 
     def _eat(self, symbol: Any, byte: int) -> Iterator[tuple]:
@@ -144,7 +144,7 @@ class Grammar:
                 yield (Text(symbol.rest[1:]),) if len(symbol.rest) > 1 else ()
         elif isinstance(symbol, Number):
             text = symbol.text + chr(byte)
-            if number.viable(symbol.bounds, text, self.options.exponent_digits):
+            if number.viable(symbol.bounds, text, all_exponents=self.options.all_exponents):
                 yield (replace(symbol, text=text),)
         else:
             yield from _eat_content(symbol, byte)

@@ -1,0 +1,75 @@
+"""Context-free grammars over terminals, as plain productions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+END = "$END"
+"""The terminal that stands for the end of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What a lexer reads in one piece.
+
+    pattern  : a regular expression of Python's `re`, without named groups of its own mattering.
+    literal  : the text, where the terminal is a plain string (then `pattern` is that text escaped, maybe with flags).
+    flags    : inline flags of the whole terminal, as in `(?i:...)`.
+    priority : the higher wins.  max_width : the longest match in characters, as Lark counts it.
+    length   : of the pattern's source, the last but one tie-breaker.
+    """
+
+    name: str
+    pattern: str
+    literal: str | None
+    flags: frozenset[str]
+    priority: int
+    max_width: int
+    length: int
+
+    def __str__(self) -> str:
+        if self.literal is None:
+            return self.name
+        return f'"{self.literal}"{"".join(sorted(self.flags))}'
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """`name` may become `symbols`: names of rules and of terminals."""
+
+    name: str
+    symbols: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {' '.join(self.symbols) or '(nothing)'}"
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The texts that the rule `start` derives, with `ignored` terminals anywhere between two terminals."""
+
+    start: str
+    productions: tuple[Production, ...]
+    terminals: tuple[Terminal, ...]
+    ignored: frozenset[str]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.productions))
+
+    def rule_names(self) -> tuple[str, ...]:
+        """Each rule once, in the order of the productions."""
+        return tuple(dict.fromkeys(production.name for production in self.productions))
+
+    def unproductive(self) -> list[str]:
+        """The rules that derive no finite text."""
+        rules = set(self.rule_names())
+        productive: set[str] = set()
+        while True:
+            found = {
+                production.name
+                for production in self.productions
+                if all(symbol in productive or symbol not in rules for symbol in production.symbols)
+            }
+            if found == productive:
+                return [name for name in self.rule_names() if name not in productive]
+            productive = found

@@ -1,0 +1,167 @@
+"""The commands: output, exit codes, and errors without a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gramask import cli, demo
+
+GOOD = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "title": "T"}
+REFUSED = {"properties": {"a/b": {"dependentSchemas": {"x": {"minProperties": 3}}}}}
+
+
+def write(folder: Path, schema: Any) -> str:
+    path = folder / "schema.json"
+    path.write_text(schema if isinstance(schema, str) else json.dumps(schema), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["demo", "--help"], ["check", "--help"], ["warmup", "--help"]]
+)
+def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code: Any = cli.main(arguments)
+    except SystemExit as exit_:
+        code = exit_.code
+    assert code == 0
+    assert "usage: gramask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["check"], ["demo", "--n", "0"], ["demo", "--n", "x"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: gramask" in capsys.readouterr().err
+
+
+def test_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gramask", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("gramask 0.")
+
+
+def test_check_accepts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", write(tmp_path, GOOD)]) == 0
+    out = capsys.readouterr().out
+    assert "properties" in out
+    assert "compiles" in out
+
+
+def test_check_refuses_with_pointer_and_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", write(tmp_path, REFUSED)]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "dependentSchemas at /properties/a~1b" in out
+    assert "UnsupportedSchema" in out
+
+
+def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "--json", write(tmp_path, REFUSED)]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert report["error"]["pointer"] == "/properties/a~1b"
+    assert report["error"]["keyword"] == "dependentSchemas"
+    assert {"pointer": "", "keyword": "properties", "outcome": "enforced", "hint": None} in report["keywords"]
+
+
+def test_check_reads_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = json.dumps({"type": "json_schema", "json_schema": {"schema": GOOD}})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert cli.main(["check", "-", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["enforced"] >= 4
+
+
+def test_check_takes_formats_as_told(tmp_path: Path) -> None:
+    path = write(tmp_path, {"type": "string", "format": "no-such-format"})
+    assert cli.main(["check", path, "--formats", "annotate"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "not valid JSON"), ("[1]", "a schema is an object or a boolean"), ("\\d+", "gramask.regex")],
+)
+def test_input_that_is_no_schema(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", write(tmp_path, content)]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "nowhere.json"],
+        ["demo", "--schema", "nowhere.json"],
+        ["demo", "--model", "nowhere"],
+        ["warmup", "--tokenizer", "nowhere"],
+    ],
+    ids=" ".join,
+)
+def test_missing_files_are_named_without_a_traceback(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "gramask", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bug_is_one_line_unless_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("gramask.api.check", broken)
+    assert cli.main(["check", write(tmp_path, GOOD)]) == 3
+    assert "RuntimeError: boom" in capsys.readouterr().err
+    with pytest.raises(RuntimeError):
+        cli.main(["--traceback", "check", write(tmp_path, GOOD)])
+
+
+def test_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gramask.api.check", interrupted)
+    assert cli.main(["check", write(tmp_path, GOOD)]) == 130
+
+
+@pytest.mark.slow
+def test_warmup(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers")
+    assert cli.main(["warmup", "--tokenizer", str(demo.EMBEDDED_MODEL)]) == 0
+    assert "compiling the kernels" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_demo_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    assert cli.main(["demo", "--json", "--n", "3", "--seed", "5"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["constrained"]["valid"] == 3
+    assert len(shown["unconstrained"]["texts"]) == 3
+    assert shown["n_masks"] == sum(shown["constrained"]["tokens"])
+    assert 0 < shown["mask_us_p50"] <= shown["mask_us_p99"]
+    assert 0 <= shown["jumped_share"] <= 1
+
+
+@pytest.mark.slow
+def test_demo_on_a_terminal_with_a_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    assert cli.main(["demo", "--schema", write(tmp_path, GOOD), "--n", "2", "--max-new-tokens", "40"]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 2 valid" in out
+    assert "gramask.constrain" in out

@@ -1,0 +1,209 @@
+"""Number texts against exact rational arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gramask.errors import CompileBudgetExceeded
+from gramask.grammar.dfa import intersect, minimize
+from gramask.grammar.numbers import MAX_FRACTION_DIGITS, MAX_POINT, number_dfa, number_equal_dfa
+
+NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+TEXTS = ["".join(t) for n in range(1, 6) for t in itertools.product("-0159.e", repeat=n)]
+TEXTS += [f"{s}{t}" for s in ("", "-") for t in ("1e+2", "1.5E-07", "0.0e+9", "1e05", "10.10e01", "1e", "1.e1", "+1")]
+
+
+def qualifies(value: Fraction, bounds: dict[str, Any]) -> bool:
+    low, high = bounds.get("lo"), bounds.get("hi")
+    return (
+        (not bounds["integer"] or value.denominator == 1)
+        and (low is None or value > Fraction(low) or (value == Fraction(low) and not bounds.get("lo_exclusive")))
+        and (high is None or value < Fraction(high) or (value == Fraction(high) and not bounds.get("hi_exclusive")))
+    )
+
+
+def is_promised(text: str, *, integer: bool) -> bool:
+    """Whether the documented limits on exponent forms let this number through."""
+    match = NUMBER.fullmatch(text)
+    assert match
+    _, whole, fraction, exponent = match.groups()
+    fraction = fraction or ""
+    if exponent is None or not (whole + fraction).strip("0"):
+        return True
+    if not integer:
+        leading = len(fraction) - len(fraction.lstrip("0")) if whole == "0" else 0
+        return len(whole) <= MAX_POINT and leading < MAX_POINT
+    if not fraction.strip("0"):
+        return whole != "0" and len(whole) <= MAX_POINT and int(exponent) >= 0
+    return len(whole) == 1 and whole != "0" and len(fraction) <= min(MAX_FRACTION_DIGITS, int(exponent))
+
+
+BOUNDS: list[dict[str, Any]] = [
+    {},
+    {"lo": 0},
+    {"lo": 0, "lo_exclusive": True},
+    {"hi": 0, "hi_exclusive": True},
+    {"lo": 1, "hi": 5},
+    {"lo": 1, "hi": 5, "lo_exclusive": True, "hi_exclusive": True},
+    {"lo": 0, "hi": 100},
+    {"lo": -5, "hi": 5, "hi_exclusive": True},
+    {"lo": Decimal("0.1"), "hi": Decimal("0.51")},
+    {"lo": Fraction(1, 3), "hi": Fraction(22, 7), "hi_exclusive": True},
+    {"lo": -51, "hi": -5},
+    {"lo": Decimal("1e10"), "hi": Decimal("1.5e15")},
+    {"lo": 9, "hi": 9},
+    {"lo": 9, "hi": 9, "hi_exclusive": True},
+    {"lo": 9, "hi": 5},
+    {"lo": 0, "hi": 0},
+    {"lo": Decimal("-0.005"), "hi": Decimal("0.005")},
+    {"lo": Decimal("1e-7"), "hi": Decimal("1e-5")},
+]
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("bounds", BOUNDS, ids=str)
+def test_all_short_texts(bounds: dict[str, Any], integer: bool) -> None:
+    bounds = {**bounds, "integer": integer}
+    dfa = number_dfa(**bounds)
+    for text in TEXTS:
+        if not NUMBER.fullmatch(text):
+            assert not dfa.accepts(text.encode()), text
+        elif dfa.accepts(text.encode()):
+            assert qualifies(Fraction(text), bounds), text
+        elif qualifies(Fraction(text), bounds):
+            assert not is_promised(text, integer=integer), text
+    assert minimize(dfa.delta, dfa.start, dfa.label).digest == dfa.digest
+
+
+NUMBER_TEXTS = st.builds(
+    lambda sign, whole, zeros, fraction, exponent: f"{sign}{whole}{fraction and '.' + zeros + fraction}{exponent}",
+    st.sampled_from(["", "-"]),
+    st.one_of(st.just("0"), st.integers(1, 10**12).map(str), st.integers(1, 9).map(str)),
+    st.sampled_from(["", "0", "000", "0" * 9]),
+    st.one_of(st.just(""), st.integers(0, 10**6).map(str), st.integers(1, 99).map(lambda n: f"{n}00")),
+    st.one_of(
+        st.just(""),
+        st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 20)),
+        st.sampled_from(["e00", "E+007", "e-012", "e300"]),
+    ),
+)
+DECIMALS = st.one_of(
+    st.none(),
+    st.integers(-(10**4), 10**4),
+    st.decimals(-1000, 1000, places=3),
+    st.builds(Fraction, st.integers(-99, 99), st.integers(1, 30)),
+    st.sampled_from([2**53, -(2**63), 2**64 - 1, Decimal("1e-9"), Decimal("1e18"), Decimal("-2.5e300")]),
+)
+
+
+@given(DECIMALS, DECIMALS, st.booleans(), st.booleans(), st.booleans(), st.lists(NUMBER_TEXTS, min_size=5))
+def test_against_fractions(
+    low: Any, high: Any, low_open: bool, high_open: bool, integer: bool, texts: list[str]
+) -> None:
+    bounds = {"integer": integer, "lo": low, "lo_exclusive": low_open, "hi": high, "hi_exclusive": high_open}
+    dfa = number_dfa(**bounds)
+    # The bounds themselves and their neighbours are where mistakes live.
+    for value in (low, high):
+        if isinstance(value, int):
+            texts = [*texts, *(str(value + d) for d in (-1, 0, 1)), f"{value}.0", f"{value}.000001"]
+    for text in texts:
+        wanted = qualifies(Fraction(text), bounds)
+        assert wanted >= dfa.accepts(text.encode()), text
+        if wanted and is_promised(text, integer=integer):
+            assert dfa.accepts(text.encode()), text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_spelling_of_json_writers(value: float) -> None:
+    exact = Fraction(value)
+    spellings = {json.dumps(value), f"{value:e}", f"{value:.16E}", f"{value:.3e}"}
+    for text in spellings:
+        spelled = Fraction(text)
+        assert number_dfa(integer=False).accepts(text.encode())
+        assert number_dfa(integer=False, lo=spelled, hi=spelled).accepts(text.encode())
+        assert not number_dfa(integer=False, lo=spelled, lo_exclusive=True).accepts(text.encode())
+        assert number_equal_dfa([Decimal(text)]).accepts(text.encode())
+        assert number_dfa(integer=False, lo=exact).accepts(text.encode()) == (spelled >= exact)
+
+
+def test_integers_by_value() -> None:
+    dfa = number_dfa(integer=True)
+    accepted = ["1", "-0", "0.0", "1.0", "1.00", "-12.0", "1e3", "1.5e1", "1E+16", "1.2345678901234567e+19", "0.000e-5"]
+    rejected = ["1.5", "1.5e0", "1e-1", "0.5", "01", "1.", ".5", "", "-", "1e", "+1", "1.05e1"]
+    assert [text for text in accepted if not dfa.accepts(text.encode())] == []
+    assert [text for text in rejected if dfa.accepts(text.encode())] == []
+
+
+def test_beyond_doubles() -> None:
+    dfa = number_dfa(integer=True, lo=2**53, hi=2**53 + 1)
+    assert [n for n in range(2**53 - 2, 2**53 + 4) if dfa.accepts(str(n).encode())] == [2**53, 2**53 + 1]
+
+
+VALUES: list[list[Any]] = [
+    [],
+    [0],
+    [Decimal("-0.0")],
+    [1, 5, 10],
+    [Decimal("1.5"), Decimal("-0.25"), 1000],
+    [Decimal("1e20"), Decimal("5e-7"), 59, 5, 50, 500],
+    [Decimal("0.1"), Decimal("0.10"), 1, 10, 100],
+]
+
+
+@pytest.mark.parametrize("values", VALUES, ids=str)
+def test_listed_values(values: list[Any]) -> None:
+    dfa = number_equal_dfa(values)
+    wanted = {Fraction(value) for value in values}
+    for text in [*TEXTS, "1e20", "1.0E+20", "100000000000000000000", "5e-7", "0.0000005", "0.000000050", "5e-8"]:
+        match = NUMBER.fullmatch(text)
+        if dfa.accepts(text.encode()):
+            assert match and Fraction(text) in wanted, text
+        elif match and Fraction(text) in wanted:
+            assert match[4] is not None and (len(match[2]) > 1 or match[2] == "0"), text
+    assert minimize(dfa.delta, dfa.start, dfa.label).digest == dfa.digest
+
+
+@given(st.lists(st.decimals(-1000, 1000, places=2), max_size=8), st.lists(NUMBER_TEXTS, min_size=5))
+def test_listed_against_fractions(values: list[Decimal], texts: list[str]) -> None:
+    dfa = number_equal_dfa(values)
+    wanted = set(map(Fraction, values))
+    for text in [*texts, *(format(value, "f") for value in values)]:
+        if dfa.accepts(text.encode()):
+            assert Fraction(text) in wanted
+        elif Fraction(text) in wanted:
+            assert "e" in text.lower()
+
+
+def test_one_value_as_a_list_and_as_bounds() -> None:
+    for value in (7, Decimal("-2.5"), 1200, Decimal("0.003")):
+        listed, bounded = number_equal_dfa([value]), number_dfa(integer=False, lo=value, hi=value)
+        assert intersect(listed, bounded).digest == listed.digest
+
+
+def test_sizes_stay_small() -> None:
+    assert number_dfa(integer=False).n_states == 10
+    for low, high in ((0, 1), (1, 100), (0, 65535), (-180, 180)):
+        assert number_dfa(integer=False, lo=low, hi=high).n_states < 300
+        assert number_dfa(integer=True, lo=low, hi=high).n_states < 120
+
+
+def test_absurd_bounds_are_a_named_error() -> None:
+    for bound in (Decimal("1e999999999"), Decimal("-1e-999999999")):
+        with pytest.raises(CompileBudgetExceeded):
+            number_dfa(integer=False, lo=bound)
+    with pytest.raises(ValueError, match="not a number"):
+        number_dfa(integer=False, lo=Decimal("nan"))
+
+
+def test_equal_ranges_are_one_dfa() -> None:
+    one = number_dfa(integer=True, lo=Decimal("0.5"), hi=Decimal("9.9"))
+    assert one is number_dfa(integer=True, lo=0, lo_exclusive=True, hi=9)
