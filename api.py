@@ -97,7 +97,7 @@ def _compile(source: Source, vocabulary: Vocabulary, n_logits: int, options: Opt
 
 def _for_source(constraint: Constraint, source: Source) -> Constraint:
     """The same constraint, reading finished texts as `source` does; it shares everything that was compiled."""
-    if constraint.source is source:
+    if constraint.source == source:
         return constraint
     twin = copy(constraint)
     twin.source = source

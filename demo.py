@@ -20,7 +20,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from .api import compile, constrain
+from .api import check, compile, constrain
 from .errors import GramaskError, InvalidSchema
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def run_demo(options: DemoOptions) -> None:
     """
     console = Console(stderr=options.as_json)
     task = task_of(options)
+    _refuse_early(task)
     with _step(console, "loading torch, transformers and the model"):
         model = _load(task.model_folder)
     with _step(console, "compiling (a first run compiles the kernels, which takes a while)"):
@@ -108,6 +109,15 @@ def run_demo(options: DemoOptions) -> None:
     _show_stream(console, make, task, options)
     _show_costs(console, measurement)
     _show_snippet(console)
+
+
+def _refuse_early(task: Task) -> None:
+    """Raise for what can be known before torch is loaded, which takes seconds."""
+    if not task.model_folder.is_dir():
+        raise GramaskError(f"there is no folder {str(task.model_folder)!r}", hint="give a local model")
+    error = check(task.schema).error
+    if error is not None:
+        raise error
 
 
 def task_of(options: DemoOptions) -> Task:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -158,13 +159,22 @@ def number_states(
     return ByteDfa(np.ascontiguousarray(delta), min(1, len(reached)), label)
 
 
+@lru_cache(maxsize=1)
+def _weights(size: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(1, 1 << 62, size, dtype=np.int64)
+
+
+def _column_weights(n_states: int) -> NDArray[np.int64]:
+    """Factors for hashing columns: any will do, since equality is checked."""
+    return _weights(1 << max(12, (n_states - 1).bit_length()))[:n_states]
+
+
 def byte_classes(delta: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Group the bytes whose columns are equal.
 
     Returns int64[256], the class of each byte, and for each class its first byte.
     """
-    weights = np.random.default_rng(delta.shape[0]).integers(1, 1 << 62, delta.shape[0], dtype=np.int64)
-    keys = weights @ delta.astype(np.int64)
+    keys = _column_weights(delta.shape[0]) @ delta.astype(np.int64)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if not np.array_equal(delta[:, first[inverse]], delta):  # two columns share a hash
         _, first, inverse = np.unique(delta, axis=1, return_index=True, return_inverse=True)

@@ -13,6 +13,7 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
+from .grammar import GrammarRefused
 from .nodes import Ranges, complement_ranges, merge_ranges
 from .utf8 import MAX_CODE_POINT
 
@@ -23,29 +24,20 @@ Operation = tuple[Any, ...]
 """("char", ranges, next) | ("split", first, second) | ("behind", ranges, wanted, next) | ("match", label)."""
 
 
-class PatternRefused(Exception):
-    """A pattern uses what has no place in a lexer's automaton. `name` is the terminal's."""
-
-    def __init__(self, message: str, hint: str | None, name: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.name = name
-
-
 class Program:
-    """Operations of several patterns; `add` returns where a pattern starts."""
+    """Operations of several patterns. What cannot be run this way raises GrammarRefused."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
     def add(self, pattern: str, label: int) -> int:
-        """Compile `pattern`; a match of it ends in ("match", label)."""
+        """Append `pattern`, whose matches end in ("match", label), and return its first operation."""
         tree = sre_parser.parse(pattern)
         return self._sequence(tree, tree.state.flags, self._emit("match", label))
 
     def _emit(self, *operation: Any) -> int:
         if len(self.operations) >= MAX_OPERATIONS:
-            raise PatternRefused(
+            raise GrammarRefused(
                 f"the terminal needs more than {MAX_OPERATIONS} states", "shorten its counted repetitions"
             )
         self.operations.append(operation)
@@ -80,7 +72,9 @@ class Program:
     def _repeat(self, low: int, high: Any, body: Any, flags: int, after: int, *, greedy: bool) -> int:
         unbounded = high is sre.MAXREPEAT
         if (unbounded or high > 1) and body.getwidth()[0] == 0:
-            raise PatternRefused("the terminal repeats what may be empty", "let each repetition match a character")
+            raise GrammarRefused(
+                "the terminal repeats what may be empty", "let each repetition match a character"
+            )
         if unbounded:
             entry = self._emit("split", after, after)
             inner = self._sequence(body, flags, entry)
@@ -101,8 +95,9 @@ class Program:
             flags = (flags | added) & ~removed
             items = list(inner)
         if len(items) != 1 or items[0][0] not in _CHARACTERS:
-            raise PatternRefused(
-                "the terminal looks behind by more than one character", "only `(?<=x)` and `(?<!x)` are exact here"
+            raise GrammarRefused(
+                "the terminal looks behind by more than one character",
+                "only `(?<=x)` and `(?<!x)` are exact here",
             )
         return self._emit("behind", _characters(*items[0], flags), wanted, after)
 
@@ -116,8 +111,10 @@ def _refuse(op: Any) -> NoReturn:
         sre.ASSERT_NOT: ("looks ahead", "write what it may match, or end the terminal before what follows"),
         sre.AT: ("has an anchor or a word border", "terminals end where nothing continues them; remove it"),
         sre.GROUPREF: ("refers back to a group", "write one terminal for each text the group may be"),
-    }.get(op, (f"uses {str(op).lower()} of Python's `re`", "write it with alternatives, classes and repetition"))
-    raise PatternRefused(f"the terminal {what}", hint)
+    }.get(
+        op, (f"uses {str(op).lower()} of Python's `re`", "write it with alternatives, classes and repetition")
+    )
+    raise GrammarRefused(f"the terminal {what}", hint)
 
 
 def _characters(op: Any, value: Any, flags: int) -> Ranges:
@@ -156,7 +153,9 @@ def _class(items: list[Any], flags: int) -> Ranges:
 def _category(name: str, ascii_only: bool) -> Ranges:
     r"""The characters of `\d`, `\s`, `\w` and their complements, asked from `re` itself."""
     kind = name.rpartition("_")[2].lower()
-    pattern = re.compile({"digit": r"\d+", "space": r"\s+", "word": r"\w+"}[kind], re.ASCII if ascii_only else 0)
+    pattern = re.compile(
+        {"digit": r"\d+", "space": r"\s+", "word": r"\w+"}[kind], re.ASCII if ascii_only else 0
+    )
     ranges = merge_ranges([(m.start(), m.end() - 1) for m in pattern.finditer(_all_characters())])
     return complement_ranges(ranges) if "_NOT_" in name else ranges
 
@@ -169,7 +168,7 @@ def _all_characters() -> str:
 def _cased() -> dict[str, list[str]]:
     """The characters that some change of case changes, by their case-folded form."""
     found: dict[str, list[str]] = {}
-    for char in _all_characters():
+    for char in map(chr, range(0x20000)):  # no letter beyond plane 1 has case
         if not char.lower() == char.upper() == char.casefold() == char:
             for key in {char.lower(), char.casefold(), char.upper().lower(), char.lower()[0]}:
                 found.setdefault(key, []).append(char)
@@ -184,7 +183,12 @@ def _variants(point: int, ascii_only: bool) -> tuple[int, ...]:
     cased = _cased()
     keys = {char.lower(), char.casefold(), char.upper().lower(), char.lower()[0]}
     near = {other for key in keys for other in cased.get(key, ())}
-    near |= {other for first in near for key in (first.lower(), first.upper().lower()) for other in cased.get(key, ())}
+    near |= {
+        other
+        for first in near
+        for key in (first.lower(), first.upper().lower())
+        for other in cased.get(key, ())
+    }
     return tuple(sorted({point, *(ord(other) for other in near if pattern.fullmatch(other))}))
 
 

@@ -8,12 +8,21 @@ END = "$END"
 """The terminal that stands for the end of the text."""
 
 
+class GrammarRefused(Exception):
+    """A grammar that cannot be compiled exactly. `name` is the rule or terminal to point at."""
+
+    def __init__(self, message: str, hint: str, name: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Terminal:
     """What a lexer reads in one piece.
 
-    pattern  : a regular expression of Python's `re`, without named groups of its own mattering.
-    literal  : the text, where the terminal is a plain string (then `pattern` is that text escaped, maybe with flags).
+    pattern  : a regular expression of Python's `re`.
+    literal  : the text, where the terminal is a plain string; `pattern` is that text escaped, maybe with flags.
     flags    : inline flags of the whole terminal, as in `(?i:...)`.
     priority : the higher wins.  max_width : the longest match in characters, as Lark counts it.
     length   : of the pattern's source, the last but one tie-breaker.

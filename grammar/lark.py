@@ -24,11 +24,10 @@ from lark.exceptions import LarkError
 from lark.lexer import PatternStr, TerminalDef
 
 from ..errors import GrammarSyntaxError
-from .grammar import Grammar, Production, Terminal
+from .grammar import Grammar, GrammarRefused, Production, Terminal
 from .lexemes import Lexicon
 from .pushdown import Pushdown
-from .scanner import PatternRefused
-from .shift_reduce import GrammarRefused, compile_grammar
+from .shift_reduce import compile_grammar
 from .source import LarkSource
 
 _POSITION = re.compile(r"at line (\d+),? column (\d+)")
@@ -40,7 +39,7 @@ def compile_lark(source: LarkSource) -> tuple[Pushdown, Lexicon]:
     grammar = parse_lark(source)
     try:
         pushdown = compile_grammar(grammar)
-    except (GrammarRefused, PatternRefused) as refusal:
+    except GrammarRefused as refusal:
         _fail(source, str(refusal), refusal.hint, name=refusal.name)
     return pushdown, Lexicon(pushdown)
 
@@ -56,7 +55,8 @@ def parse_lark(source: LarkSource) -> Grammar:
     grammar = Grammar(
         source.start,
         tuple(
-            Production(rule.origin.name, tuple(symbol.name for symbol in rule.expansion)) for rule in lark.rules
+            Production(rule.origin.name, tuple(symbol.name for symbol in rule.expansion))
+            for rule in lark.rules
         ),
         tuple(_terminal(source, terminal) for terminal in lark.terminals),
         frozenset(lark.ignore_tokens),
@@ -73,7 +73,12 @@ def _terminal(source: LarkSource, terminal: TerminalDef) -> Terminal:
         re.compile(f"(?P<terminal>{regexp})")
         width = pattern.max_width
     except (re.error, ValueError, OverflowError, RecursionError) as error:
-        _fail(source, f"the terminal {terminal.name} is no regular expression: {error}", None, name=terminal.name)
+        _fail(
+            source,
+            f"the terminal {terminal.name} is no regular expression: {error}",
+            None,
+            name=terminal.name,
+        )
     literal = pattern.value if isinstance(pattern, PatternStr) else None
     return Terminal(
         terminal.name, regexp, literal, frozenset(pattern.flags), terminal.priority, width, len(pattern.value)

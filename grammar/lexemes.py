@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -62,49 +63,52 @@ class Lexeme:
         return not least[self.dfa.start] <= 0 <= greatest[self.dfa.start]
 
     @cached_property
-    def open_states(self) -> frozenset[int]:
-        """The free states from which no well-formed text can leave the free states: nothing is ever refused."""
-        delta, free = self.dfa.delta, self.free_states
-        closed = set(range(1, self.dfa.n_states)) - free - set(self._inside_characters)
-        # Propagate "may get stuck" backwards until nothing changes.
-        while True:
-            reaches = {s for s in range(1, self.dfa.n_states) if s not in closed and closed & set(delta[s].tolist())}
-            if not reaches:
-                return free - closed
-            closed |= reaches
+    def free_states(self) -> np.ndarray:
+        """bool[n_states]: every code point may follow, with every spelling of its bytes."""
+        return _takes_any(self.dfa.delta)
 
     @cached_property
-    def uniform_states(self) -> frozenset[int]:
-        """The states between characters from which only the count decides: all bounds ahead are the same."""
-        if self.bounds is None:
-            return frozenset()
-        least, greatest = self.bounds
-        inside = set(self._inside_characters)
-        uniform = set()
-        for state in set(range(1, self.dfa.n_states)) - inside:
-            ahead = self._ahead(state)
-            if all(least[s] <= 0 and greatest[s] == greatest[state] for s in ahead):
-                uniform.add(state)
-        return frozenset(uniform)
+    def free_characters(self) -> np.ndarray:
+        """int32[n_states]: so many characters can follow whatever they are; NO_LIMIT where nothing is ever refused.
 
-    def _ahead(self, state: int) -> set[int]:
-        """The states that can be reached from `state`, itself included."""
-        seen = {state}
-        todo = [state]
-        while todo:
-            for target in set(self.dfa.delta[todo.pop()].tolist()) - {0}:
-                if target not in seen:
-                    seen.add(target)
-                    todo.append(target)
-        return seen
+        Breadth first, backwards from the states that refuse some character.
+        """
+        source, byte = np.nonzero(self.dfa.delta)
+        # A character is counted where it begins: at the transition on its lead byte.
+        begins = (byte & 0xC0) != 0x80
+        n = self.dfa.n_states
+        edges = np.unique((self.dfa.delta[source, byte].astype(np.int64) * n + source) * 2 + begins)
+        first = np.searchsorted(edges, np.arange(n + 1) * (2 * n)).tolist()
+        sources, costs = (edges // 2 % n).tolist(), (edges % 2).tolist()
+        distance = [NO_LIMIT] * n
+        queue = deque(np.flatnonzero(~self.free_states & ~self.inside_character).tolist())
+        for state in queue:
+            distance[state] = 0
+        while queue:
+            state = queue.popleft()
+            for i in range(first[state], first[state + 1]):
+                if distance[state] + costs[i] < distance[sources[i]]:
+                    distance[sources[i]] = distance[state] + costs[i]
+                    (queue.append if costs[i] else queue.appendleft)(sources[i])
+        return np.array(distance, np.int32)
 
     @cached_property
-    def _inside_characters(self) -> list[int]:
-        """The states between the bytes of one character."""
-        outside = self.dfa.delta.copy()
-        outside[:, _CONTINUATION] = 0
-        outside_any = outside.any(axis=1) | (self.dfa.label >= 0)
-        return [s for s in range(1, self.dfa.n_states) if not outside_any[s]]
+    def has_floor(self) -> bool:
+        """Whether some state is dead because too few characters were read before it."""
+        return self.bounds is not None and bool((self.bounds[0][1:] > 0).any())
+
+    @cached_property
+    def most_needed(self) -> int:
+        """The most characters that any state needs before its lexeme can end."""
+        assert self.bounds is not None and self.high is not None
+        return min(self.high, NO_LIMIT) - int(self.bounds[1][1:].min())
+
+    @cached_property
+    def inside_character(self) -> np.ndarray:
+        """bool[n_states]: between the bytes of one character."""
+        outside = self.dfa.delta != 0
+        outside[:, _CONTINUATION] = False
+        return ~outside.any(axis=1) & (self.dfa.label < 0)
 
     def _count_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """For each state the least and greatest count with which it can still end inside [low, high]."""
@@ -112,11 +116,6 @@ class Lexeme:
         high = NO_LIMIT if self.high is None else min(self.high, NO_LIMIT)
         least = np.maximum(self.low - longest, 0)
         return least.clip(0, NO_LIMIT).astype(np.int64), (high - shortest).clip(-1, NO_LIMIT).astype(np.int64)
-
-    @cached_property
-    def free_states(self) -> frozenset[int]:
-        """The states in which every code point may follow, with every spelling of its bytes."""
-        return frozenset(s for s in range(1, self.dfa.n_states) if _takes_any(self.dfa.delta, s))
 
 
 @lru_cache(maxsize=1024)
@@ -127,22 +126,27 @@ def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
     return Lexeme(ByteDfa(lexeme.dfa.delta, lexeme.dfa.start, new), lexeme.is_string, lexeme.low, lexeme.high)
 
 
-def _takes_any(delta: np.ndarray, state: int) -> bool:
-    """Whether `state` has a transition chain for every well-formed UTF-8 character."""
-    todo = [(state, UTF8.start)]
-    seen = set(todo)
-    while todo:
-        here, model = todo.pop()
-        needed = UTF8.delta[model]
-        targets = delta[here]
-        if np.any((needed != 0) & (targets == 0)):
-            return False
-        for byte in np.flatnonzero((needed != 0) & (needed != UTF8.start)):
-            pair = (int(targets[byte]), int(needed[byte]))
-            if pair not in seen:
-                seen.add(pair)
-                todo.append(pair)
-    return True
+def _takes_any(delta: np.ndarray) -> np.ndarray:
+    """bool[n_states]: whether there are transitions for every well-formed UTF-8 character (RFC 3629, section 4)."""
+    one = (delta[:, 0x80:0xC0] != 0).all(axis=1)  # takes any one continuation byte
+    two = one[delta[:, 0x80:0xC0]].all(axis=1)
+    three = two[delta[:, 0x80:0xC0]].all(axis=1)
+    after_e0 = one[delta[:, 0xA0:0xC0]].all(axis=1)
+    after_ed = one[delta[:, 0x80:0xA0]].all(axis=1)
+    after_f0 = two[delta[:, 0x90:0xC0]].all(axis=1)
+    after_f4 = two[delta[:, 0x80:0x90]].all(axis=1)
+    leads = [
+        (delta[:, :0x80] != 0).all(axis=1),
+        one[delta[:, 0xC2:0xE0]].all(axis=1),
+        after_e0[delta[:, 0xE0]],
+        two[delta[:, 0xE1:0xED]].all(axis=1),
+        after_ed[delta[:, 0xED]],
+        two[delta[:, 0xEE:0xF0]].all(axis=1),
+        after_f0[delta[:, 0xF0]],
+        three[delta[:, 0xF1:0xF4]].all(axis=1),
+        after_f4[delta[:, 0xF4]],
+    ]
+    return np.logical_and.reduce(leads)
 
 
 TEXT = Lexeme(UTF8, is_string=True)
@@ -176,8 +180,8 @@ class Lexicon:
     def _place(self, lexeme: Lexeme) -> int:
         n = lexeme.dfa.n_states - 1
 
-        def expand(i: int, row: Row) -> None:
-            self._expand(lexeme, first, i + 1, row)
+        def expand(state: int, row: Row) -> None:
+            self._expand(lexeme, first, state - first + 1, row)
 
         first = self._first_state[lexeme] = self.pushdown.new_states(n, expand)
         if lexeme.is_string:
@@ -199,7 +203,7 @@ class Lexicon:
         if between.any():
             row[FLAGS] |= ESCAPABLE
         # With a bound the target's own bound decides, except in plain text, where all bounds are alike.
-        if (lexeme.dfa is UTF8 or not lexeme.is_counted) and local in lexeme.free_states:
+        if (lexeme.dfa is UTF8 or not lexeme.is_counted) and lexeme.free_states[local]:
             row[FLAGS] |= ANY_CHARACTER
         if lexeme.bounds is not None:
             row[FLAGS] |= COUNTED

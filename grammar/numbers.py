@@ -134,11 +134,17 @@ class _Side(Protocol):
     def place(self, point: int) -> int | None:
         """`point`, clipped to where it matters; None where it is too far right for any text to qualify."""
 
+    def settle(self, point: int, comparison: Any) -> Hashable:
+        """`comparison` with what cannot matter any more forgotten, once the point stays at `point`."""
+
     def exponents(self, point: int, comparison: Any) -> _Exponents:
         """The exponents that qualify after a mantissa."""
 
     def may_scale(self, point: int) -> bool:
         """Whether an exponent may follow a mantissa with its decimal point there."""
+
+    def is_lost(self, point: int, comparison: Any, least: int) -> bool:
+        """Whether no exponent from `least` on can qualify, now or further right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +209,16 @@ class _Between:
     def place(self, point: int) -> int:
         return min(max(point, self._points[0]), self._points[1]) if self.tracks_point else 0
 
+    def settle(self, point: int, comparison: tuple[int, int]) -> Hashable:
+        if self.may_scale(point):
+            return comparison
+        return tuple(
+            [
+                old if bound is None or bound.exponent == point else LESS
+                for bound, old in zip(self._bounds, comparison)
+            ]
+        )
+
     def exponents(self, point: int, comparison: tuple[int, int]) -> _Exponents:
         least = greatest = None
         low, high = self._bounds
@@ -216,6 +232,15 @@ class _Between:
 
     def may_scale(self, point: int) -> bool:
         return -MAX_POINT <= point <= MAX_POINT
+
+    def is_lost(self, point: int, comparison: tuple[int, int], least: int) -> bool:
+        high = self._bounds[1]
+        return high is not None and high.exponent - point - (comparison[1] == GREATER) < least
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._bounds == getattr(other, "_bounds", None)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Nothing(_Between):
@@ -264,6 +289,9 @@ class _Listed:
     def place(self, point: int) -> int | None:
         return max(point, self._points[0] - 1) if point <= self._points[1] else None
 
+    def settle(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Hashable:
+        return comparison
+
     def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> _Exponents:
         candidates, length = comparison
         values = [self._values[value] for value in candidates]
@@ -271,6 +299,9 @@ class _Listed:
 
     def may_scale(self, point: int) -> bool:
         return point == 1
+
+    def is_lost(self, point: int, comparison: Any, least: int) -> bool:
+        return False
 
 
 def _significand(value: Fraction) -> tuple[str, int]:
@@ -292,6 +323,8 @@ class _NumberText:
 
     def __init__(self, sides: tuple[_Side, _Side], *, zero: bool, integer: bool) -> None:
         self._sides = sides
+        # A range that is symmetric about zero needs the digits only once.
+        self._negative = 0 if sides[0] == sides[1] else 1
         self._zero = zero
         self._integer = integer
 
@@ -314,7 +347,7 @@ class _NumberText:
         yield from self._first_digits(0)
 
     def _after_minus(self) -> Iterator[Step]:
-        yield from self._first_digits(1)
+        yield from self._first_digits(self._negative)
 
     def _first_digits(self, side: int) -> Iterator[Step]:
         yield ord("0"), ord("0"), ("zero", side)
@@ -341,12 +374,24 @@ class _NumberText:
             for first, last in ((low, min(high, 0)), (max(low, 1), high)):
                 if max(first, least) <= last:
                     flag = self._integer and kind == "fraction" and (uneven or last > 0)
-                    target = (kind, side, place, after, n_fraction, flag)
+                    if self._is_lost(side, place, after, n_fraction, flag):
+                        continue
+                    settled = self._sides[side].settle(place, after) if kind == "fraction" else after
+                    target = (kind, side, place, settled, n_fraction, flag)
                     yield 48 + max(first, least), 48 + last, target
+
+    def _is_lost(self, side: int, point: int, comparison: Any, n_fraction: int, uneven: bool) -> bool:
+        """Whether nothing that begins like this can qualify; it only keeps the crawl small."""
+        if uneven and n_fraction > MAX_FRACTION_DIGITS:
+            return True
+        if self._integer:
+            return self._sides[side].is_lost(point, comparison, n_fraction if uneven else 0)
+        return point > MAX_POINT and self._sides[side].is_lost(point, comparison, 0)
 
     def _after_integer(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:
         yield from self._digits("integer", side, point + 1, comparison, 0, False)
-        yield ord("."), ord("."), ("fraction", side, point, comparison, 0, False)
+        settled = self._sides[side].settle(point, comparison)
+        yield ord("."), ord("."), ("fraction", side, point, settled, 0, False)
         yield from self._scale(self._allowed(side, point, comparison, n, uneven), side, point)
 
     def _after_fraction(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:

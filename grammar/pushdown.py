@@ -43,7 +43,7 @@ NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
 
 Row = np.ndarray
-Expand = Callable[[Row], None]
+Expand = Callable[[int, Row], None]
 Resume = Callable[[int], int]
 
 
@@ -75,8 +75,8 @@ class Pushdown:
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0
         self._n_nodes = 1
-        self.new_state(lambda row: None)
-        self.new_state(lambda row: self._expand_done(row, final_space))
+        self.new_state(lambda state, row: None)
+        self.new_state(lambda state, row: self._expand_done(row, final_space))
         self.ensure(DEAD_STATE)
         self.ensure(DONE_STATE)
         self.start = DEAD_STATE
@@ -94,18 +94,13 @@ class Pushdown:
         return len(self._expand)
 
     def new_state(self, expand: Expand) -> int:
-        """Reserve a state whose row `expand` writes (transitions and attributes) when it is first visited."""
-        state = len(self._expand)
-        self._expand.append(expand)
-        if state >= len(self.table):
-            self.table = _grown(self.table, state + 1)
-        return state
+        """Reserve a state; `expand(state, row)` writes its transitions and attributes when it is first visited."""
+        return self.new_states(1, expand)
 
-    def new_states(self, n: int, expand: Callable[[int, Row], None]) -> int:
-        """Reserve `n` consecutive states and return the first; `expand(i, row)` writes the i-th."""
+    def new_states(self, n: int, expand: Expand) -> int:
+        """Reserve `n` consecutive states and return the first."""
         base = len(self._expand)
-        for i in range(n):
-            self._expand.append(lambda row, i=i: expand(i, row))  # type: ignore[misc]
+        self._expand.extend([expand] * n)
         if base + n > len(self.table):
             self.table = _grown(self.table, base + n)
         return base
@@ -127,7 +122,7 @@ class Pushdown:
             if expand is None:
                 return
             row = np.zeros(ROW_WIDTH, np.int32)
-            expand(row)
+            expand(state, row)
             row[FLAGS] |= READY
             # Expanding may have grown the table, hence the write through self.
             self.table[state, :FLAGS] = row[:FLAGS]

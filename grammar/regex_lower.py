@@ -253,7 +253,7 @@ def plain_subsets(nfa: CharNfa, budget: Budget) -> CharDfa:
             target = after.get(read)
             if target is None:
                 reached = _union(follow, read)
-                budget.spend(read.bit_count(), len(sets), n_classes)
+                budget.spend(read.bit_count() * (1 + len(follow) // 2048), len(sets), n_classes)
                 target = ids.get(reached)
                 if target is None:
                     target = ids[reached] = len(sets)
@@ -287,7 +287,7 @@ class ContextSubsets:
     """Subset construction with word borders and lookaround.
 
     A state is (threads, what precedes, states of the lookbehind DFAs). What precedes is dropped
-    where no word border is pending.
+    where no position is pending.
     """
 
     def __init__(self, lowering: Lowering, nfa: CharNfa) -> None:
@@ -296,6 +296,8 @@ class ContextSubsets:
         self._behinds = list(lowering.behinds)
         self._word_mask = sum(1 << bit for bit in nfa.word_bits)
         self._look_mask = sum(1 << bit for bit in nfa.looks)
+        # What stands behind these is reached only when the next character is known.
+        self._pending_mask = self._word_mask | nfa.end_bits
         self._aheads: list[CharDfa] = []
         self._universal: list[int] = []
         self._ahead_number: dict[tuple[int, int, tuple[int, ...]], int] = {}
@@ -303,6 +305,7 @@ class ContextSubsets:
     def run(self, before: int, behinds: tuple[int, ...]) -> CharDfa:
         """The DFA from a position after `before`, where the lookbehinds have reached `behinds`."""
         self._ids: dict[object, int] = {}
+        self._after: dict[object, int] = {}
         self._states: list[tuple[Threads, int, tuple[int, ...]]] = [({}, OTHER, ()), ({}, OTHER, ())]
         entry = {NO_OBLIGATIONS: self._nfa.entry}
         self._states[1] = (entry, before, behinds)
@@ -328,17 +331,26 @@ class ContextSubsets:
 
     def _step(self, threads: Threads, kind: int, behinds: tuple[int, ...], number: int) -> int:
         """The state after a character of class `number`."""
-        reached: Threads = {}
+        bits = self._nfa.class_bits[number]
+        reads = []
         for obligations, states in threads.items():
-            read = states & self._nfa.class_bits[number]
-            if not read:
-                continue
-            self._lowering.budget.spend(read.bit_count() + 2 * len(obligations), len(self._states), 1)
-            kept = self._advance(obligations, number)
-            if kept is not None:
-                reached[kept] = reached.get(kept, 0) | _union(self._nfa.follow, read)
+            if read := states & bits:
+                kept = self._advance(obligations, number) if obligations else obligations
+                if kept is not None:
+                    reads.append((kept, read))
         behinds = tuple([dfa.rows[q][number] for dfa, q in zip(self._behinds, behinds)])
-        return self._intern(_subsume(reached), kind, behinds)
+        # Most classes of characters are alike to most states.
+        key = (kind, behinds, *reads)
+        if key not in self._after:
+            self._after[key] = self._intern(self._follow(reads), kind, behinds)
+        return self._after[key]
+
+    def _follow(self, reads: list[tuple[Obligations, int]]) -> Threads:
+        reached: Threads = {}
+        for kept, read in reads:
+            self._lowering.budget.spend(8 + 2 * read.bit_count() + 8 * len(kept), len(self._states), 1)
+            reached[kept] = reached.get(kept, 0) | _union(self._nfa.follow, read)
+        return _subsume(reached)
 
     def _advance(self, obligations: Obligations, number: int) -> Obligations | None:
         kept = []
@@ -355,7 +367,7 @@ class ContextSubsets:
         threads = self._close(threads, kind, behinds, None)
         if not threads:
             return DEAD
-        if not any(states & self._word_mask for states in threads.values()):
+        if not any(states & self._pending_mask for states in threads.values()):
             kind = OTHER
         key = (frozenset(threads.items()), kind, behinds)
         if key not in self._ids:

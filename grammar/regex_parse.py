@@ -174,7 +174,7 @@ class _Parser:
         if char == "^":
             return Anchor("start")
         if char == "$":
-            return self._forward_anchor(Anchor("end"))
+            return self._forward_anchor(Anchor("end"), self._at - 1)
         return Literal(chr(self._scalar(ord(char), self._at - 1)))
 
     def _group(self) -> Node:
@@ -227,11 +227,9 @@ class _Parser:
         self._names.add(name)
         self._at = end + 1
 
-    def _forward_anchor(self, anchor: Anchor) -> Anchor:
+    def _forward_anchor(self, anchor: Anchor, start: int) -> Anchor:
         if self._behind:
-            self._fail(
-                "this looks ahead from inside a lookbehind", "validate this part afterwards", self._at - 1
-            )
+            self._fail("this looks ahead from inside a lookbehind", "validate this part afterwards", start)
         return anchor
 
     # Escapes
@@ -244,7 +242,7 @@ class _Parser:
         if following in anchors:
             self._at += 2
             anchor = anchors[following]
-            return anchor if anchor.kind == "start" else self._forward_anchor(anchor)
+            return anchor if anchor.kind == "start" else self._forward_anchor(anchor, self._at - 2)
         found = self._escape()
         return Literal(chr(found)) if isinstance(found, int) else Chars(found)
 

@@ -14,12 +14,10 @@ import numpy as np
 
 from .char_automata import Alphabet, Budget, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING, ByteDfa
-from .first_match import PatternRefused, Program
-from .grammar import Terminal
+from .first_match import Program
+from .grammar import GrammarRefused, Terminal
 from .nodes import Chars, Choice
 from .utf8 import lower_to_bytes
-
-__all__ = ["IGNORED", "PatternRefused", "Scanner"]
 
 IGNORED = 0
 """The label of ignored terminals; that of another terminal is 1 + its number."""
@@ -28,15 +26,14 @@ NOTHING_READ = -1
 """The state of a scanner before its first byte. The DFA's start may also be reached again later."""
 
 Threads = tuple[int, ...]
-Spellings = frozenset[tuple[int, int]]
-"""(keyword, characters read): the keywords that the text may still be."""
 
 
 class Scanner:
     """Immutable. `dfa` ends a terminal where no byte continues; its labels say which terminal was read.
 
-    reach  : for each state the labels of states ahead of it, itself included, as bits.
-    mortal : for each state the bytes that continue it, as bits of an int.
+    rows, label : of the DFA, as lists.
+    reach     : for each state the labels of the states ahead of it, itself included, as bits.
+    continued : for each state the bytes that continue it, as bits.
     """
 
     def __init__(self, dfa: ByteDfa) -> None:
@@ -44,6 +41,7 @@ class Scanner:
         self.rows: list[list[int]] = dfa.delta.tolist()
         self.label: list[int] = dfa.label.tolist()
         self.continued = [_bits(np.flatnonzero(row)) for row in dfa.delta]
+        self._first_bytes: dict[int, int] = {}
         self.reach = self._propagate([0 if label < 0 else 1 << label for label in self.label])
 
     def row(self, state: int) -> list[int]:
@@ -52,7 +50,10 @@ class Scanner:
 
     def first_bytes(self, label: int) -> int:
         """The bytes (as bits) with which a text of `label` begins."""
-        return self.first_to(self.reach, 1 << label)
+        found = self._first_bytes.get(label)
+        if found is None:
+            found = self._first_bytes[label] = self.first_to(self.reach, 1 << label)
+        return found
 
     def first_to(self, reach: list[int], wanted: int) -> int:
         """The first bytes (as bits) behind which some of the bits `wanted` of `reach` is ahead."""
@@ -92,8 +93,137 @@ def _bits(positions: Iterable[int]) -> int:
 
 
 def build_scanner(terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> Scanner:
-    """The scanner for some terminals, each with its label. Raises PatternRefused, CompileBudgetExceeded."""
-    ordered = sorted(terminals, key=lambda t: (-t[1].priority, -t[1].max_width, -t[1].length, t[1].name))
-    keywords = _keywords(ordered)
-    told_apart = {word.name for words in keywords.values() for _, word in words if word.flags <= _flags(words, ordered, keywords)}
-    raise NotImplementedError
+    """The scanner for some terminals, each with its label. Raises GrammarRefused, CompileBudgetExceeded."""
+    return Scanner(_Subsets(terminals, budget).run())
+
+
+class _Subsets:
+    """Subset construction over threads in order of preference: a match drops the threads behind it."""
+
+    def __init__(self, terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> None:
+        self._budget = budget
+        self._program = Program()
+        self._entries: list[int] = []
+        # Terminals are numbered by their position here, because several of them may be ignored.
+        self._terminals = sorted(terminals, key=_precedence)
+        self._words: dict[int, list[int]] = {}
+        self._word_entries: list[int] = []
+        self._find_keywords()
+        sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
+        self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
+
+    def _find_keywords(self) -> None:
+        """A string that a regexp of the same priority also matches is told apart behind the match."""
+        told_apart: set[int] = set()
+        strings = [n for n, (_, t) in enumerate(self._terminals) if t.literal is not None]
+        for number, (_, terminal) in enumerate(self._terminals):
+            if terminal.literal is not None:
+                continue
+            words = [n for n in strings if _is_keyword(self._terminals[n][1], terminal)]
+            if words:
+                self._words[number] = words
+            told_apart.update(n for n in words if self._terminals[n][1].flags <= terminal.flags)
+        for number in range(len(self._terminals)):
+            if number not in told_apart:
+                self._entries.append(self._add(number))
+        self._word_entries = [
+            self._add(n) for n in sorted({n for words in self._words.values() for n in words})
+        ]
+
+    def _add(self, number: int) -> int:
+        terminal = self._terminals[number][1]
+        try:
+            return self._program.add(terminal.pattern, number)
+        except GrammarRefused as refusal:
+            raise GrammarRefused(f"{refusal} ({terminal})", refusal.hint, terminal.name) from None
+
+    def run(self) -> ByteDfa:
+        n_classes = self._alphabet.n_classes
+        start: _State = (*self._close(self._entries, None), frozenset(self._word_entries))
+        ids: dict[_State, int] = {_STUCK: DEAD, start: 1}
+        states = [_STUCK, start]
+        rows: list[list[int]] = []
+        for state in states:
+            row = []
+            for character in range(n_classes):
+                target = self._step(state, character)
+                if target not in ids:
+                    ids[target] = len(states)
+                    states.append(target)
+                row.append(ids[target])
+            rows.append(row)
+            self._budget.spend(n_classes * (1 + len(state[0])), len(states), n_classes)
+        found = minimal_char_dfa(rows, [self._label(state) for state in states], 1)
+        return lower_to_bytes(found.rows, found.labels, found.start, self._alphabet.intervals)
+
+    def _step(self, state: _State, character: int) -> _State:
+        operations = self._program.operations
+        read = [operations[n][2] for n in state[0] if self._holds(n, character)]
+        threads, match = self._close(read, character)
+        if not threads and match == _NO_MATCH:
+            return _STUCK
+        words = (n for n in state[2] if operations[n][0] == "char" and self._holds(n, character))
+        return threads, match, frozenset(operations[n][2] for n in words)
+
+    def _holds(self, operation: int, character: int) -> bool:
+        """Whether the characters of an operation are those of the class `character`."""
+        number = self._alphabet.set_number[self._program.operations[operation][1]]
+        return bool(self._alphabet.class_sets[character] >> number & 1)
+
+    def _close(self, entries: Iterable[int], before: int | None) -> tuple[Threads, int]:
+        """The threads that read a character next, the preferred first, and the terminal that may end here."""
+        threads: list[int] = []
+        seen: set[int] = set()
+        todo = list(entries)[::-1]
+        while todo:
+            number = todo.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            operation = self._program.operations[number]
+            if operation[0] == "match":
+                return tuple(threads), operation[1]
+            if operation[0] == "char":
+                threads.append(number)
+            elif operation[0] == "split":
+                todo += [operation[2], operation[1]]
+            elif before is None:
+                raise GrammarRefused(
+                    "a terminal looks behind its first character", "look behind inside of it only"
+                )
+            elif self._holds(number, before) == operation[2]:
+                todo.append(operation[3])
+        return tuple(threads), _NO_MATCH
+
+    def _label(self, state: _State) -> int:
+        """Which terminal was read."""
+        match = state[1]
+        if match == _NO_MATCH:
+            return NOT_ACCEPTING
+        label = self._terminals[match][0]
+        if label != IGNORED:
+            complete = {
+                self._program.operations[n][1] for n in state[2] if self._program.operations[n][0] == "match"
+            }
+            match = next((word for word in self._words.get(match, ()) if word in complete), match)
+            label = self._terminals[match][0]
+        return label
+
+
+_State = tuple[Threads, int, frozenset[int]]
+"""Threads, the terminal that may end here, what the keywords have left to read."""
+
+_NO_MATCH = -1
+_STUCK: _State = ((), _NO_MATCH, frozenset())
+
+
+def _precedence(labelled: tuple[int, Terminal]) -> tuple[int, int, int, str]:
+    terminal = labelled[1]
+    return -terminal.priority, -terminal.max_width, -terminal.length, terminal.name
+
+
+def _is_keyword(word: Terminal, terminal: Terminal) -> bool:
+    if word.priority != terminal.priority or word.literal is None:
+        return False
+    match = re.match(terminal.pattern, word.literal)
+    return match is not None and match.group(0) == word.literal

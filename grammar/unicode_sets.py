@@ -6,6 +6,7 @@ import unicodedata
 from functools import lru_cache
 
 from .nodes import Ranges, complement_ranges, merge_ranges
+from .unicode_scripts import script_ranges
 from .utf8 import MAX_CODE_POINT
 
 DIGIT: Ranges = ((0x30, 0x39),)
@@ -72,12 +73,14 @@ def _category_ranges() -> dict[str, list[tuple[int, int]]]:
 def property_ranges(name: str) -> Ranges | None:
     """The characters of `\\p{name}`, None if the property is unknown.
 
-    Known are the values of General_Category, `Any`, `ASCII`, `Assigned` and `ASCII_Hex_Digit`, as of the
-    Unicode version of the running Python. Scripts and derived properties are not in the standard library.
+    Known are `Any`, `ASCII`, `Assigned`, `ASCII_Hex_Digit`, `White_Space`, the values of General_Category (of the
+    Unicode version of the running Python) and the common scripts (`Script=Greek`).
     """
-    for prefix in ("General_Category=", "gc="):
-        if name.startswith(prefix):
-            return _general_category(name.removeprefix(prefix))
+    key, equals, value = name.partition("=")
+    if equals:
+        if key in ("Script", "sc"):
+            return script_ranges(value)
+        return _general_category(value) if key in ("General_Category", "gc") else None
     if name == "Any":
         return ANY
     if name == "ASCII":
@@ -87,6 +90,8 @@ def property_ranges(name: str) -> Ranges | None:
         return None if unassigned is None else complement_ranges(unassigned)
     if name in ("ASCII_Hex_Digit", "AHex"):
         return ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
+    if name in ("White_Space", "space"):
+        return merge_ranges([*(run for run in SPACE if run[0] != 0xFEFF), (0x85, 0x85)])
     return _general_category(name)
 
 

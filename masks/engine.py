@@ -7,9 +7,7 @@ import numpy as np
 from ..grammar.lexemes import Lexeme, Lexicon
 from ..grammar.pushdown import (
     ACCEPT,
-    COUNT_HI,
     END,
-    END_LO,
     EXIT,
     FLAGS,
     GOTO,
@@ -20,7 +18,7 @@ from ..grammar.pushdown import (
 )
 from .kernels.walk import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, read_bytes, walk_trie
+from .walker import Config, check_tokens, read_bytes, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -48,7 +46,7 @@ class Engine:
             return self._steps[key]
         except KeyError:
             pass
-        after = read_bytes(self.pushdown, config, self.tables.token_bytes[token])
+        after = read_bytes(self.pushdown, config, self.tables.text_of(token))
         if len(self._steps) >= MAX_STEPS:
             self._steps.clear()
         self._steps[key] = after
@@ -135,16 +133,22 @@ class Engine:
             mask[:] = row.inside
             self._cross(row, node, mask)
             return True
-        if escape or local not in lexeme.uniform_states:
+        if escape or lexeme.inside_character[local] or lexeme.has_floor:
             return False
-        self.pushdown.ensure(state)
-        room = int(self.pushdown.table[state, COUNT_HI]) - count
         row = self.tables.row(lexeme.dfa, local, 0)
-        if room >= self.tables.longest:
+        if lexeme.high is None:
+            mask[:] = row.inside
+            self._cross(row, node, mask, least=lexeme.low - count)
+            return True
+        room = lexeme.high - count
+        sure = room - lexeme.most_needed
+        if sure >= self.tables.longest:
             mask[:] = row.inside
         else:
-            np.bitwise_and(row.inside, self.tables.at_most(room), out=mask)
-        self._cross(row, node, mask, least=int(self.pushdown.table[state, END_LO]) - count, most=room)
+            np.bitwise_and(row.inside, self.tables.at_most(sure), out=mask)
+            doubtful = row.inside & (self.tables.at_most(room) ^ self.tables.at_most(sure))
+            check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask)
+        self._cross(row, node, mask, least=lexeme.low - count, most=room)
         return True
 
     def _cross(

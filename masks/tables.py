@@ -18,9 +18,11 @@ from ..grammar.pushdown import Pushdown
 from .level_trie import LevelTrie
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
-from .walker import Exits, Start, walk_trie
+from .walker import Exits, Start, check_tokens, walk_trie
 
 MAX_LEXEMES = 512
+# With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
+MIN_FREE = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +62,10 @@ class TokenTables:
         # Suffix ids come from the sorted distinct suffixes, so they are the same in both tries.
         self.quoting = _QuotedTrie(TokenTrie.build(quoting, vocabulary.special_ids), vocabulary)
         self.suffixes, _ = LevelTrie.of(self.trie.suffix_nodes)
-        self.token_bytes = [np.frombuffer(text, np.uint8) for text in vocabulary.tokens]
+        self.texts = (
+            np.frombuffer(b"".join(vocabulary.tokens), np.uint8).copy(),
+            np.cumsum([0, *map(len, vocabulary.tokens)], dtype=np.int64),
+        )
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
         self._lengths = _content_lengths(vocabulary.tokens)
@@ -76,9 +81,14 @@ class TokenTables:
             rows = self._new_lexeme(dfa)
         return rows.row(local, escape)
 
+    def text_of(self, token: int) -> np.ndarray:
+        """The bytes of a token, uint8[n]."""
+        text, offsets = self.texts
+        return text[offsets[token] : offsets[token + 1]]
+
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
-        n = min(n, self.longest)
+        n = max(-1, min(n, self.longest))
         words = self._at_most.get(n)
         if words is None:
             words = self._at_most[n] = pack_bits(self._lengths <= n, self.n_words)
@@ -137,14 +147,17 @@ class _LexemeRows:
     def _build(self, local: int, escape: int) -> LexemeRow:
         tables = self.tables
         start = Start(self.lexicon.state(self.lexeme, local), 0, escape)
-        if escape == 0 and self.lexeme is not TEXT and local in self.lexeme.open_states:
-            # Nothing is refused before the quote: inside it is plain text, only the quotes need looking at.
-            inside = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside
-            exits = walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
-            return LexemeRow(inside, tables.quoting.crossings(exits))
         inside = np.zeros(tables.n_words, np.uint32)
-        exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
-        return LexemeRow(inside, tables.all.crossings(exits))
+        if escape or self.lexeme is TEXT or self.lexeme.free_characters[local] < MIN_FREE:
+            exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
+            return LexemeRow(inside, tables.all.crossings(exits))
+        # So many characters are never refused: most tokens are shorter, and only the others need looking at.
+        plain = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside
+        short = tables.at_most(int(self.lexeme.free_characters[local]))
+        np.bitwise_and(plain, short, out=inside)
+        check_tokens(self.pushdown, start, tables.texts, plain & ~short, inside)
+        exits = walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
+        return LexemeRow(inside, tables.quoting.crossings(exits))
 
 
 _cache: OrderedDict[str, TokenTables] = OrderedDict()

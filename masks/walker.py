@@ -100,6 +100,26 @@ def walk_trie(
         answer(pushdown, status, space)
 
 
+def check_tokens(
+    pushdown: Pushdown, start: Start | Config, texts: tuple[np.ndarray, np.ndarray], doubtful: np.ndarray, mask: np.ndarray
+) -> None:
+    """Set the bits of those tokens of the bit set `doubtful` that are allowed from `start`.
+
+    texts : the bytes of all tokens in one array, and int64[V + 1] where each begins.
+    """
+    space = scratch()
+    ctl, path = space.ctl, space.path
+    path[0, :5] = (*start, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0)
+    while True:
+        status = kernel.check_tokens(
+            pushdown.table, pushdown.code, pushdown.stack, space.local, path, *texts, doubtful, mask, ctl
+        )
+        if status == kernel.STEP_ALIVE:
+            return
+        answer(pushdown, status, space)
+
+
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
     """The configuration after the bytes `text` (uint8), None where they are not allowed."""
     space = scratch()

@@ -122,7 +122,8 @@ class DecodingLoop:
         masked = logits[ready].masked_fill(~allowed, float("-inf"))
         chosen = choose_tokens(masked, self.decoding.sampling, self._uniforms(ready)).tolist()
         for i, count, token_id in zip(ready, counts, chosen, strict=True):
-            self.rows[i].n_forced += count == 1
+            # Tokens may spell a forced text in several ways, hence more than one may be allowed.
+            self.rows[i].n_forced += count == 1 or bool(self.rows[i].matcher.forced_tokens(1))
             self.rows[i].take(token_id)
 
     def _refuse_empty(self, ready: list[int], counts: list[int]) -> None:

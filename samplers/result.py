@@ -23,7 +23,7 @@ class Stats:
     n_masks         : masks filled for this row.
     mask_us_median  : median and maximum time to fill one, in µs; 0 where there was none.
     mask_us_max     : see above.
-    forced_tokens   : tokens written where the constraint left no choice.
+    forced_tokens   : tokens written where the constraint left no choice of text.
     jumped_tokens   : those of them written without asking the model for a choice (`jump=True`).
     closing_tokens  : tokens of the ending that `on_budget="close"` wrote, the end token included.
     """

@@ -116,6 +116,13 @@ def test_missing_files_are_named_without_a_traceback(arguments: list[str]) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_demo_refuses_before_it_loads_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", "--schema", write(tmp_path, REFUSED)]) == 2
+    captured = capsys.readouterr()
+    assert "/properties/a~1b" in captured.err
+    assert "loading" not in captured.out
+
+
 def test_a_bug_is_one_line_unless_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

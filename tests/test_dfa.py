@@ -184,7 +184,8 @@ def lengths_by_definition(dfa: ByteDfa, limit: int) -> list[set[int]]:
         found = grown
 
 
-PATTERNS = ["a{2,5}", "(ab){2,4}", "(aa)*", "(aé){1,3}|x", "a|bcd", "(aaa|aa)*", "(a{3}|a{5})+", ".{3,}", "x(aa)*|a?", "é|😀a*"]
+PATTERNS = ["a{2,5}", "(ab){2,4}", "(aa)*", "(aé){1,3}|x", "a|bcd", "(aaa|aa)*"]
+PATTERNS += ["(a{3}|a{5})+", ".{3,}", "x(aa)*|a?", "é|😀a*"]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -251,7 +252,7 @@ def test_every_code_point() -> None:
     assert UTF8.accepts(text.encode())
 
 
-@pytest.mark.parametrize(("low", "high"), list(itertools.combinations_with_replacement([p for p in SCALARS][::4], 2)))
+@pytest.mark.parametrize(("low", "high"), list(itertools.combinations_with_replacement(SCALARS[::4], 2)))
 def test_byte_sequences(low: int, high: int) -> None:
     sequences = byte_sequences(low, high)
     for point in SCALARS:

@@ -199,7 +199,7 @@ def local_law(model, prompt, constraint, tokens=(), mass=1.0):
 
 
 def test_sampling_has_the_local_law():
-    constraint, n = word_constraint(["x", "xy", "ab"]), 4000
+    constraint, n = word_constraint(["x", "xy", "ab"]), 1500
     law = local_law(MODEL, PROMPTS[0], constraint)
     results = decode(MODEL, [PROMPTS[0]] * n, [constraint] * n, Decoding(temperature=1.0, seed=1))
     counts = {}

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from ...errors import InvalidSchema, UnsupportedSchema
-from .keywords import CHECKS, NOT_ENFORCED, subschemas
+from .keywords import CHECKS, INTRODUCED, NOT_ENFORCED, subschemas
 
-# Drafts in which `$ref` hides its siblings.
-REF_ALONE = ("draft-04", "draft-06", "draft-07", "draft-03")
+# What `$schema` contains, and the number by which drafts are compared here.
+_DRAFTS = {"draft-03": 3, "draft-04": 4, "draft-06": 6, "draft-07": 7, "2019-09": 2019, "2020-12": 2020}
+LATEST = 2020
 
 
 class Document:
@@ -25,7 +26,8 @@ class Document:
         dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
         if not isinstance(dialect, str):
             raise InvalidSchema("$schema must be a string", pointer="/$schema", keyword="$schema")
-        self.ref_alone = any(name in dialect for name in REF_ALONE)
+        self.draft = next((draft for name, draft in _DRAFTS.items() if name in dialect), LATEST)
+        self.ref_alone = self.draft <= 7
         self.pointers: list[str] = []
         self.schemas: list[Any] = []
         self._by_pointer: dict[str, int] = {}
@@ -103,13 +105,13 @@ class Document:
                     stack.append(child)
 
     def active(self, number: int) -> list[str]:
-        """The keywords of a subschema that count: all, or `$ref` alone in the drafts where it hides the rest."""
+        """The keywords of a subschema that count in its draft: an unknown one is an annotation, `$ref` may hide others."""
         schema = self.schemas[number]
         if isinstance(schema, bool):
             return []
         if self.ref_alone and "$ref" in schema:
             return ["$ref"]
-        return list(schema)
+        return [keyword for keyword in schema if INTRODUCED.get(keyword, 0) <= self.draft]
 
     def _is_refused(self, number: int, keyword: str) -> bool:
         refusal = NOT_ENFORCED.get(keyword)
@@ -131,7 +133,7 @@ class Document:
     def _base_of(self, schema: Any, base: str) -> str:
         if not isinstance(schema, dict) or (self.ref_alone and "$ref" in schema):
             return base
-        identifier = schema.get("$id", schema.get("id") if self.ref_alone else None)
+        identifier = schema.get("id" if self.draft <= 4 else "$id")
         if not isinstance(identifier, str) or identifier.startswith("#"):
             return base
         return urldefrag(urljoin(base, identifier))[0]

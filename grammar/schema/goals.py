@@ -151,11 +151,10 @@ class Goals:
         if isinstance(schema, bool):
             return ANY_SHAPE if schema else _NOTHING
         active = self.document.active(number)
-        if active == ["$ref"]:
-            return ANY_SHAPE
+        schema = {keyword: schema[keyword] for keyword in active}
         shape = Shape(
             _types(schema.get("type")),
-            _numbers(schema),
+            _numbers(schema, plain=self.document.draft <= 4),
             _strings(schema),
             self._arrays(number, schema),
             self._objects(number, schema),
@@ -209,10 +208,11 @@ def exact(value: float | int | Decimal) -> Fraction:
     return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
 
 
-def _numbers(schema: dict[str, Any]) -> Numbers:
+def _numbers(schema: dict[str, Any], *, plain: bool) -> Numbers:
     names = schema.get("type", "number")
     names = names if isinstance(names, list) else [names]
-    result = Numbers(integer="integer" in names and "number" not in names)
+    integer = "integer" in names and "number" not in names
+    result = Numbers(integer, plain=integer and plain)
     for limit, exclusive, is_low in (("minimum", "exclusiveMinimum", True), ("maximum", "exclusiveMaximum", False)):
         flag = schema.get(exclusive)
         # Draft 4 has a boolean that makes the inclusive bound exclusive; later drafts a bound of its own.
@@ -273,6 +273,7 @@ def _constant(value: Any) -> dict[str, Any]:
         }
     if isinstance(value, list):
         n = len(value)
-        prefix = {"prefixItems": [_constant(item) for item in value]} if value else {}
+        # As a list, `items` is a tuple in every draft that has it, and no later one gives the list another meaning.
+        prefix = {"items": [_constant(item) for item in value]} if value else {}
         return {"type": "array", "minItems": n, "maxItems": n, **prefix}
     return {"enum": [value]}

@@ -138,7 +138,7 @@ class _Names:
             return state
         if last - first == 1 and len(self.table.keys[first]) > depth:
             return self._chain(run, allowed, first, depth)
-        state = self.values.pushdown.new_state(lambda row: self._expand(run, allowed, first, last, depth, row))
+        state = self.values.pushdown.new_state(lambda _, row: self._expand(run, allowed, first, last, depth, row))
         self._add(state, key)
         return state
 

@@ -92,6 +92,15 @@ CHECKS: dict[str, Check] = {
     "prefixItems": _branches,
 }
 
+# The draft that introduced a keyword; in an earlier one it is unknown, and so an annotation.
+INTRODUCED = {
+    **dict.fromkeys(("const", "contains", "propertyNames"), 6),
+    **dict.fromkeys(("if", "then", "else"), 7),
+    **dict.fromkeys(("dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems"), 2019),
+    **dict.fromkeys(("minContains", "maxContains", "$recursiveRef"), 2019),
+    **dict.fromkeys(("prefixItems", "$dynamicRef"), 2020),
+}
+
 # Where the subschemas of a keyword are: in its value, in a list, or in the members of an object.
 _DIRECT = ("additionalProperties", "items", "additionalItems")
 _LISTS = ("anyOf", "allOf", "prefixItems")

@@ -9,7 +9,7 @@ from ...errors import GramaskError, GrammarSyntaxError
 from ..dfa import ByteDfa, bounded_length, code_point_lengths, intersect, literals, product, union
 from ..lexemes import TEXT, Lexeme
 from ..numbers import number_dfa, number_equal_dfa
-from ..regex import compile_pattern
+from ..regex import compile_pattern, compile_regex
 from ..utf8 import UTF8
 from .shapes import FALSE, NULL, TRUE, Numbers, Strings
 
@@ -99,14 +99,16 @@ def _number_union(shapes: frozenset[Numbers]) -> ByteDfa:
 
 def _one_number(shape: Numbers) -> ByteDfa:
     if shape.values is not None:
-        return number_equal_dfa(sorted(v for v in shape.values if shape.contains(v)))
-    return number_dfa(
-        integer=shape.integer,
-        lo=shape.low,
-        lo_exclusive=shape.low_open,
-        hi=shape.high,
-        hi_exclusive=shape.high_open,
-    )
+        dfa = number_equal_dfa(sorted(v for v in shape.values if shape.contains(v)))
+    else:
+        dfa = number_dfa(
+            integer=shape.integer,
+            lo=shape.low,
+            lo_exclusive=shape.low_open,
+            hi=shape.high,
+            hi_exclusive=shape.high_open,
+        )
+    return intersect(dfa, compile_regex(r"-?(0|[1-9][0-9]*)")) if shape.plain else dfa
 
 
 @lru_cache(maxsize=1024)

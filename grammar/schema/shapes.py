@@ -27,7 +27,10 @@ def conjoin(a: Goal, b: Goal) -> Goal:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A set of numbers: an interval, only the integers of it, only some values."""
+    """A set of numbers: an interval, only the integers of it, only some values.
+
+    plain : spelled without fraction and exponent; in draft 4 that is what makes a number an integer.
+    """
 
     integer: bool = False
     low: Fraction | None = None
@@ -35,6 +38,7 @@ class Numbers:
     high: Fraction | None = None
     high_open: bool = False
     values: frozenset[Fraction] | None = None
+    plain: bool = False
 
     def contains(self, value: Fraction) -> bool:
         if self.integer and value.denominator != 1:
@@ -60,7 +64,8 @@ class Numbers:
         low, low_open = _tighter(self.low, self.low_open, other.low, other.low_open, sign=1)
         high, high_open = _tighter(self.high, self.high_open, other.high, other.high_open, sign=-1)
         values = _both(self.values, other.values)
-        return Numbers(self.integer or other.integer, low, low_open, high, high_open, values)
+        integer, plain = self.integer or other.integer, self.plain or other.plain
+        return Numbers(integer, low, low_open, high, high_open, values, plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
-from ..pushdown import GOTO, SPACE, UNFILLED, Pushdown, Row, allow_space, goto, leave
+from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Pushdown, Row, allow_space, goto, leave
 from .containers import ArrayPlan, ObjectPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
@@ -79,7 +79,7 @@ class ValueStates:
             found = self._outcomes[position] = Outcomes(len(position))
         return found
 
-    def intern(self, key: tuple[object, ...], expand: Callable[[Row], None]) -> int:
+    def intern(self, key: tuple[object, ...], expand: Expand) -> int:
         """The state named `key`, made if it is new."""
         state = self._interned.get(key)
         if state is None:
@@ -88,7 +88,7 @@ class ValueStates:
 
     def value(self, position: Position) -> int:
         """The state before a value: white space, then its first byte decides the type."""
-        return self.intern(("value", position), lambda row: self._expand_value(position, row))
+        return self.intern(("value", position), lambda _, row: self._expand_value(position, row))
 
     def _expand_value(self, position: Position, row: Row) -> None:
         allow_space(row, self.space)
@@ -165,7 +165,7 @@ class ValueStates:
     def _object_first(self, position: Position) -> int:
         run: ObjectRun = self._container("object", position)  # type: ignore[assignment]
 
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             row[0x22] = self.keys.begin(position, run)
             row[0x7D] = self.close(position, _closing(run))
@@ -175,7 +175,7 @@ class ValueStates:
     def after_member(self, position: Position, run: ObjectRun) -> int:
         """The state behind a member's value."""
 
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             if self.keys.any_follows(run):
                 row[0x2C] = goto(self._next_name(position, run))
@@ -184,7 +184,7 @@ class ValueStates:
         return self.intern(("after member", position, run), expand)
 
     def _next_name(self, position: Position, run: ObjectRun) -> int:
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             row[0x22] = self.keys.begin(position, run)
 
@@ -193,7 +193,7 @@ class ValueStates:
     def after_name(self, position: Position, choices: tuple[tuple[ObjectPlan, int, int, Goal], ...]) -> int:
         """The state behind a name; `choices` are the alternatives that allow it, with the goal of its value."""
 
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             inner = tuple(dict.fromkeys(goal for *_, goal in choices))
 
@@ -212,7 +212,7 @@ class ValueStates:
     def _array_first(self, position: Position) -> int:
         run: ArrayRun = self._container("array", position)  # type: ignore[assignment]
 
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             pushed = self._item(position, run)
             if pushed is not None:
                 frame, value = pushed
@@ -263,7 +263,7 @@ class ValueStates:
         return frame, self.value(inner)
 
     def _after_item(self, position: Position, run: ArrayRun) -> int:
-        def expand(row: Row) -> None:
+        def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             pushed = self._item(position, run)
             if pushed is not None:

@@ -491,6 +491,29 @@ def _clear(links, node, mask):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def check_tokens(table, code, stack, local, path, text, offsets, doubtful, mask, ctl):
+    """Set the bit of each token in the bit set `doubtful` whose bytes keep the automaton alive from `path[0]`.
+
+    text : uint8[n], offsets : int64[V + 1], token t is text[offsets[t]:offsets[t + 1]].
+    ctl  : CTL_RESUME is the word at which to go on. Returns STEP_ALIVE when done, or a miss.
+    """
+    for word in range(ctl[CTL_RESUME], doubtful.shape[0]):
+        rest = doubtful[word]
+        token = word << 5
+        while rest:
+            if rest & np.uint32(1):
+                status = advance(table, code, stack, local, path, text[offsets[token] : offsets[token + 1]], ctl)
+                if status >= MISS_STATE:
+                    ctl[CTL_RESUME] = word
+                    return status
+                if status == STEP_ALIVE:
+                    mask[word] |= np.uint32(1) << np.uint32(token & 31)
+            rest >>= np.uint32(1)
+            token += 1
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def set_pairs(tokens, suffixes, alive, mask):
     """Set the bits of `tokens[i]` where suffix `suffixes[i]` is alive. alive : uint32 words, a bit per suffix id."""
     for i in range(tokens.shape[0]):

@@ -76,6 +76,8 @@ def allows_exponent(bounds: Bounds, whole: int, zeros: int, part: int, power: in
     """
     if bounds.listed:
         return whole == 1
+    if bounds.integer and power == 0:
+        return True
     if bounds.integer:
         single = whole == 1 or (bounds.low is None and bounds.high is None)
         return single and part <= MAX_FRACTION_DIGITS and part <= power
@@ -95,12 +97,7 @@ def accepts(bounds: Bounds, text: str, *, all_exponents: bool) -> bool:
     value = fraction_of(text)
     if not contains(bounds, value):
         return False
-    if (
-        all_exponents
-        or int(parts[4] or 0) == 0
-        or value == 0
-        or _unbounded_side(bounds, negative=bool(parts[1]))
-    ):
+    if all_exponents or not parts[4] or value == 0 or _unbounded_side(bounds, negative=bool(parts[1])):
         return True
     part = parts[3] or ""
     return allows_exponent(bounds, *_extent(parts[2], part), len(part), int(parts[4]))
@@ -125,7 +122,7 @@ def _unbounded_side(bounds: Bounds, *, negative: bool) -> bool:
 def viable(bounds: Bounds, text: str, *, all_exponents: bool) -> bool:
     """Whether some number in `bounds` is spelled `text` + anything; see `accepts`.
 
-    Tries mantissas of up to 60 more digits with every power of ten up to 10**±120, so the bounds of the tests must
+    Tries mantissas of up to 40 more digits with every power of ten up to 10**±40, so the bounds of the tests must
     stay far inside that.
     """
     if not PARTIAL.fullmatch(text):
@@ -141,10 +138,12 @@ def viable(bounds: Bounds, text: str, *, all_exponents: bool) -> bool:
         return True
     if bounds.dotless:
         return False
+    if mark and Fraction(mantissa) == 0:
+        return contains(bounds, Fraction(0))
     typed = int(exponent) if exponent.strip("+-") else 0
-    powers = {*range(-120, 121), typed, typed * 10, typed * 10 + 9}
+    powers = {*range(-40, 41), typed, typed * 10, typed * 10 + 9}
     return any(
-        _reaches(bounds, mantissa, power, closed=bool(mark), all_exponents=all_exponents)
+        _reaches(bounds, mantissa, power, closed=bool(mark), all_exponents=all_exponents, most=MAX_POINT)
         for power in powers
         if _spells_power(exponent, power)
     )
@@ -161,16 +160,21 @@ def _spells_power(prefix: str, power: int) -> bool:
     return str(abs(power)).startswith(digits)
 
 
-def _reaches(bounds: Bounds, mantissa: str, power: int, *, closed: bool, all_exponents: bool = True) -> bool:
-    """Whether `mantissa`, extended by more digits unless `closed`, times 10**power falls into `bounds`."""
+def _reaches(
+    bounds: Bounds, mantissa: str, power: int, *, closed: bool, all_exponents: bool = True, most: int = 40
+) -> bool:
+    """Whether `mantissa`, extended by more digits unless `closed`, times 10**power falls into `bounds`.
+
+    most : integer digits to add at most. With an exponent a few do: `power` shifts the value just as well.
+    """
     negative = mantissa.startswith("-")
     if negative:
         low, high = (None if b is None else -b for b in (bounds.high, bounds.low))
         bounds = replace(bounds, low=low, low_open=bounds.high_open, high=high, high_open=bounds.low_open)
     whole, dot, part = mantissa.lstrip("-").partition(".")
     scale = Fraction(10) ** power
-    restricted = power != 0 and not all_exponents and not _unbounded_side(bounds, negative=False)
-    for begin, width, more in _spans(whole, dot, part, closed=closed):
+    restricted = not all_exponents and not _unbounded_side(bounds, negative=False)
+    for begin, width, more in _spans(whole, dot, part, closed=closed, most=most):
         if restricted and not _allows_some(bounds, whole, part, more, power):
             continue
         if meets(bounds, begin * scale, (begin + width) * scale, end_open=width > 0):
@@ -178,7 +182,9 @@ def _reaches(bounds: Bounds, mantissa: str, power: int, *, closed: bool, all_exp
     return False
 
 
-def _spans(whole: str, dot: str, part: str, *, closed: bool) -> Iterator[tuple[Fraction, Fraction, int]]:
+def _spans(
+    whole: str, dot: str, part: str, *, closed: bool, most: int
+) -> Iterator[tuple[Fraction, Fraction, int]]:
     """(begin, width, integer digits added) of the intervals that the extensions of a mantissa fill."""
     if closed:
         yield Fraction(whole + dot + part), Fraction(0), 0
@@ -189,7 +195,7 @@ def _spans(whole: str, dot: str, part: str, *, closed: bool) -> Iterator[tuple[F
     elif whole == "0":
         yield Fraction(0), Fraction(1), 0
     else:
-        yield from ((Fraction(int(whole) * 10**k), Fraction(10**k), k) for k in range(60))
+        yield from ((Fraction(int(whole) * 10**k), Fraction(10**k), k) for k in range(most))
 
 
 def _allows_some(bounds: Bounds, whole: str, part: str, more: int, power: int) -> bool:

@@ -1,0 +1,349 @@
+"""Lexer and parser states together: which bytes can come next, and where the end of a terminal shows late.
+
+A terminal goes on as long as some terminal of the lexer's set can still match. Two things follow from that, and both
+are settled here, before any text is read:
+
+- Its end may show only bytes later: `1.` is the number 1 and a dot unless a digit follows. The bytes that would have
+  to be read again are enumerated; a grammar in which their number has no bound is refused.
+- What comes next must not continue it: `ab` is never the names `a` and `b`. It is proved that each terminal the parser
+  waits for can be reached from each end of the one before, directly or behind ignored text; else it is refused.
+
+Together with canonical LR(1) states, this is why no prefix that passes is a dead end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import CompileBudgetExceeded
+from .char_automata import Budget
+from .grammar import Grammar, GrammarRefused
+from .lr import Tables, bit_positions
+from .scanner import IGNORED, NOTHING_READ, Scanner, build_scanner
+
+MAX_LATE_ENDS = 2000
+MAX_LATE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A terminal that was read.
+
+    label  : see `Scanner`.  rest : the bytes behind it that were read before its end showed.
+    barred : bytes (as bits) that cannot follow `rest`, since they would have continued the terminal.
+    """
+
+    label: int
+    rest: bytes = b""
+    barred: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Inside or before a terminal, in a parser state.
+
+    state  : of the scanner.
+    late   : the terminal that ended before, in case nothing longer does, and the bytes since.
+    barred : bytes (as bits) that do not come next.
+    """
+
+    parser: int
+    state: int = NOTHING_READ
+    late: tuple[int, bytes] | None = None
+    barred: int = 0
+
+
+_LateEnd = tuple[bytes, int]
+"""The bytes behind a terminal's end that may continue it, and those (as bits) that then would."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """An end of a terminal: what cannot follow directly, what may follow late, and the parser states behind it."""
+
+    label: int
+    barred: int
+    late: tuple[_LateEnd, ...]
+    after: tuple[int, ...]
+
+
+class Lexing:
+    """Immutable. The scanners of all parser states.
+
+    wanted  : for each parser state the labels that may come next, as bits, that of ignored text included.
+    Raises GrammarRefused, CompileBudgetExceeded.
+    """
+
+    def __init__(self, grammar: Grammar, tables: Tables) -> None:
+        self.grammar = grammar
+        self.tables = tables
+        self.end_label = len(tables.terminals)
+        self.wanted = [state.follow << 1 | 1 << IGNORED for state in tables.states]
+        self._build_scanners()
+        self._find_targets()
+        self.first = [self._first_bytes(q) for q in range(len(tables.states))]
+        self._check_readable()
+        self.late: set[tuple[int, bytes]] = set()
+        self.tokens: dict[Token, None] = {Token(self.end_label): None}
+        self._ends: dict[_End, None] = {}
+        for parser_states in self._groups():
+            self._collect_ends(parser_states)
+        self._close_tokens()
+        self._check_separable()
+
+    def name(self, label: int) -> str:
+        """A terminal as the grammar's author knows it."""
+        if label == IGNORED:
+            return "ignored text"
+        return "the end" if label == self.end_label else str(self.grammar.terminals[label - 1])
+
+    def ended(self, position: Position) -> Token | None:
+        """The terminal that ends at `position`, if the next byte does not continue it."""
+        if position.state == NOTHING_READ:
+            return Token(self.end_label)
+        scanner = self.scanners[position.parser]
+        label = scanner.label[position.state]
+        barred = scanner.continued[position.state] | position.barred
+        if label >= 0:
+            return Token(label, b"", barred & self.firsts_after(label, position.parser))
+        return Token(*position.late, barred) if position.late else None
+
+    def is_live(self, parser: int, state: int) -> bool:
+        """Whether from `state` of its scanner some wanted terminal can be completed."""
+        return bool(self.scanners[parser].reach[state] & self.wanted[parser])
+
+    def after(self, label: int, parser_states: tuple[int, ...]) -> tuple[int, ...]:
+        """The parser states that may come behind a terminal that was read in one of `parser_states`."""
+        return parser_states if label == IGNORED else self._targets.get(label, ())
+
+    def firsts_after(self, label: int, parser: int) -> int:
+        """The bytes (as bits) that may begin what stands behind a terminal read in the state `parser`."""
+        firsts = 0
+        for target in self.after(label, (parser,)):
+            firsts |= self.first[target]
+        return firsts
+
+    def read(self, parser: int, text: bytes) -> Position | Token | None:
+        """What `text` is at the start of a terminal in a parser state: its beginning, more than it, or an error."""
+        scanner = self.scanners[parser]
+        state, label, ended = NOTHING_READ, IGNORED, 0
+        for i, byte in enumerate(text):
+            target = scanner.row(state)[byte]
+            if target == 0:
+                return Token(label, text[ended:]) if ended else None
+            state = target
+            if scanner.label[state] >= 0:
+                label, ended = scanner.label[state], i + 1
+        if state != NOTHING_READ and not self.is_live(parser, state):
+            return None
+        late = (label, text[ended:]) if 0 < ended < len(text) else None
+        return Position(parser, state, late if late in self.late else None)
+
+    def _build_scanners(self) -> None:
+        budget = Budget()
+        numbered = list(enumerate(self.grammar.terminals, 1))
+        ignored = [(IGNORED, t) for _, t in numbered if t.name in self.grammar.ignored]
+        built: dict[int, Scanner] = {}
+        self.scanners: list[Scanner] = []
+        for state in self.tables.states:
+            scanner = built.get(state.lexed)
+            if scanner is None:
+                lexed = [(n, t) for n, t in numbered if state.lexed >> (n - 1) & 1]
+                lexed = [(n, t) for n, t in lexed if t.name not in self.grammar.ignored]
+                scanner = built[state.lexed] = build_scanner([*lexed, *ignored], budget)
+            self.scanners.append(scanner)
+
+    def _find_targets(self) -> None:
+        found: dict[int, dict[int, None]] = {}
+        for state in self.tables.states:
+            for terminal, target in state.shift.items():
+                found.setdefault(terminal + 1, {})[target] = None
+        self._targets = {label: tuple(targets) for label, targets in found.items()}
+
+    def _first_bytes(self, parser: int) -> int:
+        scanner = self.scanners[parser]
+        return scanner.first_to(scanner.reach, self.wanted[parser])
+
+    def _check_readable(self) -> None:
+        """Each terminal that may come next is what the lexer says for some text."""
+        for parser, state in enumerate(self.tables.states):
+            readable = self.scanners[parser].reach[self.scanners[parser].dfa.start]
+            for terminal in bit_positions(state.follow):
+                label = terminal + 1
+                if label != self.end_label and not readable >> label & 1:
+                    raise GrammarRefused(
+                        f"{self.name(label)} is never read where it may stand: other terminals match the same texts",
+                        "give it a higher priority as in `NAME.2: ...`, or make the terminals disjoint",
+                        self.tables.terminals[terminal],
+                    )
+
+    def _groups(self) -> list[tuple[int, ...]]:
+        """Parser states that lex alike: the same scanner and the same wanted terminals."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for parser, scanner in enumerate(self.scanners):
+            groups.setdefault((id(scanner), self.wanted[parser]), []).append(parser)
+        return [tuple(group) for group in groups.values()]
+
+    def _collect_ends(self, group: tuple[int, ...]) -> None:
+        """All ways in which a wanted terminal ends in the parser states of a group."""
+        for state, label in enumerate(self.scanners[group[0]].label):
+            if label >= 0 and self.wanted[group[0]] >> label & 1:
+                late = self._late_ends(group, state, label)
+                for text, barred in late:
+                    self.late.add((label, text))
+                    self.tokens[Token(label, text, barred)] = None
+                self._add_end(Position(group[0], state), group, late)
+
+    def _add_end(self, position: Position, group: tuple[int, ...], late: tuple[_LateEnd, ...]) -> None:
+        token = self.ended(position)
+        assert token is not None
+        self.tokens[token] = None
+        late = tuple((text, barred) for text, barred in late if not position.barred >> text[0] & 1)
+        self._ends[_End(token.label, token.barred, late, self.after(token.label, group))] = None
+
+    def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[_LateEnd, ...]:
+        """The texts behind an end of `label` that may turn out not to continue it."""
+        scanner = self.scanners[group[0]]
+        after = self.after(label, group)
+        found: list[_LateEnd] = []
+        todo = [(state, b"")]
+        for here, text in todo:
+            for byte in bit_positions(scanner.continued[here]):
+                target, longer = scanner.rows[here][byte], text + bytes([byte])
+                if scanner.label[target] >= 0 or not self._may_begin(after, longer):
+                    continue
+                if (
+                    not self.is_live(group[0], target)
+                    or len(found) > MAX_LATE_ENDS
+                    or len(text) > MAX_LATE_BYTES
+                ):
+                    self._refuse_late(label, longer)
+                found.append((longer, scanner.continued[target]))
+                todo.append((target, longer))
+        return tuple(found)
+
+    def _may_begin(self, parser_states: tuple[int, ...], text: bytes) -> bool:
+        """Whether `text` can be read at the start of a terminal in one of the parser states."""
+        return any(self.first[parser] >> text[0] & 1 and self.read(parser, text) for parser in parser_states)
+
+    def _refuse_late(self, label: int, text: bytes) -> None:
+        shown = text.decode(errors="backslashreplace")
+        raise GrammarRefused(
+            f"where {self.name(label)} ends shows too late: {shown!r} may continue it or be something else",
+            "let the terminals that may follow it begin differently",
+            "" if label == IGNORED else self.tables.terminals[label - 1],
+        )
+
+    def _close_tokens(self) -> None:
+        """Add what reading the bytes behind late ends again gives."""
+        everywhere = tuple(range(len(self.tables.states)))
+        todo = [token for token in self.tokens if token.rest]
+        for token in todo:
+            for parser in self.after(token.label, everywhere):
+                inner = self._read_again(parser, token)
+                if inner is not None and inner not in self.tokens:
+                    self.tokens[inner] = None
+                    if inner.rest:
+                        todo.append(inner)
+            if len(todo) > 2 * MAX_LATE_ENDS:
+                raise CompileBudgetExceeded("the terminals end in too many ways", keyword="lark")
+
+    def _read_again(self, parser: int, token: Token) -> Token | None:
+        """The token that `token.rest` begins with, or would be if the text behind does not continue it."""
+        found = self.read(parser, token.rest)
+        if found is None:
+            return None
+        if isinstance(found, Token):
+            return Token(found.label, found.rest, token.barred)
+        position = Position(parser, found.state, found.late, token.barred)
+        label = self.scanners[parser].label[found.state]
+        if label >= 0:
+            if self.wanted[parser] >> label & 1:
+                self._add_end(position, (parser,), self._late_ends((parser,), found.state, label))
+            return None
+        return self.ended(position)
+
+    def _check_separable(self) -> None:
+        """Behind each terminal, each one that may come next has a text that does not continue the first."""
+        checks = {id(scanner): _Ignoring(scanner) for scanner in self.scanners}
+        ignoring = [checks[id(scanner)] for scanner in self.scanners]
+        for end in self._ends:
+            for parser in end.after:
+                for label in self._waiting(parser):
+                    if not ignoring[parser].can_follow(label, end.barred) and not self._follows_late(
+                        parser, label, end.late
+                    ):
+                        self._refuse_inseparable(end.label, label)
+
+    def _follows_late(self, parser: int, label: int, late: tuple[_LateEnd, ...]) -> bool:
+        """Whether bytes that might have continued the terminal before turn out to begin a text of `label`."""
+        scanner = self.scanners[parser]
+        for text, barred in late:
+            found = self.read(parser, text)
+            if not isinstance(found, Position):
+                continue
+            row = scanner.row(found.state)
+            # Where the text of `label` ends with these bytes, that end is among those that are checked.
+            if scanner.label[found.state] == label or any(
+                scanner.reach[target] >> label & 1 and not barred >> byte & 1
+                for byte, target in enumerate(row)
+            ):
+                return True
+        return False
+
+    def _waiting(self, parser: int) -> Iterator[int]:
+        for terminal in bit_positions(self.tables.states[parser].follow):
+            if terminal + 1 != self.end_label:
+                yield terminal + 1
+
+    def _refuse_inseparable(self, first: int, second: int) -> None:
+        raise GrammarRefused(
+            f"{self.name(second)} cannot follow {self.name(first)}: each of its texts would continue the one before",
+            "put a separator between them, or let white space be ignored with `%ignore`",
+            self.tables.terminals[second - 1],
+        )
+
+
+class _Ignoring:
+    """Which terminals one scanner can read behind ignored text."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._reached: dict[int, int] = {}
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """For each end of ignored text the bytes that continue it."""
+        return [self._scanner.continued[state] for state in self._scanner.ends(IGNORED)]
+
+    @cached_property
+    def _ways(self) -> list[int]:
+        """For each end of ignored text the bytes with which it may begin."""
+        reach = self._scanner.ignored_reach
+        return [self._scanner.first_to(reach, 1 << i) for i in range(len(self._ends))]
+
+    def can_follow(self, label: int, barred: int) -> bool:
+        """Whether a text of `label` can be read next if its first byte, or that of ignored text, is not barred."""
+        if self._scanner.first_bytes(label) & ~barred:
+            return True
+        good = self._good(label)
+        return any(way & ~barred for i, way in enumerate(self._ways) if good >> i & 1)
+
+    def _good(self, label: int) -> int:
+        """The ends of ignored text (as bits) behind which `label` can be read, maybe behind more ignored text."""
+        found = self._reached.get(label)
+        if found is not None:
+            return found
+        first = self._scanner.first_bytes(label)
+        good = sum(1 << i for i, barred in enumerate(self._ends) if first & ~barred)
+        while True:
+            more = good
+            for i, barred in enumerate(self._ends):
+                if any(way & ~barred for j, way in enumerate(self._ways) if good >> j & 1):
+                    more |= 1 << i
+            if more == good:
+                self._reached[label] = good
+                return good
+            good = more

@@ -1,0 +1,105 @@
+"""Every row of tests/cases/json_*.toml through every route."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import gramask
+import numpy as np
+import pytest
+from cases_loader import Case, load_cases
+from reference.membership import Membership
+from reference.viability import Grammar, Options
+from strategies import EOS, byte_tokens, merged_tokens, tokenize
+
+CASES = load_cases("json_strings", "json_numbers", "json_objects", "json_arrays", "json_structure")
+ERRORS = load_cases("json_errors")
+Accepts = Callable[[bytes], bool]
+BYTES = gramask.Vocabulary([*byte_tokens(), EOS], eos_ids=[256])
+MERGED_TOKENS = merged_tokens()
+MERGED = gramask.Vocabulary([*MERGED_TOKENS, EOS], eos_ids=[len(MERGED_TOKENS)])
+TOKENIZATIONS = 3
+
+
+def by_reference(case: Case) -> Accepts:
+    """The oracle: parsed and validated, and run as a grammar; both must say the same."""
+    words = {name: value for name, value in case.options.items() if name in ("whitespace", "order")}
+    options = Options.parse(**words)
+    members, grammar = Membership(case.schema, options), Grammar(case.schema, options)
+
+    def accepts(text: bytes) -> bool:
+        verdict = members.accepts(text)
+        assert grammar.accepts(text) == verdict, f"the oracles disagree on {text!r}"
+        return verdict
+
+    return accepts
+
+
+def by_bytes(case: Case) -> Accepts:
+    """One token per byte, without masks."""
+    constraint = gramask.compile(case.schema, BYTES, **case.options)
+
+    def accepts(text: bytes) -> bool:
+        matcher = constraint.matcher()
+        return all(map(matcher.advance, text)) and matcher.is_accepting()
+
+    return accepts
+
+
+def by_masks(case: Case) -> Accepts:
+    """Random tokenizations; a token counts as taken only if the mask allows it, the end likewise."""
+    constraint = gramask.compile(case.schema, MERGED, **case.options)
+    mask = np.empty(constraint.n_words, np.int32)
+    eos = divmod(MERGED.eos_ids[0], 32)
+    rng = random.Random(case.name)
+
+    def accepts_tokens(tokens: list[int]) -> bool:
+        matcher = constraint.matcher()
+        for token in tokens:
+            matcher.fill_mask(mask)
+            allowed = bool(mask[token >> 5] >> (token & 31) & 1)
+            assert matcher.advance(token) == allowed, f"mask and advance disagree on {MERGED_TOKENS[token]!r}"
+            if not allowed:
+                return False
+        matcher.fill_mask(mask)
+        return bool(mask[eos[0]] >> eos[1] & 1)
+
+    def accepts(text: bytes) -> bool:
+        verdicts = {accepts_tokens(tokenize(rng, text, MERGED_TOKENS)) for _ in range(TOKENIZATIONS)}
+        assert len(verdicts) == 1, f"the verdict on {text!r} depends on the tokenization"
+        return verdicts.pop()
+
+    return accepts
+
+
+@pytest.mark.parametrize("route", [by_reference, by_bytes, by_masks], ids=lambda route: route.__name__)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, route: Callable[[Case], Accepts]) -> None:
+    if route.__name__ not in case.routes:
+        pytest.skip(f"{route.__name__} cannot judge it")
+    accepts = route(case)
+    assert [text for text in case.accept if not accepts(text)] == []
+    assert [text for text in case.reject if accepts(text)] == []
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.name)
+def test_error(case: Case) -> None:
+    with pytest.raises(getattr(gramask, case.error or "")) as raised:
+        gramask.compile(case.schema, BYTES, **case.options)
+    assert raised.type.__name__ == case.error
+    assert raised.value.hint or raised.value.message
+    if case.pointer is not None:
+        assert (raised.value.pointer or "").startswith(case.pointer)
+    if case.keyword is not None:
+        assert raised.value.keyword == case.keyword
+
+
+@pytest.mark.parametrize("case", [c for c in ERRORS if c.error == "UnsatisfiableSchema"], ids=lambda c: c.name)
+def test_unsatisfiable_by_reference(case: Case) -> None:
+    assert not Grammar(case.schema).satisfiable
+
+
+def test_names_are_unique() -> None:
+    names = [case.name for case in CASES + ERRORS]
+    assert sorted(set(names)) == sorted(names)
