@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser as sre_parser  # type: ignore[attr-defined]
+from re import _constants as sre
+from re import _parser as sre_parser
 from typing import Any, NoReturn
 
 from .grammar import GrammarRefused
@@ -57,7 +57,8 @@ class Program:
             _, added, removed, body = value
             return self._sequence(body, (flags | added) & ~removed, after)
         if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            return self._repeat(*value, flags, after, greedy=op is sre.MAX_REPEAT)
+            low, high, body = value
+            return self._repeat(low, high, body, flags, after, greedy=op is sre.MAX_REPEAT)
         if op in (sre.ASSERT, sre.ASSERT_NOT) and value[0] < 0:
             return self._behind(value[1], flags, after, wanted=op is sre.ASSERT)
         _refuse(op)
@@ -99,7 +100,8 @@ class Program:
                 "the terminal looks behind by more than one character",
                 "only `(?<=x)` and `(?<!x)` are exact here",
             )
-        return self._emit("behind", _characters(*items[0], flags), wanted, after)
+        op, value = items[0]
+        return self._emit("behind", _characters(op, value, flags), wanted, after)
 
 
 _CHARACTERS = (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
@@ -123,7 +125,7 @@ def _characters(op: Any, value: Any, flags: int) -> Ranges:
         return ANY if flags & re.DOTALL else complement_ranges(((10, 10),))
     if op is sre.IN:
         return _class(value, flags)
-    ranges = ((value, value),)
+    ranges: Ranges = ((value, value),)
     if flags & re.IGNORECASE:
         ranges = _any_case(ranges, ascii_only=bool(flags & re.ASCII))
     return complement_ranges(ranges) if op is sre.NOT_LITERAL else ranges

@@ -21,7 +21,7 @@ from ..errors import CompileBudgetExceeded
 from .char_automata import Budget
 from .grammar import Grammar, GrammarRefused
 from .lr import Tables, bit_positions
-from .scanner import IGNORED, NOTHING_READ, Scanner, build_scanner
+from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ, Scanner, build_scanner
 
 MAX_LATE_ENDS = 2000
 MAX_LATE_BYTES = 16
@@ -79,8 +79,8 @@ class Lexing:
     def __init__(self, grammar: Grammar, tables: Tables) -> None:
         self.grammar = grammar
         self.tables = tables
-        self.end_label = len(tables.terminals)
-        self.wanted = [state.follow << 1 | 1 << IGNORED for state in tables.states]
+        self.end_label = len(tables.terminals) - 1 + FIRST_LABEL
+        self.wanted = [state.follow << FIRST_LABEL | 1 << IGNORED for state in tables.states]
         self._build_scanners()
         self._find_targets()
         self.first = [self._first_bytes(q) for q in range(len(tables.states))]
@@ -97,7 +97,7 @@ class Lexing:
         """A terminal as the grammar's author knows it."""
         if label == IGNORED:
             return "ignored text"
-        return "the end" if label == self.end_label else str(self.grammar.terminals[label - 1])
+        return "the end" if label == self.end_label else str(self.grammar.terminals[label - FIRST_LABEL])
 
     def ended(self, position: Position) -> Token | None:
         """The terminal that ends at `position`, if the next byte does not continue it."""
@@ -143,14 +143,14 @@ class Lexing:
 
     def _build_scanners(self) -> None:
         budget = Budget()
-        numbered = list(enumerate(self.grammar.terminals, 1))
+        numbered = list(enumerate(self.grammar.terminals, FIRST_LABEL))
         ignored = [(IGNORED, t) for _, t in numbered if t.name in self.grammar.ignored]
         built: dict[int, Scanner] = {}
         self.scanners: list[Scanner] = []
         for state in self.tables.states:
             scanner = built.get(state.lexed)
             if scanner is None:
-                lexed = [(n, t) for n, t in numbered if state.lexed >> (n - 1) & 1]
+                lexed = [(n, t) for n, t in numbered if state.lexed << FIRST_LABEL >> n & 1]
                 lexed = [(n, t) for n, t in lexed if t.name not in self.grammar.ignored]
                 scanner = built[state.lexed] = build_scanner([*lexed, *ignored], budget)
             self.scanners.append(scanner)
@@ -159,7 +159,7 @@ class Lexing:
         found: dict[int, dict[int, None]] = {}
         for state in self.tables.states:
             for terminal, target in state.shift.items():
-                found.setdefault(terminal + 1, {})[target] = None
+                found.setdefault(terminal + FIRST_LABEL, {})[target] = None
         self._targets = {label: tuple(targets) for label, targets in found.items()}
 
     def _first_bytes(self, parser: int) -> int:
@@ -171,7 +171,7 @@ class Lexing:
         for parser, state in enumerate(self.tables.states):
             readable = self.scanners[parser].reach[self.scanners[parser].dfa.start]
             for terminal in bit_positions(state.follow):
-                label = terminal + 1
+                label = terminal + FIRST_LABEL
                 if label != self.end_label and not readable >> label & 1:
                     raise GrammarRefused(
                         f"{self.name(label)} is never read where it may stand: other terminals match the same texts",
@@ -233,7 +233,7 @@ class Lexing:
         raise GrammarRefused(
             f"where {self.name(label)} ends shows too late: {shown!r} may continue it or be something else",
             "let the terminals that may follow it begin differently",
-            "" if label == IGNORED else self.tables.terminals[label - 1],
+            "" if label == IGNORED else self.tables.terminals[label - FIRST_LABEL],
         )
 
     def _close_tokens(self) -> None:
@@ -295,8 +295,8 @@ class Lexing:
 
     def _waiting(self, parser: int) -> Iterator[int]:
         for terminal in bit_positions(self.tables.states[parser].follow):
-            if terminal + 1 != self.end_label:
-                yield terminal + 1
+            if terminal + FIRST_LABEL != self.end_label:
+                yield terminal + FIRST_LABEL
 
     def _refuse_inseparable(self, first: int, second: int) -> None:
         raise GrammarRefused(

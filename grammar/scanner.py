@@ -20,7 +20,13 @@ from .nodes import Chars, Choice
 from .utf8 import lower_to_bytes
 
 IGNORED = 0
-"""The label of ignored terminals; that of another terminal is 1 + its number."""
+"""The label of ignored terminals."""
+
+MISREAD = 1
+"""The label of an ignored keyword that another terminal matched: Lark hands it to the parser, which never wants it."""
+
+FIRST_LABEL = 2
+"""That of terminal number 0; the others follow."""
 
 NOTHING_READ = -1
 """The state of a scanner before its first byte. The DFA's start may also be reached again later."""
@@ -207,6 +213,7 @@ class _Subsets:
             }
             match = next((word for word in self._words.get(match, ()) if word in complete), match)
             label = self._terminals[match][0]
+            return MISREAD if label == IGNORED else label
         return label
 
 

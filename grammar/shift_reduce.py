@@ -13,7 +13,7 @@ from .grammar import Grammar, GrammarRefused
 from .lexing import Lexing, Position, Token
 from .lr import ACCEPT, Conflict, Tables
 from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Pushdown, Row, goto, leave
-from .scanner import IGNORED, NOTHING_READ
+from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ
 
 MAX_OUTCOMES = 30_000
 
@@ -85,7 +85,7 @@ class _Machine:
         }
         for terminal, production in sorted(reductions):
             rule, length = self._tables.productions[production]
-            for token in tokens.get(terminal + 1, ()):
+            for token in tokens.get(terminal + FIRST_LABEL, ()):
                 for left in range(length):
                     outcome = left, rule, token
                     if outcome not in self._numbers:
@@ -169,9 +169,9 @@ class _Machine:
         while True:
             if token.label != IGNORED:
                 state = self._tables.states[stack[-1]]
-                target = state.shift.get(token.label - 1)
+                target = state.shift.get(token.label - FIRST_LABEL)
                 if target is None:
-                    production = state.reduce.get(token.label - 1)
+                    production = state.reduce.get(token.label - FIRST_LABEL)
                     if production is None:
                         return goto(DEAD)
                     if production == ACCEPT:

@@ -148,7 +148,7 @@ class _LexemeRows:
         tables = self.tables
         start = Start(self.lexicon.state(self.lexeme, local), 0, escape)
         inside = np.zeros(tables.n_words, np.uint32)
-        if escape or self.lexeme is TEXT or self.lexeme.free_characters[local] < MIN_FREE:
+        if escape or not self._is_free(local):
             exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
             return LexemeRow(inside, tables.all.crossings(exits))
         # So many characters are never refused: most tokens are shorter, and only the others need looking at.
@@ -158,6 +158,13 @@ class _LexemeRows:
         check_tokens(self.pushdown, start, tables.texts, plain & ~short, inside)
         exits = walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
         return LexemeRow(inside, tables.quoting.crossings(exits))
+
+    def _is_free(self, local: int) -> bool:
+        """Whether the row of plain text is a good start for the row of this state."""
+        lexeme = self.lexeme
+        return (
+            lexeme is not TEXT and not lexeme.inside_character[local] and lexeme.free_characters[local] >= MIN_FREE
+        )
 
 
 _cache: OrderedDict[str, TokenTables] = OrderedDict()

@@ -356,7 +356,7 @@ def merged_tokens() -> list[bytes]:
 
 def tokenize(rng: random.Random, text: bytes, tokens: list[bytes]) -> list[int]:
     """A random tokenization of `text`; `tokens` begins with the 256 single bytes."""
-    longer = [t for t in range(256, len(tokens)) if tokens[t] in text]
+    longer = [t for t in range(256, len(tokens)) if tokens[t] and tokens[t] in text]
     out, at = [], 0
     while at < len(text):
         fitting = [t for t in longer if text.startswith(tokens[t], at)]

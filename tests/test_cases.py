@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-import gramask
 import numpy as np
 import pytest
 from cases_loader import Case, load_cases
 from reference.membership import Membership
 from reference.viability import Grammar, Options
 from strategies import EOS, byte_tokens, merged_tokens, tokenize
+
+import gramask
 
 CASES = load_cases("json_strings", "json_numbers", "json_objects", "json_arrays", "json_structure")
 ERRORS = load_cases("json_errors")
@@ -95,7 +96,9 @@ def test_error(case: Case) -> None:
         assert raised.value.keyword == case.keyword
 
 
-@pytest.mark.parametrize("case", [c for c in ERRORS if c.error == "UnsatisfiableSchema"], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case", [c for c in ERRORS if c.error == "UnsatisfiableSchema"], ids=lambda c: c.name
+)
 def test_unsatisfiable_by_reference(case: Case) -> None:
     assert not Grammar(case.schema).satisfiable
 

@@ -173,9 +173,10 @@ def _partial_alive(table, state, count, value, n_digits, ctl):
     shift = 4 * (4 - n_digits)
     first = value << shift
     last = first + (1 << shift) - 1
-    status = _any_alive(table, state, count, first, last, ctl)
-    if status != STEP_DEAD:
-        return status
+    if first < 0xD800 or last > 0xDFFF:
+        status = _any_alive(table, state, count, first, last, ctl)
+        if status != STEP_DEAD:
+            return status
     high = max(first, 0xD800)
     high_last = min(last, 0xDBFF)
     if high > high_last:
@@ -397,7 +398,7 @@ def walk(table, code, stack, local, path, trie_bytes, links, mask, exits, ctl):
     machine = (table, code, stack, local)
     depth = ctl[CTL_RESUME]
     while depth > 0:
-        node = _skip_dead(table, path, depth, trie_bytes)
+        node = path[depth, CURSOR] if ctl[CTL_CLEAR] else _skip_dead(table, path, depth, trie_bytes)
         if node == path[depth, LAST]:
             depth -= 1
             continue

@@ -1,0 +1,242 @@
+"""Lark grammars accept what Lark's LALR parser accepts, and no prefix is a dead end."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lark import Lark
+from lark.exceptions import LarkError
+from reference.context_free import derives
+from reference.mask import mask_by_definition
+
+import gramask
+from gramask import CompileBudgetExceeded, GramaskError, GrammarSyntaxError
+from gramask.grammar.char_automata import Budget
+from gramask.grammar.grammar import Terminal
+from gramask.grammar.lark import parse_lark
+from gramask.grammar.scanner import FIRST_LABEL, build_scanner
+from gramask.masks.constraint import Constraint
+from gramask.masks.matcher import Matcher
+from gramask.masks.vocabulary import Vocabulary
+
+FILE = tomllib.loads((Path(__file__).parent / "cases" / "lark.toml").read_text(encoding="utf-8"))
+CASES = {case["name"]: case for case in FILE["case"]}
+EOS = 256
+BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
+
+
+@lru_cache(maxsize=None)
+def constraint(grammar: str, start: str = "start") -> Constraint:
+    return gramask.compile(gramask.lark(grammar, start), BYTES)
+
+
+def read(matcher: Matcher, text: str) -> bool:
+    """Advance byte by byte; False where one is not allowed."""
+    return all(matcher.advance(byte) for byte in text.encode())
+
+
+def accepts(compiled: Constraint, text: str) -> bool:
+    matcher = compiled.matcher()
+    return read(matcher, text) and matcher.is_accepting()
+
+
+def by_bytes(case: dict[str, Any]) -> Callable[[str], bool]:
+    compiled = constraint(case["grammar"], case.get("start", "start"))
+    return lambda text: accepts(compiled, text)
+
+
+def by_masks(case: dict[str, Any]) -> Callable[[str], bool]:
+    """A text is accepted if each byte is in the mask before it, and EOS is in the last one."""
+    compiled = constraint(case["grammar"], case.get("start", "start"))
+
+    def accepts_masked(text: str) -> bool:
+        matcher = compiled.matcher()
+        for token in [*text.encode(), EOS]:
+            if token not in allowed(matcher):
+                return False
+            assert matcher.advance(token)
+        return True
+
+    return accepts_masked
+
+
+def by_saved_bytes(case: dict[str, Any]) -> Callable[[str], bool]:
+    compiled = constraint(case["grammar"], case.get("start", "start"))
+    restored = Constraint.from_bytes(compiled.to_bytes(), BYTES)
+    return lambda text: accepts(restored, text)
+
+
+def by_lark(case: dict[str, Any]) -> Callable[[str], bool]:
+    return parses(Lark(case["grammar"], start=case.get("start", "start"), parser="lalr"))
+
+
+def parses(parser: Lark) -> Callable[[str], bool]:
+    def parsed(text: str) -> bool:
+        try:
+            parser.parse(text)
+        except LarkError:
+            return False
+        return True
+
+    return parsed
+
+
+def allowed(matcher: Matcher) -> set[int]:
+    constraint = matcher.constraint
+    mask = np.empty(constraint.n_words, np.int32)
+    matcher.fill_mask(mask)
+    return {t for t in range(constraint.n_logits) if mask.view(np.uint32)[t >> 5] >> (t & 31) & 1}
+
+
+ROUTES = [by_bytes, by_masks, by_saved_bytes, by_lark]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.__name__)
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, route: Callable[[dict[str, Any]], Callable[[str], bool]]) -> None:
+    case = CASES[name]
+    accepted = route(case)
+    assert [text for text in case["accept"] if not accepted(text)] == []
+    assert [text for text in case["reject"] if accepted(text)] == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_accepted_texts_are_in_the_language_without_any_lexer(name: str) -> None:
+    case = CASES[name]
+    grammar = parse_lark(gramask.lark(case["grammar"], case.get("start", "start")))
+    rules = [(production.name, production.symbols) for production in grammar.productions]
+    terminals = {terminal.name: terminal.pattern for terminal in grammar.terminals}
+    for text in case["accept"]:
+        assert derives(grammar.start, rules, terminals, grammar.ignored, text), text
+
+
+@pytest.mark.parametrize("case", FILE["refused"], ids=lambda case: case["name"])
+def test_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(GrammarSyntaxError) as refused:
+        constraint(case["grammar"])
+    error = refused.value
+    assert case["message"] in error.message
+    assert (error.source, error.line) == (case["grammar"], case["line"])
+
+
+def test_an_error_shows_its_place() -> None:
+    with pytest.raises(GrammarSyntaxError) as refused:
+        constraint('start: item\nitem: "a" missing "b"\n')
+    shown = str(refused.value).splitlines()
+    assert shown[-2:] == ['    item: "a" missing "b"', "              ^"]
+
+
+ALPHABETS = {
+    "calculator": ("1.e+(a ", 5),
+    "json": ('[]{,:"1 ', 5),
+    "s-expressions": ("a() ", 6),
+    "key and value lines": ("a=\n ", 6),
+    "keywords": (["if", "a", " ", "=", ";", "then"], 6),
+    "dots": ("1.,a", 7),
+    "comments": ("e/* ", 7),
+    "lazy repetition": ("<a>", 8),
+    "the first match, not the longest": ("abc", 7),
+    "priorities": ("azhw0", 5),
+    "operators of several bytes": (["a", "é", "×", "→", "÷"], 5),
+    "look past a shared beginning": ("abxycd()", 5),
+    "empty rules": ("xyz", 7),
+}
+
+
+def texts_over(alphabet: str | list[str], length: int) -> Iterator[str]:
+    for n in range(length + 1):
+        yield from map("".join, itertools.product(alphabet, repeat=n))
+
+
+def live_prefixes(compiled: Constraint, alphabet: str | list[str], length: int) -> Iterator[tuple[str, Matcher]]:
+    """All texts of at most `length` letters that keep the matcher alive."""
+    todo = [("", 0, compiled.matcher())]
+    while todo:
+        text, n, matcher = todo.pop()
+        yield text, matcher
+        for letter in alphabet if n < length else ():
+            longer = matcher.fork()
+            if read(longer, letter):
+                todo.append((text + letter, n + 1, longer))
+
+
+@pytest.mark.parametrize("name", ALPHABETS)
+def test_exhaustive(name: str) -> None:
+    """Of all short texts exactly those that Lark parses are accepted."""
+    alphabet, length = ALPHABETS[name]
+    grammar = CASES[name]["grammar"]
+    found = {text for text, matcher in live_prefixes(constraint(grammar), alphabet, length) if matcher.is_accepting()}
+    parsed = parses(Lark(grammar, parser="lalr"))
+    wanted = {text for text in texts_over(alphabet, length) if parsed(text)}
+    assert wanted
+    assert found == wanted
+
+
+@pytest.mark.parametrize("name", ALPHABETS)
+def test_no_short_prefix_is_a_dead_end(name: str) -> None:
+    alphabet, length = ALPHABETS[name]
+    grammar = CASES[name]["grammar"]
+    parsed = parses(Lark(grammar, parser="lalr"))
+    for text, matcher in live_prefixes(constraint(grammar), alphabet, min(length, 4)):
+        closing = bytes(matcher.closing_tokens())
+        assert parsed((text.encode() + closing).decode()), (text, closing)
+
+
+TOKENS = Vocabulary(
+    [bytes([b]) for b in range(256)]
+    + [text.encode() for text in ('"a', '":', '{"', "[[", "1.", "e5", ", ", '"}', "]]", "}}", "nul", 'l"', "  ")]
+    + [text.encode() for text in ("(a", "a)", "+ ", "-(", "1)", "if ", "then", "a=", "=b", ";a", "..", "×é", "/*", "*/")]
+    + ["é".encode()[:1], "a×".encode()[:2], "/* e */e".encode(), b"<eos>"],
+    eos_ids=[256 + 13 + 14 + 3],
+)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_masks_and_walks(name: str) -> None:
+    """Along random walks a mask is what its definition says, and from everywhere the text can be completed."""
+    case = CASES[name]
+    source = gramask.lark(case["grammar"], case.get("start", "start"))
+    compiled = gramask.compile(source, TOKENS)
+    by_byte = constraint(case["grammar"], case.get("start", "start"))
+    parsed = by_lark(case)
+    texts = list(TOKENS.tokens)
+    texts[-1] = b""
+    rng = random.Random(name)
+    for _ in range(6):
+        matcher, text = compiled.matcher(), b""
+        for _ in range(8):
+            here = text
+            found = allowed(matcher)
+            wanted = mask_by_definition(lambda more: survives(by_byte, here + more), texts)
+            assert found - {len(texts) - 1} == wanted
+            assert (len(texts) - 1 in found) == matcher.is_accepting()
+            closing = b"".join(texts[t] for t in matcher.closing_tokens())
+            assert parsed((text + closing).decode()) or not is_text(text)
+            if not wanted:
+                break
+            token = rng.choice(sorted(wanted, key=lambda t: (-len(texts[t]), t))[: rng.choice([3, 12, 300])])
+            assert matcher.advance(token)
+            text += texts[token]
+
+
+def survives(compiled: Constraint, text: bytes) -> bool:
+    matcher = compiled.matcher()
+    return all(matcher.advance(byte) for byte in text)
+
+
+def is_text(text: bytes) -> bool:
+    """Whether the bytes are UTF-8 as far as they go: closing completes half a character."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
