@@ -69,16 +69,19 @@ class Grammar:
         """Each rule once, in the order of the productions."""
         return tuple(dict.fromkeys(production.name for production in self.productions))
 
-    def unproductive(self) -> list[str]:
-        """The rules that derive no finite text."""
+    def endless_rule(self) -> str | None:
+        """A rule that derives no finite text since it needs itself, if there is one."""
         rules = set(self.rule_names())
-        productive: set[str] = set()
+        finite: set[str] = set()
         while True:
-            found = {
-                production.name
-                for production in self.productions
-                if all(symbol in productive or symbol not in rules for symbol in production.symbols)
-            }
-            if found == productive:
-                return [name for name in self.rule_names() if name not in productive]
-            productive = found
+            found = {p.name for p in self.productions if all(s in finite or s not in rules for s in p.symbols)}
+            if found == finite:
+                break
+            finite = found
+        needs = {p.name: next(s for s in p.symbols if s in rules - finite) for p in self.productions if p.name not in finite}
+        name = next(iter(needs), None)
+        seen: set[str] = set()
+        while name is not None and name not in seen:
+            seen.add(name)
+            name = needs[name]
+        return name

@@ -31,7 +31,7 @@ from .shift_reduce import compile_grammar
 from .source import LarkSource
 
 _POSITION = re.compile(r"at line (\d+),? column (\d+)")
-_QUOTED = re.compile(r"[`'\"]?([A-Za-z_][A-Za-z_0-9]*)[`'\"]?(?: \(in| from|:|\.|$)|: ([A-Za-z_0-9]+)")
+_NAME = re.compile(r"(?:used but not defined: |'|`)([A-Za-z_][A-Za-z_0-9]*)")
 
 
 def compile_lark(source: LarkSource) -> tuple[Pushdown, Lexicon]:
@@ -96,37 +96,46 @@ def _check(source: LarkSource, grammar: Grammar) -> None:
                     "give it a pattern; texts have no source of tokens but their characters",
                     name=symbol,
                 )
-    unproductive = grammar.unproductive()
-    if unproductive:
+    endless = grammar.endless_rule()
+    if endless is not None:
         _fail(
             source,
-            f"the rule {unproductive[0]} derives no finite text",
+            f"the rule {endless} derives no finite text",
             "give it an alternative that does not need the rule itself",
-            name=unproductive[0],
+            name=endless,
         )
 
 
 def _fail_as_lark(source: LarkSource, error: Exception) -> NoReturn:
     """Say what Lark says, with the place if it is in the message."""
+    if len(error.args) == 2 and isinstance(error.args[1], TerminalDef):
+        name = error.args[1].name
+        _fail(source, f"the terminal {name} matches the empty text", "let it match at least a character", name=name)
     message = str(error).strip().split("\n")[0] or type(error).__name__
     place = _POSITION.search(str(error))
     if place:
         raise GrammarSyntaxError(
             f"Lark: {message}", source=source.text, line=int(place[1]), column=int(place[2]), keyword="lark"
         ) from None
-    found = _QUOTED.search(message)
-    _fail(source, f"Lark: {message}", None, name=found and (found[1] or found[2]))
+    found = _NAME.search(message)
+    _fail(source, f"Lark: {message}", None, name=found[1] if found else None)
 
 
 def _fail(source: LarkSource, message: str, hint: str | None, *, name: str | None) -> NoReturn:
-    """Raise with the place where `name` first stands as a word outside of comments, else with the first line."""
+    """Raise at the definition of `name`, else where it is first used, else at the first line."""
     line, column = 1, 1
     if name:
-        for number, text in enumerate(source.text.splitlines(), 1):
-            found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text.split("//")[0])
+        for pattern in (rf"^[?!]*({re.escape(name)})[.{{\s:]", rf"(?<![\w\"])({re.escape(name)})(?![\w\"])"):
+            found = re.search(pattern, _without_comments(source.text), re.MULTILINE)
             if found:
-                line, column = number, found.start() + 1
+                line = source.text.count("\n", 0, found.start(1)) + 1
+                column = found.start(1) - source.text.rfind("\n", 0, found.start(1))
                 break
     raise GrammarSyntaxError(
         message, source=source.text, line=line, column=column, keyword=name or "lark", hint=hint
     ) from None
+
+
+def _without_comments(text: str) -> str:
+    """The text with comments blanked out, so that all positions stay."""
+    return re.sub(r"^\s*//.*", lambda found: re.sub(r"\S", " ", found[0]), text, flags=re.MULTILINE)

@@ -19,6 +19,8 @@ from .pushdown import (
     ESCAPABLE,
     FLAGS,
     NO_LIMIT,
+    READY,
+    ROW_WIDTH,
     STRING,
     Pushdown,
     Row,
@@ -27,6 +29,8 @@ from .pushdown import (
 from .utf8 import UTF8
 
 _CONTINUATION = slice(0x80, 0xC0)
+# Lexemes of at most so many states are placed whole: copying their rows costs less than asking for them one by one.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,11 @@ class Lexeme:
     @property
     def is_counted(self) -> bool:
         return self.low > 0 or self.high is not None
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal lexemes."""
+        return self.dfa.digest, self.is_string, self.low, self.high
 
     @property
     def is_empty(self) -> bool:
@@ -110,6 +119,40 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
+    def rows(self, first: int) -> np.ndarray:
+        """The rows of all states but the dead one, for a lexeme whose states begin at `first`. int32[n, ROW_WIDTH]."""
+        rows = self._relative_rows.copy()
+        rows[:, :256][rows[:, :256] != 0] += (first - 1) << 2
+        return rows
+
+    @cached_property
+    def _relative_rows(self) -> np.ndarray:
+        rows = np.zeros((self.dfa.n_states - 1, ROW_WIDTH), np.int32)
+        for local, row in enumerate(rows, 1):
+            self.fill_row(local, 1, row)
+        rows[:, FLAGS] |= READY
+        return rows
+
+    def fill_row(self, local: int, first: int, row: Row) -> None:
+        """Write the row of state `local`, for a lexeme whose states begin at `first`."""
+        targets = self.dfa.delta[local]
+        row[:256] = np.where(targets > 0, (first - 1 + targets) << 2, 0)
+        label = int(self.dfa.label[local])
+        if label >= 0:
+            row[END] = leave(label)
+        if not self.is_string:
+            return
+        row[FLAGS] = STRING
+        if not self.inside_character[local] and targets.any():
+            row[FLAGS] |= ESCAPABLE
+        # With a bound the target's own bound decides, except in plain text, where all bounds are alike.
+        if (self.dfa is UTF8 or not self.is_counted) and self.free_states[local]:
+            row[FLAGS] |= ANY_CHARACTER
+        if self.bounds is not None:
+            row[FLAGS] |= COUNTED
+            row[COUNT_LO], row[COUNT_HI] = self.bounds[0][local], self.bounds[1][local]
+            row[END_LO] = self.low
+
     def _count_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """For each state the least and greatest count with which it can still end inside [low, high]."""
         shortest, longest, _ = code_point_lengths(self.dfa)
@@ -153,7 +196,7 @@ TEXT = Lexeme(UTF8, is_string=True)
 
 
 class Lexicon:
-    """The lexemes placed in one pushdown automaton: each gets a run of states, expanded when visited."""
+    """The lexemes placed in one pushdown automaton: each gets a run of states."""
 
     def __init__(self, pushdown: Pushdown) -> None:
         self.pushdown = pushdown
@@ -179,33 +222,15 @@ class Lexicon:
 
     def _place(self, lexeme: Lexeme) -> int:
         n = lexeme.dfa.n_states - 1
-
-        def expand(state: int, row: Row) -> None:
-            self._expand(lexeme, first, state - first + 1, row)
-
-        first = self._first_state[lexeme] = self.pushdown.new_states(n, expand)
+        pushdown = self.pushdown
+        first = pushdown.n_states
+        if n <= _AT_ONCE:
+            pushdown.add_rows(lexeme.rows(first))
+        else:
+            pushdown.new_states(n, lambda state, row: lexeme.fill_row(state - first + 1, first, row))
+        self._first_state[lexeme] = first
         if lexeme.is_string:
             self._owner.update((first + i, (lexeme, i + 1)) for i in range(n))
+        else:
+            pushdown.portable.update((first + i, ("lexeme", lexeme.key, i + 1)) for i in range(n))
         return first
-
-    @staticmethod
-    def _expand(lexeme: Lexeme, first: int, local: int, row: Row) -> None:
-        targets = lexeme.dfa.delta[local]
-        row[:256] = np.where(targets > 0, (first - 1 + targets) << 2, 0)
-        label = int(lexeme.dfa.label[local])
-        if label >= 0:
-            row[END] = leave(label)
-        if not lexeme.is_string:
-            return
-        row[FLAGS] = STRING
-        between = targets.copy()
-        between[_CONTINUATION] = 0
-        if between.any():
-            row[FLAGS] |= ESCAPABLE
-        # With a bound the target's own bound decides, except in plain text, where all bounds are alike.
-        if (lexeme.dfa is UTF8 or not lexeme.is_counted) and lexeme.free_states[local]:
-            row[FLAGS] |= ANY_CHARACTER
-        if lexeme.bounds is not None:
-            row[FLAGS] |= COUNTED
-            row[COUNT_LO], row[COUNT_HI] = lexeme.bounds[0][local], lexeme.bounds[1][local]
-            row[END_LO] = lexeme.low

@@ -80,6 +80,8 @@ class Pushdown:
         self.ensure(DEAD_STATE)
         self.ensure(DONE_STATE)
         self.start = DEAD_STATE
+        # For states whose language up to the end of their stack level is known: a key that is equal for equal ones.
+        self.portable: dict[int, tuple[object, ...]] = {}
         # For states with SHARED_PUSH: the frame that a byte may push, and the plain-text state it would be in.
         self.shared: dict[int, tuple[int, int]] = {}
         self.root_frame = self.new_frame((goto(DONE_STATE),))

@@ -18,11 +18,12 @@ from ..grammar.pushdown import (
 )
 from .kernels.walk import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, check_tokens, read_bytes, walk_trie
+from .walker import Config, Start, check_tokens, read_bytes, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
 MAX_STEPS = 1 << 16
+_NOWHERE: Config = (0, 0, 0, 0)
 
 
 class Engine:
@@ -121,6 +122,8 @@ class Engine:
             base = (plain, 0, escape, self.pushdown.push_node(node, frame))
             mask[:] = self.row(base)[: len(mask)]
             walk_trie(self.pushdown, config, trie, mask, shared=node)
+        elif state in self.pushdown.portable:
+            self._fill_level(config, mask)
         else:
             walk_trie(self.pushdown, config, trie, mask)
 
@@ -150,6 +153,16 @@ class Engine:
             check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask)
         self._cross(row, node, mask, least=lexeme.low - count, most=room)
         return True
+
+    def _fill_level(self, config: Config, mask: np.ndarray) -> None:
+        """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
+        state, count, escape, node = config
+        key = (*self.pushdown.portable[state], count)
+        row = self.tables.level_row(key, self.pushdown, Start(state, count, escape))
+        mask[:] = row.inside
+        if len(row.exits):
+            popped = [self._perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)]
+            walk_exits(self.pushdown, self.tables.all.levels, mask, row.exits, np.array(popped, np.int32))
 
     def _cross(
         self, row: LexemeRow, node: int, mask: np.ndarray, *, least: int = 0, most: int | None = None

@@ -21,6 +21,7 @@ from .vocabulary import Vocabulary
 from .walker import Exits, Start, check_tokens, walk_trie
 
 MAX_LEXEMES = 512
+MAX_LEVELS = 2048
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 
@@ -50,6 +51,17 @@ class LexemeRow:
     crossings: tuple[Crossing, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelRow:
+    """Where a state can go before its stack level ends.
+
+    inside : uint32[n_words], the tokens that do not end it.  exits : where in the trie it ends.
+    """
+
+    inside: np.ndarray
+    exits: Exits
+
+
 class TokenTables:
     """Immutable for its users; rows are added to its cache as they are asked for."""
 
@@ -73,6 +85,7 @@ class TokenTables:
         self._at_most: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
         self._lexemes: OrderedDict[bytes, _LexemeRows] = OrderedDict()
+        self._levels: OrderedDict[tuple[object, ...], LevelRow] = OrderedDict()
 
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
         """The row of state `local` of a string lexeme, its length not counted."""
@@ -85,6 +98,18 @@ class TokenTables:
         """The bytes of a token, uint8[n]."""
         text, offsets = self.texts
         return text[offsets[token] : offsets[token + 1]]
+
+    def level_row(self, key: tuple[object, ...], pushdown: Pushdown, start: Start) -> LevelRow:
+        """Where `start` can go on its own stack level; `key` is equal for starts of which that is the same."""
+        row = self._levels.get(key)
+        if row is None:
+            inside = np.zeros(self.n_words, np.uint32)
+            row = LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
+            with self._lock:
+                self._levels[key] = row
+                if len(self._levels) > MAX_LEVELS:
+                    self._levels.popitem(last=False)
+        return row
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""

@@ -100,6 +100,34 @@ def walk_trie(
         answer(pushdown, status, space)
 
 
+def walk_exits(pushdown: Pushdown, trie: LevelTrie, mask: np.ndarray, exits: Exits, popped: np.ndarray) -> None:
+    """Set the bits of the tokens behind the `exits` of an earlier walk over `trie`.
+
+    popped : int32[n_outcomes, 4], the configuration behind each outcome, all 0 where it is dead.
+    """
+    space = scratch()
+    space.need_depth(trie.max_depth)
+    ctl = space.ctl
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0)
+    while True:
+        status = kernel.walk_exits(
+            pushdown.table,
+            pushdown.code,
+            pushdown.stack,
+            space.local,
+            space.path,
+            trie.bytes,
+            trie.links,
+            mask,
+            exits,
+            popped,
+            ctl,
+        )
+        if status == kernel.STEP_ALIVE:
+            return
+        answer(pushdown, status, space)
+
+
 def check_tokens(
     pushdown: Pushdown, start: Start | Config, texts: tuple[np.ndarray, np.ndarray], doubtful: np.ndarray, mask: np.ndarray
 ) -> None:

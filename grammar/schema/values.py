@@ -20,7 +20,7 @@ from .containers import ArrayPlan, ObjectPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
 from .scalars import number_lexeme, string_lexeme, word_lexeme
-from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING as STRING_TYPE, TRUE, Goal, Shape
+from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING as STRING_TYPE, TRUE, ANYTHING, Goal, Shape
 
 Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
@@ -88,28 +88,46 @@ class ValueStates:
 
     def value(self, position: Position) -> int:
         """The state before a value: white space, then its first byte decides the type."""
-        return self.intern(("value", position), lambda _, row: self._expand_value(position, row))
+        state = self._interned.get(("value", position))
+        if state is not None:
+            return state
+        state = self.intern(("value", position), lambda state, row: self._expand_value(position, state, row))
+        if position == (ANYTHING,):
+            self.pushdown.portable[state] = ("any value", self.space)
+        return state
 
-    def _expand_value(self, position: Position, row: Row) -> None:
+    def _expand_value(self, position: Position, state: int, row: Row) -> None:
         allow_space(row, self.space)
         shapes = [self.live(goal) for goal in position]
         types = [_union_of_types(alternatives) for alternatives in shapes]
         any_type = 0
         for bits in types:
             any_type |= bits
-        if any_type & (NULL | TRUE | FALSE):
-            lexeme, vectors = word_lexeme(tuple(t & (NULL | TRUE | FALSE) for t in types))
-            self._begin(self.labelled(position, lexeme, vectors), row)
-        if any_type & NUMBER:
-            numbers = tuple(frozenset(s.numbers for s in alternatives if s.types & NUMBER) for alternatives in shapes)
-            self._begin(self.labelled(position, *number_lexeme(numbers)), row)
-        if any_type & STRING_TYPE:
-            texts = tuple(frozenset(s.strings for s in alternatives if s.types & STRING_TYPE) for alternatives in shapes)
-            row[0x22] = goto(self.lexicon.start(self.labelled(position, *string_lexeme(texts))))
+        lexemes = self._scalars(position, shapes, types, any_type)
+        for lexeme in lexemes:
+            if lexeme.is_string:
+                row[0x22] = goto(self.lexicon.start(lexeme))
+            else:
+                self._begin(lexeme, row)
         if any_type & OBJECT:
             row[0x7B] = goto(self._object_first(position))
         if any_type & ARRAY:
             row[0x5B] = goto(self._array_first(position))
+        if not any_type & (OBJECT | ARRAY):
+            self.pushdown.portable[state] = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
+
+    def _scalars(
+        self, position: Position, shapes: list[list[Shape]], types: list[int], any_type: int
+    ) -> list[Lexeme]:
+        """The lexemes of a value that is a scalar."""
+        found = []
+        if any_type & (NULL | TRUE | FALSE):
+            found.append(word_lexeme(tuple(t & (NULL | TRUE | FALSE) for t in types)))
+        if any_type & NUMBER:
+            found.append(number_lexeme(tuple(frozenset(s.numbers for s in x if s.types & NUMBER) for x in shapes)))
+        if any_type & STRING_TYPE:
+            found.append(string_lexeme(tuple(frozenset(s.strings for s in x if s.types & STRING_TYPE) for x in shapes)))
+        return [self.labelled(position, lexeme, vectors) for lexeme, vectors in found]
 
     def live(self, goal: Goal) -> list[Shape]:
         found = self._live.get(goal)

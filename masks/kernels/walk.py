@@ -492,6 +492,36 @@ def _clear(links, node, mask):
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, places, popped, ctl):
+    """Continue a walk that left BOTTOM, now that it is known what lies below.
+
+    places : int32[n, 3], the exits of that walk.  popped : int32[n_outcomes, 4], the configuration behind each
+             outcome, its state 0 where that is dead.
+    ctl    : CTL_RESUME is the exit at which to go on; the one that missed is walked again from its beginning.
+    """
+    for i in range(ctl[CTL_RESUME], places.shape[0]):
+        node, outcome = places[i, 0], places[i, 1]
+        if popped[outcome, STATE] == 0:
+            continue
+        _put(path, 0, popped[outcome, STATE], popped[outcome, COUNT], popped[outcome, ESCAPE], popped[outcome, NODE], 0)
+        if places[i, 2]:
+            path[1, CURSOR] = node
+            path[1, LAST] = node + 1
+        else:
+            token = links[node, 1]
+            if token >= 0:
+                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            path[1, CURSOR] = links[node, 0]
+            path[1, LAST] = links[node + 1, 0]
+        ctl[CTL_RESUME] = 1
+        status = walk(table, code, stack, local, path, trie_bytes, links, mask, places[:0], ctl)
+        if status != STEP_ALIVE:
+            ctl[CTL_RESUME] = i
+            return status
+    return STEP_ALIVE
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def check_tokens(table, code, stack, local, path, text, offsets, doubtful, mask, ctl):
     """Set the bit of each token in the bit set `doubtful` whose bytes keep the automaton alive from `path[0]`.
 
