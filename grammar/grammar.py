@@ -25,7 +25,7 @@ class Terminal:
     literal  : the text, where the terminal is a plain string; `pattern` is that text escaped, maybe with flags.
     flags    : inline flags of the whole terminal, as in `(?i:...)`.
     priority : the higher wins.  max_width : the longest match in characters, as Lark counts it.
-    length   : of the pattern's source, the last but one tie-breaker.
+    source   : the pattern as it stands in the grammar, where it has not been put together from others.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Terminal:
     flags: frozenset[str]
     priority: int
     max_width: int
-    length: int
+    source: str
 
     def __str__(self) -> str:
-        if self.literal is None:
-            return self.name
-        return f'"{self.literal}"{"".join(sorted(self.flags))}'
+        if self.literal is not None:
+            return f'"{self.literal}"{"".join(sorted(self.flags))}'
+        return f"/{self.source}/" if self.name.startswith("__") else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,17 @@ class Grammar:
         rules = set(self.rule_names())
         finite: set[str] = set()
         while True:
-            found = {p.name for p in self.productions if all(s in finite or s not in rules for s in p.symbols)}
+            found = {
+                p.name for p in self.productions if all(s in finite or s not in rules for s in p.symbols)
+            }
             if found == finite:
                 break
             finite = found
-        needs = {p.name: next(s for s in p.symbols if s in rules - finite) for p in self.productions if p.name not in finite}
+        needs = {
+            p.name: next(s for s in p.symbols if s in rules - finite)
+            for p in self.productions
+            if p.name not in finite
+        }
         name = next(iter(needs), None)
         seen: set[str] = set()
         while name is not None and name not in seen:

@@ -17,6 +17,7 @@ whose end only unbounded lookahead finds, and terminals that can never be told f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NoReturn
 
 from lark import Lark
@@ -40,7 +41,10 @@ def compile_lark(source: LarkSource) -> tuple[Pushdown, Lexicon]:
     try:
         pushdown = compile_grammar(grammar)
     except GrammarRefused as refusal:
-        _fail(source, str(refusal), refusal.hint, name=refusal.name)
+        written = [str(terminal) for terminal in grammar.terminals if terminal.name == refusal.name]
+        _fail(source, str(refusal), refusal.hint, name=refusal.name, written=written)
+    except RecursionError:
+        _fail(source, "a pattern is nested too deeply", "flatten it", name=None)
     return pushdown, Lexicon(pushdown)
 
 
@@ -81,7 +85,7 @@ def _terminal(source: LarkSource, terminal: TerminalDef) -> Terminal:
         )
     literal = pattern.value if isinstance(pattern, PatternStr) else None
     return Terminal(
-        terminal.name, regexp, literal, frozenset(pattern.flags), terminal.priority, width, len(pattern.value)
+        terminal.name, regexp, literal, frozenset(pattern.flags), terminal.priority, width, pattern.value
     )
 
 
@@ -110,7 +114,12 @@ def _fail_as_lark(source: LarkSource, error: Exception) -> NoReturn:
     """Say what Lark says, with the place if it is in the message."""
     if len(error.args) == 2 and isinstance(error.args[1], TerminalDef):
         name = error.args[1].name
-        _fail(source, f"the terminal {name} matches the empty text", "let it match at least a character", name=name)
+        _fail(
+            source,
+            f"the terminal {name} matches the empty text",
+            "let it match at least a character",
+            name=name,
+        )
     message = str(error).strip().split("\n")[0] or type(error).__name__
     place = _POSITION.search(str(error))
     if place:
@@ -121,16 +130,21 @@ def _fail_as_lark(source: LarkSource, error: Exception) -> NoReturn:
     _fail(source, f"Lark: {message}", None, name=found[1] if found else None)
 
 
-def _fail(source: LarkSource, message: str, hint: str | None, *, name: str | None) -> NoReturn:
-    """Raise at the definition of `name`, else where it is first used, else at the first line."""
+def _fail(
+    source: LarkSource, message: str, hint: str | None, *, name: str | None, written: Iterable[str] = ()
+) -> NoReturn:
+    """Raise at the definition of `name`, else where it or what is `written` for it stands, else at the first line."""
     line, column = 1, 1
+    patterns = [re.escape(text) for text in written]
     if name:
-        for pattern in (rf"^[?!]*({re.escape(name)})[.{{\s:]", rf"(?<![\w\"])({re.escape(name)})(?![\w\"])"):
-            found = re.search(pattern, _without_comments(source.text), re.MULTILINE)
-            if found:
-                line = source.text.count("\n", 0, found.start(1)) + 1
-                column = found.start(1) - source.text.rfind("\n", 0, found.start(1))
-                break
+        word = re.escape(name)
+        patterns = [rf"^[?!]*{word}(?=[.{{\s:])", rf"(?<![\w\"]){word}(?![\w\"])", *patterns]
+    for pattern in patterns:
+        found = re.search(pattern, _without_comments(source.text), re.MULTILINE)
+        if found:
+            line = source.text.count("\n", 0, found.start()) + 1
+            column = found.start() - source.text.rfind("\n", 0, found.start())
+            break
     raise GrammarSyntaxError(
         message, source=source.text, line=line, column=column, keyword=name or "lark", hint=hint
     ) from None

@@ -226,7 +226,7 @@ _STUCK: _State = ((), _NO_MATCH, frozenset())
 
 def _precedence(labelled: tuple[int, Terminal]) -> tuple[int, int, int, str]:
     terminal = labelled[1]
-    return -terminal.priority, -terminal.max_width, -terminal.length, terminal.name
+    return -terminal.priority, -terminal.max_width, -len(terminal.source), terminal.name
 
 
 def _is_keyword(word: Terminal, terminal: Terminal) -> bool:

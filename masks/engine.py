@@ -116,16 +116,19 @@ class Engine:
         if owner is not None and self._fill_string(owner, config, mask):
             return
         self.pushdown.ensure(state)
-        trie = self.tables.all.levels
         if self.pushdown.table[state, FLAGS] & SHARED_PUSH:
-            frame, plain = self.pushdown.shared[state]
-            base = (plain, 0, escape, self.pushdown.push_node(node, frame))
-            mask[:] = self.row(base)[: len(mask)]
-            walk_trie(self.pushdown, config, trie, mask, shared=node)
+            self._fill_name(config, mask)
         elif state in self.pushdown.portable:
             self._fill_level(config, mask)
         else:
-            walk_trie(self.pushdown, config, trie, mask)
+            walk_trie(self.pushdown, config, self.tables.all.levels, mask)
+
+    def _fill_name(self, config: Config, mask: np.ndarray) -> None:
+        """The same in a member name where any other name will do: what does not end the name is as in plain text."""
+        state, _, escape, node = config
+        frame, plain = self.pushdown.shared[state]
+        mask[:] = self.row((plain, 0, escape, self.pushdown.push_node(node, frame)))[: len(mask)]
+        walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node)
 
     def _fill_string(self, owner: tuple[Lexeme, int], config: Config, mask: np.ndarray) -> bool:
         """The same inside a string, from the row of its lexeme; False where its length bounds need a walk."""

@@ -16,7 +16,7 @@ class CachedModel:
 
     model    : a causal model of transformers; only its forward pass is called.
     prompts  : token ids, one list per row, none empty; padded on the left.
-    n_forward counts the calls of the model.
+    n_forward counts the calls of the model; n_positions is the length of its context, None if it does not say.
     Raises GramaskError for a model that has no `past_key_values`, or an encoder.
     """
 
@@ -24,6 +24,9 @@ class CachedModel:
         self.model = model
         self.pad_id = pad_id
         self.n_forward = 0
+        self.n_positions: int | None = getattr(
+            model.config.get_text_config(), "max_position_embeddings", None
+        )
         self._accepted = _forward_parameters(model)
         self._cache: Any = None
         self._prompts = prompts

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from ..errors import GramaskError
 from ..grammar.options import OPTION_NAMES, refuse_unknown
+from ..masks.token_bytes import load_tokenizer
 from .loading import find_tokenizer, load_model, n_logits_of, pad_id_of, vocabulary_of
 from .loop import Decoding, DecodingLoop
 from .partial import partial_value
@@ -36,7 +38,7 @@ class Constrained(Generic[T]):
 
     Made by `gramask.constrain`. Options of a call, whose defaults `constrain` may set:
 
-    max_new_tokens : 512; the end token counts.
+    max_new_tokens : 512, or what the model's context has room for; the end token counts.
     on_budget   : "close" (default): the text is always complete within max_new_tokens; when the room for the
                   shortest ending known would be gone, that ending is written and `finish` is "closed".
                   "cut": stop anywhere, `finish` is "length" and `value` None. "raise": GramaskError instead.
@@ -46,7 +48,8 @@ class Constrained(Generic[T]):
     seed        : makes draws reproducible, whatever else is in the batch; None is fresh entropy.
     jump        : write forced tokens without asking the model; see `Decoding`.
 
-    `constrain` alone also takes sampler="local" (mask token by token, renormalise: the default) or "greedy".
+    sampler     : "greedy" insists on temperature 0; "local" draws token by token from the masked, renormalised
+                  distribution, and makes 1 the default temperature. Only `constrain` takes it.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Constrained(Generic[T]):
         self.model = model
         self.tokenizer = tokenizer
         self.constraints = constraints
+        self.sampler: str | None = options.get("sampler")
         self.defaults = _decoding_of(options)
         first = constraints[0] if isinstance(constraints, Sequence) else constraints
         self.pad_id = pad_id_of(model, tokenizer, first.vocabulary.eos_ids)
@@ -173,7 +177,9 @@ class Constrained(Generic[T]):
 
     def _decoding(self, options: dict[str, Any]) -> Decoding:
         refuse_unknown(options, DECODING_NAMES)
-        return replace(self.defaults, **options)
+        decoding = replace(self.defaults, **options)
+        _check_sampler(self.sampler, decoding.temperature)
+        return decoding
 
 
 def constrain_model(
@@ -186,7 +192,7 @@ def constrain_model(
     """Join model and schema, or a list of schemas with one per prompt.
 
     model : a transformers causal model, or a folder with one.
-    tokenizer : None takes the one in the model's folder.
+    tokenizer : or a folder with one; None takes the one in the model's folder.
     options : those of `gramask.compile` and of `Constrained`.
     compile_schema(schema, vocabulary, n_logits=..., **options) : `gramask.compile`.
     Raises GramaskError for an unknown option, as `load_model` and `find_tokenizer` do, or as compiling does.
@@ -196,7 +202,10 @@ def constrain_model(
     refuse_unknown(decoding, (*OPTION_NAMES, *Constrained.option_names()))
     _decoding_of(decoding)  # a bad value is refused before a model is loaded
     model = load_model(model)
-    tokenizer = find_tokenizer(model) if tokenizer is None else tokenizer
+    if tokenizer is None:
+        tokenizer = find_tokenizer(model)
+    elif isinstance(tokenizer, str | PathLike):
+        tokenizer = load_tokenizer(tokenizer)
     vocabulary = vocabulary_of(model, tokenizer)
 
     def compiled(one: Any) -> ConstraintLike:
@@ -214,7 +223,16 @@ def _decoding_of(options: dict[str, Any]) -> Decoding:
                 f"{name}={options[name]!r} is not available",
                 hint=f"available is {' or '.join(map(repr, available))}",
             )
-    decoding = Decoding(**{name: options[name] for name in DECODING_NAMES if name in options})
-    if options.get("sampler") == "greedy" and decoding.temperature != 0:
-        raise GramaskError("sampler='greedy' contradicts a temperature above 0", hint="leave one of them out")
+    given = {name: options[name] for name in DECODING_NAMES if name in options}
+    if options.get("sampler") == "local":
+        given.setdefault("temperature", 1.0)
+    decoding = Decoding(**given)
+    _check_sampler(options.get("sampler"), decoding.temperature)
     return decoding
+
+
+def _check_sampler(sampler: str | None, temperature: float) -> None:
+    if sampler == "greedy" and temperature != 0:
+        raise GramaskError("sampler='greedy' contradicts a temperature above 0", hint="leave one of them out")
+    if sampler == "local" and temperature == 0:
+        raise GramaskError("sampler='local' contradicts temperature 0", hint="leave one of them out")

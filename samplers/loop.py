@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from .choose import Sampling, choose_tokens
 from .engine import ConstraintLike
 from .masking import unpack_mask
 from .result import Result
-from .row import Budget, OnBudget, Row, new_rows
+from .row import Budget, OnBudget, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,12 @@ class DecodingLoop:
         if not prompts or not all(prompts):
             raise GramaskError("a prompt has no tokens", hint="begin it with the tokenizer's bos token")
         self.decoding = decoding
-        self.rows = new_rows(constraints, decoding.budget)
         self._prompt_lengths = [len(prompt) for prompt in prompts]
         self._model = CachedModel(model, prompts, pad_id)
+        self.rows = [
+            Row(constraint, _within_context(decoding.budget, self._model.n_positions, length))
+            for constraint, length in zip(constraints, self._prompt_lengths, strict=True)
+        ]
         self._generators = _new_generators(decoding, len(prompts))
         self._words = np.zeros((len(prompts), max(c.n_words for c in constraints)), dtype=np.int32)
 
@@ -170,6 +173,18 @@ class DecodingLoop:
             if step < k - 1:
                 self._score(logits[:, step])
         return logits[:, -1]
+
+
+def _within_context(budget: Budget, n_positions: int | None, prompt_length: int) -> Budget:
+    """The budget of a row, lowered where the context of the model ends before it."""
+    # The last token is written without being read, so one more than there are positions.
+    room = budget.max_new_tokens if n_positions is None else n_positions - prompt_length + 1
+    if room < 1:
+        raise GramaskError(
+            f"the prompt has {prompt_length} tokens, and the model reads {n_positions}",
+            hint="shorten the prompt",
+        )
+    return replace(budget, max_new_tokens=min(room, budget.max_new_tokens))
 
 
 def _new_generators(decoding: Decoding, n_rows: int) -> list[torch.Generator]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from ..errors import GramaskError
@@ -47,7 +48,9 @@ def _is_chat(prompt: Any) -> bool:
 def _is_ids(prompt: Any) -> bool:
     if hasattr(prompt, "tolist"):
         return getattr(prompt, "ndim", 0) == 1
-    return isinstance(prompt, (list, tuple)) and bool(prompt) and all(type(t) is int for t in prompt)
+    if not isinstance(prompt, (list, tuple)) or not prompt:
+        return False
+    return all(isinstance(token_id, Integral) for token_id in prompt)
 
 
 def _encode_one(tokenizer: Any, prompt: Any) -> tuple[int, ...]:
@@ -55,14 +58,19 @@ def _encode_one(tokenizer: Any, prompt: Any) -> tuple[int, ...]:
         return _encode_text(tokenizer, prompt)
     if _is_chat(prompt):
         return _encode_chat(tokenizer, prompt)
-    return tuple(prompt.tolist() if hasattr(prompt, "tolist") else prompt)
+    return tuple(map(int, prompt))
 
 
 def _encode_text(tokenizer: Any, text: str) -> tuple[int, ...]:
     """Also serves `tokenizers.Tokenizer`, tiktoken and gramask.Vocabulary, which only have `encode`."""
     if callable(tokenizer):
         return tuple(tokenizer(text)["input_ids"])
-    encoded = tokenizer.encode(text)
+    encode = getattr(tokenizer, "encode", None)
+    if encode is None:
+        raise GramaskError(
+            "the vocabulary cannot turn text into tokens", hint="give the prompt as token ids, or tokenizer="
+        )
+    encoded = encode(text)
     return tuple(getattr(encoded, "ids", encoded))
 
 

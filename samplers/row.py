@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -125,7 +124,7 @@ class Row:
             self.finish = "complete"
         elif self.budget.on_budget == "raise":
             raise GramaskError(
-                f"the text is not complete after max_new_tokens={self.budget.max_new_tokens}: {self.text!r}",
+                f"the text is not complete after {len(self.tokens)} tokens: {self.text!r}",
                 hint="raise max_new_tokens, or use on_budget='close'",
             )
         else:
@@ -154,9 +153,9 @@ class Row:
         needed = len(self.matcher.closing_tokens()) + 1
         if needed > self.budget.max_new_tokens:
             raise GramaskError(
-                f"max_new_tokens={self.budget.max_new_tokens} is too small: the shortest text known takes "
-                f"{needed} tokens with its end token",
-                hint=f"give at least max_new_tokens={needed}, or on_budget='cut'",
+                f"a budget of {self.budget.max_new_tokens} tokens is too small: the shortest text known takes "
+                f"{needed} with its end token",
+                hint=f"give at least max_new_tokens={needed} and a prompt that leaves room, or on_budget='cut'",
             )
 
     def stats(self, n_forward: int, n_prompt_tokens: int) -> Stats:
@@ -195,7 +194,3 @@ class Utf8Text:
 
     def feed(self, data: bytes) -> None:
         self._parts.append(self._decoder.decode(data))
-
-
-def new_rows(constraints: Iterable[ConstraintLike], budget: Budget) -> list[Row]:
-    return [Row(constraint, budget) for constraint in constraints]

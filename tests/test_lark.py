@@ -7,7 +7,7 @@ import random
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from reference.context_free import derives
 from reference.mask import mask_by_definition
 
 import gramask
-from gramask import CompileBudgetExceeded, GramaskError, GrammarSyntaxError
+from gramask import CompileBudgetExceeded, GrammarSyntaxError
 from gramask.grammar.char_automata import Budget
+from gramask.grammar.first_match import _variants
 from gramask.grammar.grammar import Terminal
 from gramask.grammar.lark import parse_lark
-from gramask.grammar.scanner import FIRST_LABEL, build_scanner
+from gramask.grammar.scanner import FIRST_LABEL, NOTHING_READ, build_scanner
 from gramask.masks.constraint import Constraint
 from gramask.masks.matcher import Matcher
 from gramask.masks.vocabulary import Vocabulary
@@ -34,7 +35,7 @@ EOS = 256
 BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
 
 
-@lru_cache(maxsize=None)
+@cache
 def constraint(grammar: str, start: str = "start") -> Constraint:
     return gramask.compile(gramask.lark(grammar, start), BYTES)
 
@@ -157,7 +158,9 @@ def texts_over(alphabet: str | list[str], length: int) -> Iterator[str]:
         yield from map("".join, itertools.product(alphabet, repeat=n))
 
 
-def live_prefixes(compiled: Constraint, alphabet: str | list[str], length: int) -> Iterator[tuple[str, Matcher]]:
+def live_prefixes(
+    compiled: Constraint, alphabet: str | list[str], length: int
+) -> Iterator[tuple[str, Matcher]]:
     """All texts of at most `length` letters that keep the matcher alive."""
     todo = [("", 0, compiled.matcher())]
     while todo:
@@ -174,7 +177,11 @@ def test_exhaustive(name: str) -> None:
     """Of all short texts exactly those that Lark parses are accepted."""
     alphabet, length = ALPHABETS[name]
     grammar = CASES[name]["grammar"]
-    found = {text for text, matcher in live_prefixes(constraint(grammar), alphabet, length) if matcher.is_accepting()}
+    found = {
+        text
+        for text, matcher in live_prefixes(constraint(grammar), alphabet, length)
+        if matcher.is_accepting()
+    }
     parsed = parses(Lark(grammar, parser="lalr"))
     wanted = {text for text in texts_over(alphabet, length) if parsed(text)}
     assert wanted
@@ -193,9 +200,15 @@ def test_no_short_prefix_is_a_dead_end(name: str) -> None:
 
 TOKENS = Vocabulary(
     [bytes([b]) for b in range(256)]
-    + [text.encode() for text in ('"a', '":', '{"', "[[", "1.", "e5", ", ", '"}', "]]", "}}", "nul", 'l"', "  ")]
-    + [text.encode() for text in ("(a", "a)", "+ ", "-(", "1)", "if ", "then", "a=", "=b", ";a", "..", "×é", "/*", "*/")]
-    + ["é".encode()[:1], "a×".encode()[:2], "/* e */e".encode(), b"<eos>"],
+    + [
+        text.encode()
+        for text in ('"a', '":', '{"', "[[", "1.", "e5", ", ", '"}', "]]", "}}", "nul", 'l"', "  ")
+    ]
+    + [
+        text.encode()
+        for text in ("(a", "a)", "+ ", "-(", "1)", "if ", "then", "a=", "=b", ";a", "..", "×é", "/*", "*/")
+    ]
+    + ["é".encode()[:1], "a×".encode()[:2], b"/* e */e", b"<eos>"],
     eos_ids=[256 + 13 + 14 + 3],
 )
 
@@ -214,9 +227,8 @@ def test_masks_and_walks(name: str) -> None:
     for _ in range(6):
         matcher, text = compiled.matcher(), b""
         for _ in range(8):
-            here = text
             found = allowed(matcher)
-            wanted = mask_by_definition(lambda more: survives(by_byte, here + more), texts)
+            wanted = mask_by_definition(partial(survives, by_byte, text), texts)
             assert found - {len(texts) - 1} == wanted
             assert (len(texts) - 1 in found) == matcher.is_accepting()
             closing = b"".join(texts[t] for t in matcher.closing_tokens())
@@ -228,9 +240,9 @@ def test_masks_and_walks(name: str) -> None:
             text += texts[token]
 
 
-def survives(compiled: Constraint, text: bytes) -> bool:
+def survives(compiled: Constraint, before: bytes, text: bytes) -> bool:
     matcher = compiled.matcher()
-    return all(matcher.advance(byte) for byte in text)
+    return all(matcher.advance(byte) for byte in before + text)
 
 
 def is_text(text: bytes) -> bool:
@@ -240,3 +252,151 @@ def is_text(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+# Patterns, and letters of which all texts are tried: the scanner must end where `re.match` ends.
+PATTERNS = [
+    (r"a|ab", "abc"),
+    (r"ab|a", "abc"),
+    (r"(a|ab)(c|bcd)?", "abcd"),
+    (r"a+?b?", "abc"),
+    (r"a*?b", "abc"),
+    (r"(ab)*a", "ab"),
+    (r"(a|b)*?c", "abc"),
+    (r"a{2,4}?b?", "ab"),
+    (r"a{2,4}b?", "ab"),
+    (r'"(.*?)(?<!\\)(\\\\)*?"', 'a"\\'),
+    (r"/\*(.|\n)*?\*/", "/*a"),
+    (r"(?:a|b(?<=b)c)+", "abc"),
+    (r"x(?<!a)(a|b)(?<!b)", "xab"),
+    (r"(?i:aß)b", "aAßẞsSbB"),
+    (r"(?s:.)\w", "a\n "),
+    (r".\W", "a\n é"),
+    (r"[^\W\d_]+", "aé1_ª"),
+    (r"(?a:\w+)", "aé1_"),
+    (r"\d+|\s", "1١\t\u2028a"),
+    (r"(?i:[k-l]+)", "kKlLm\u212a"),
+    (r"(?i:[^k])", "kK\u212aa"),
+    (r"(?x: a b )", "ab "),
+]
+
+
+@pytest.mark.parametrize(("pattern", "letters"), PATTERNS)
+def test_a_terminal_ends_where_re_ends_it(pattern: str, letters: str) -> None:
+    scanner = build_scanner(
+        [(FIRST_LABEL, Terminal("T", pattern, None, frozenset(), 0, 1, pattern))], Budget()
+    )
+    for text in texts_over(letters, 6 if len(letters) < 5 else 4):
+        match = re.match(pattern, text)
+        wanted = None if match is None else match.group(0)
+        state, end = NOTHING_READ, None
+        for i, byte in enumerate(text.encode()):
+            state = scanner.row(state)[byte]
+            if state == 0:
+                break
+            if scanner.label[state] == FIRST_LABEL:
+                end = i + 1
+        assert (None if end is None else text.encode()[:end].decode()) == wanted, text
+
+
+def test_characters_without_regard_to_case() -> None:
+    """For each letter with several cases the same characters match as in `re`."""
+    cased = [chr(p) for p in range(0x20000) if chr(p).lower() != chr(p) or chr(p).upper() != chr(p)]
+    rng = random.Random(0)
+    for char in [*"iIkKsSµßİıſΣςΩÅǅ", *rng.sample(cased, 100)]:
+        pattern = re.compile(re.escape(char), re.IGNORECASE)
+        assert {chr(p) for p in _variants(ord(char), False)} == {
+            c for c in [char, *cased] if pattern.fullmatch(c)
+        }
+
+
+SYMBOLS = ['"a"', '"b"', '"ab"', '"aa"', '"c"', "/a+/", "/[ab]+/", "/a*b/", "/a|ab/", "/b+?c/", "/a(bc)?/"]
+SYMBOLS += ["/[abc]/", "/c.*?c/", '"A"i', "/(a|b)*?c/", "/[^a]/", "/é+/", "/aé?/", "/(ab)+/", '"aba"']
+LETTERS = "abc é"
+
+
+def random_grammar(rng: random.Random) -> str:
+    terminals = [f"T{i}" for i in range(rng.randint(1, 3))]
+    rules = ["start", *(f"r{i}" for i in range(rng.randint(0, 2)))]
+    names = [*terminals, *terminals, *rules, '"a"', '"c"']
+
+    def expression(depth: int) -> str:
+        kind = rng.random()
+        if depth == 0 or kind < 0.45:
+            return rng.choice(names)
+        if kind < 0.65:
+            return " ".join(expression(depth - 1) for _ in range(rng.randint(1, 3)))
+        if kind < 0.8:
+            return f"({expression(depth - 1)} | {expression(depth - 1)})"
+        return f"({expression(depth - 1)}){rng.choice('*+?')}"
+
+    lines = [f"{rule}: {' | '.join(expression(2) for _ in range(rng.randint(1, 3)))}" for rule in rules]
+    lines += [f"{name}: {rng.choice(SYMBOLS)}" for name in terminals]
+    if rng.random() < 0.4:
+        lines.append(f"%ignore {rng.choice([chr(34) + ' ' + chr(34), '/c+/', '/ (ab)?/'])}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_grammars(seed: int) -> None:
+    """A grammar is refused, or accepts exactly what Lark parses and never leads into a dead end."""
+    rng = random.Random(seed)
+    n_compiled = 0
+    for _ in range(30):
+        grammar = random_grammar(rng)
+        try:
+            compiled = gramask.compile(gramask.lark(grammar), BYTES, cache=False)
+        except GrammarSyntaxError:
+            continue
+        n_compiled += 1
+        parsed = parses(Lark(grammar, parser="lalr"))
+        live = dict(live_prefixes(compiled, LETTERS, 4))
+        found = {text for text, matcher in live.items() if matcher.is_accepting()}
+        assert found == {text for text in texts_over(LETTERS, 4) if parsed(text)}, grammar
+        for text in rng.sample(sorted(live), min(20, len(live))):
+            closing = bytes(live[text].closing_tokens())
+            assert parsed((text.encode() + closing).decode()), (grammar, text, closing)
+    assert n_compiled >= 3
+
+
+def test_a_left_recursive_list_keeps_a_flat_stack() -> None:
+    matcher = constraint('start: start "a" | "a"').matcher()
+    assert read(matcher, "aaa")
+    before = matcher.state_id
+    assert read(matcher, "a" * 1000)
+    assert matcher.state_id == before
+
+
+def test_deep_nesting() -> None:
+    compiled = constraint(CASES["calculator"]["grammar"])
+    matcher = compiled.matcher()
+    assert read(matcher, "(" * 5000 + "1")
+    assert not matcher.is_accepting()
+    assert bytes(matcher.closing_tokens()) == b")" * 5000
+    assert read(matcher, ")" * 5000)
+    assert matcher.is_accepting()
+
+
+def test_a_grammar_in_a_file_imports_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "words.lark").write_text('WORD: /[a-z]+/\nlist: WORD ("," WORD)*\n', encoding="utf-8")
+    (tmp_path / "main.lark").write_text(
+        '%import .words (WORD, list)\nstart: "[" list "]"\n', encoding="utf-8"
+    )
+    compiled = gramask.compile(gramask.lark(tmp_path / "main.lark"), BYTES)
+    assert accepts(compiled, "[a,bc]")
+    assert not accepts(compiled, "[a,]")
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        "start: A\nA: /(a{1000}){1000}/",
+        "start: A\nA: /(a|b)*a(a|b){25}c/",
+        "\n".join(["start: r0", *(f'r{i}: r{i + 1} "a" r{i + 1} | r{i + 1}' for i in range(60)), 'r60: "b"']),
+        f"start: A\nA: /{'(' * 3000}a{')' * 3000}/",
+    ],
+    ids=["a long repetition", "exponentially many states", "an ambiguous tower", "deep groups"],
+)
+def test_hostile_grammars_end_in_a_named_error(grammar: str) -> None:
+    with pytest.raises((CompileBudgetExceeded, GrammarSyntaxError)):
+        constraint(grammar)

@@ -108,7 +108,7 @@ def test_closing_keeps_the_choices_made_before():
 
 
 def test_a_budget_nothing_fits_into_is_refused():
-    with pytest.raises(GramaskError, match=r"max_new_tokens=2 is too small.* 4 tokens"):
+    with pytest.raises(GramaskError, match=r"a budget of 2 tokens is too small.* 4 with"):
         decode(MODEL, PROMPTS[:1], [word_constraint(["abq2"])], Decoding(max_new_tokens=2))
 
 
@@ -117,7 +117,7 @@ def test_cut_and_raise():
     (result,) = decode(MODEL, PROMPTS[:1], [constraint], Decoding(max_new_tokens=2, on_budget="cut"))
     assert (result.finish, result.value, len(result.tokens)) == ("length", None, 2)
     assert constraint.texts[0].startswith(result.text.encode())
-    with pytest.raises(GramaskError, match="not complete after max_new_tokens=2"):
+    with pytest.raises(GramaskError, match="not complete after 2 tokens"):
         decode(MODEL, PROMPTS[:1], [constraint], Decoding(max_new_tokens=2, on_budget="raise"))
 
 
@@ -236,6 +236,17 @@ def test_bad_batches_are_refused():
         decode(MODEL, [[]], [word_constraint()])
 
 
+def test_the_context_of_the_model_bounds_the_budget():
+    """GPT-2 has a table of positions: reading one more is an IndexError."""
+    model = tiny_model("gpt2")
+    constraint = word_constraint(["x" * 300])
+    for n_prompt in (1, 100, 128):
+        (result,) = decode(model, [[BOS] * n_prompt], [constraint], Decoding(on_budget="cut"))
+        assert (result.finish, len(result.tokens)) == ("length", 129 - n_prompt)
+    with pytest.raises(GramaskError, match="prompt has 129 tokens, and the model reads 128"):
+        decode(model, [[BOS] * 129], [constraint], Decoding(on_budget="cut"))
+
+
 def constrained(constraint, **options):
     return Constrained(MODEL, TOKENS, constraint, **options)
 
@@ -270,6 +281,7 @@ def test_one_schema_per_prompt():
         ({"sampler": "exact"}, "sampler='exact' is not available"),
         ({"think": "</think>"}, "think='</think>' is not available"),
         ({"sampler": "greedy", "temperature": 1.0}, "contradicts"),
+        ({"sampler": "local", "temperature": 0.0}, "contradicts"),
         ({"on_budget": "stop"}, "on_budget='stop' is unknown"),
         ({"max_new_tokens": 0}, "max_new_tokens=0"),
         ({"top_k": 3}, "temperature above 0"),
@@ -285,6 +297,15 @@ def test_options_are_never_ignored(options, message):
 def test_call_options_are_never_ignored(options):
     with pytest.raises(GramaskError):
         constrained(json_constraint())("ab", **options)
+
+
+def test_samplers_keep_their_word():
+    local = constrained(json_constraint(), sampler="local", seed=2)
+    assert local("ab").tokens == constrained(json_constraint())("ab", temperature=1.0, seed=2).tokens
+    with pytest.raises(GramaskError, match="contradicts"):
+        local("ab", temperature=0.0)
+    with pytest.raises(GramaskError, match="contradicts"):
+        constrained(json_constraint(), sampler="greedy")("ab", temperature=1.0)
 
 
 def test_prompts_that_cannot_be_written():

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator  # noqa: E402
 
 import gramask  # noqa: E402
 
+torch.set_num_threads(1)  # more only cost time in models this small
 FOLDER = Path(gramask.__file__).parent / "assets" / "model"
 if not (FOLDER / "model.safetensors").is_file():
     pytest.skip("the embedded model is not built", allow_module_level=True)

@@ -262,6 +262,13 @@ def test_ended_rows_stay_finite():
     assert masked[0].isfinite().nonzero().flatten().tolist() == [EOS]
 
 
+def test_padding_behind_the_end_begins_nothing_new():
+    processor = StructuredOutputProcessor.from_constraints([WORD])
+    for ids in ([], [32], [32, EOS], [32, EOS, PAD], [32, EOS, PAD, 17]):
+        found = legal(processor, [BOS, *ids])
+    assert found == set(TOKENS.eos_ids)
+
+
 def test_continuous_batching_is_refused():
     with pytest.raises(GramaskError, match="continuous batching"):
         StructuredOutputProcessor.from_constraints([WORD])(torch.tensor([1, 2]), scores_of(2))

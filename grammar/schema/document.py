@@ -32,6 +32,7 @@ class Document:
         self.schemas: list[Any] = []
         self._by_pointer: dict[str, int] = {}
         self._bases: dict[int, str] = {}
+        self._children: dict[tuple[int, str], tuple[int, ...]] = {}
         self._resources: dict[str, str] | None = None
 
     def intern(self, pointer: str, schema: Any, base: str = "") -> int:
@@ -52,6 +53,14 @@ class Document:
     def child(self, parent: int, path: str, schema: Any) -> int:
         """The subschema at `path` (already escaped) below `parent`."""
         return self.intern(f"{self.pointers[parent]}/{path}", schema, self._bases[parent])
+
+    def children(self, number: int, keyword: str) -> tuple[int, ...]:
+        """The subschemas that a keyword of subschema `number` applies, in document order."""
+        found = self._children.get((number, keyword))
+        if found is None:
+            found = tuple(self.child(number, path, s) for path, s in subschemas(keyword, self.schemas[number]))
+            self._children[number, keyword] = found
+        return found
 
     def synthetic(self, parent: int, name: str, schema: Any) -> int:
         """A schema that the document implies without spelling it, such as the one of a constant's member."""
@@ -97,7 +106,7 @@ class Document:
                 refused = self._is_refused(number, keyword)
                 if not refused:
                     self._check(number, keyword)
-                    children += self._children(number, keyword)
+                    children += (self.resolve(number),) if keyword == "$ref" else self.children(number, keyword)
                 yield number, keyword, refused
             for child in reversed(children):
                 if child not in seen:
@@ -123,12 +132,6 @@ class Document:
         check = CHECKS.get(keyword)
         if check is not None:
             check(self.schemas[number][keyword], f"{self.pointers[number]}/{keyword}")
-
-    def _children(self, number: int, keyword: str) -> Iterator[int]:
-        if keyword == "$ref":
-            yield self.resolve(number)
-        for path, schema in subschemas(keyword, self.schemas[number]):
-            yield self.child(number, path, schema)
 
     def _base_of(self, schema: Any, base: str) -> str:
         if not isinstance(schema, dict) or (self.ref_alone and "$ref" in schema):

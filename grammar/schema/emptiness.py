@@ -7,6 +7,13 @@ from .scalars import string_is_empty
 from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Goal, Objects, Shape
 
 
+# Without these every type that a subschema allows has a value: "", [], {}, some number.
+_RESTRICTING = frozenset(
+    "$ref const anyOf allOf pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum "
+    "required minItems maxItems".split()
+)
+
+
 class Emptiness:
     """Answers are kept: a goal is known satisfiable, or known not to be."""
 
@@ -17,8 +24,22 @@ class Emptiness:
     def is_empty(self, goal: Goal) -> bool:
         """Whether no finite value satisfies `goal`."""
         if goal not in self._known:
-            self._solve(goal)
+            if len(goal) == 1 and self._is_plain(goal[0]):
+                self._known[goal] = True
+            else:
+                self._solve(goal)
         return not self._known[goal]
+
+    def _is_plain(self, number: int) -> bool:
+        """Whether a look at its keywords shows that a subschema has a value: most do, and all of them are asked."""
+        document = self.goals.document
+        schema = document.schemas[number]
+        if isinstance(schema, bool) or document.active(number) == ["$ref"]:
+            return schema is True
+        names, values = schema.get("type"), schema.get("enum")
+        if not _RESTRICTING.isdisjoint(schema) or isinstance(names, list):
+            return False
+        return values is None or (names == "string" and bool(values) and isinstance(values[0], str) and values[0].isascii())
 
     def live_shapes(self, goal: Goal) -> list[Shape]:
         """The alternatives of `goal` with the types left out that no value has."""

@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from ...errors import CompileBudgetExceeded
-from .document import Document, escape_token
+from .document import Document
 from .shapes import (
     ALL_TYPES,
+    ANY_OBJECT,
     ANY_SHAPE,
+    ANYTHING,
     ARRAY,
     FALSE,
     NULL,
@@ -37,6 +39,8 @@ _TYPE_BITS = {
     "object": OBJECT,
 }
 _NOTHING = Shape(0)
+_ANY_NUMBER, _ANY_STRING, _ANY_ARRAY = Numbers(), Strings(), Arrays()
+_IN_PLACE = frozenset(("$ref", "allOf", "anyOf", "enum", "const"))
 
 
 class Goals:
@@ -51,8 +55,15 @@ class Goals:
         """The shapes whose union is `goal`; empty where types or finite sets already contradict each other."""
         found = self._alternatives.get(goal)
         if found is None:
-            found = self._alternatives[goal] = tuple(self._expand(goal))
+            simple = len(goal) == 1 and self._is_simple(goal[0])
+            found = (self._own_shape(goal[0]),) if simple else tuple(self._expand(goal))
+            self._alternatives[goal] = found
         return found
+
+    def _is_simple(self, number: int) -> bool:
+        """Whether a subschema is nothing but its own shape: no applicator in place, no constant that needs a branch."""
+        schema = self.document.schemas[number]
+        return isinstance(schema, dict) and _IN_PLACE.isdisjoint(schema)
 
     def describe(self, goal: Goal) -> tuple[str, ...]:
         """The pointers of a goal's subschemas, for error messages."""
@@ -104,8 +115,8 @@ class Goals:
         always: tuple[int, ...] = ()
         if "$ref" in active:
             always += (self.document.resolve(number),)
-        for i, branch in enumerate(schema["allOf"]) if "allOf" in active else ():
-            always += (self.document.child(number, f"allOf/{i}", branch),)
+        if "allOf" in active:
+            always += self.document.children(number, "allOf")
         choices = [always]
         for branches in self._disjunctions(number, active):
             choices = [(*choice, branch) for choice in choices for branch in branches]
@@ -113,10 +124,9 @@ class Goals:
 
     def _disjunctions(self, number: int, active: list[str]) -> list[list[int]]:
         schema = self.document.schemas[number]
-        child = self.document.child
         groups = []
         if "anyOf" in active:
-            groups.append([child(number, f"anyOf/{i}", s) for i, s in enumerate(schema["anyOf"])])
+            groups.append(list(self.document.children(number, "anyOf")))
         for keyword in ("enum", "const"):
             values = [v for v in self._listed(schema, keyword, active) if isinstance(v, dict | list)]
             if values:
@@ -152,12 +162,13 @@ class Goals:
             return ANY_SHAPE if schema else _NOTHING
         active = self.document.active(number)
         schema = {keyword: schema[keyword] for keyword in active}
+        types = _types(schema.get("type"))
         shape = Shape(
-            _types(schema.get("type")),
-            _numbers(schema, plain=self.document.draft <= 4),
-            _strings(schema),
-            self._arrays(number, schema),
-            self._objects(number, schema),
+            types,
+            _numbers(schema, plain=self.document.draft <= 4) if types & NUMBER else _ANY_NUMBER,
+            _strings(schema) if types & STRING else _ANY_STRING,
+            self._arrays(number, schema) if types & ARRAY else _ANY_ARRAY,
+            self._objects(number, schema) if types & OBJECT else ANY_OBJECT,
         )
         for keyword in ("enum", "const"):
             if keyword in active:
@@ -165,29 +176,27 @@ class Goals:
         return shape
 
     def _arrays(self, number: int, schema: dict[str, Any]) -> Arrays:
-        items = schema.get("items")
-        if isinstance(items, list):
-            prefix, where, rest = items, "items", schema.get("additionalItems")
-            rest_path = "additionalItems"
-        else:
-            prefix, where, rest, rest_path = schema.get("prefixItems", []), "prefixItems", items, "items"
-        child = self.document.child
+        as_tuple = isinstance(schema.get("items"), list)
+        prefix, rest = ("items", "additionalItems") if as_tuple else ("prefixItems", "items")
         return Arrays(
             int(schema.get("minItems", 0)),
             _integer_or_none(schema.get("maxItems")),
-            tuple(self._goal(child(number, f"{where}/{i}", s)) for i, s in enumerate(prefix)),
-            () if rest is None else self._goal(child(number, rest_path, rest)),
+            self._applied(number, schema, prefix),
+            next(iter(self._applied(number, schema, rest)), ANYTHING),
         )
 
     def _objects(self, number: int, schema: dict[str, Any]) -> Objects:
-        child = self.document.child
-        properties = schema.get("properties", {})
-        extra = schema.get("additionalProperties")
         return Objects(
-            {n: self._goal(child(number, f"properties/{escape_token(n)}", s)) for n, s in properties.items()},
+            dict(zip(schema.get("properties", ()), self._applied(number, schema, "properties"), strict=True)),
             tuple(dict.fromkeys(schema.get("required", ()))),
-            () if extra is None else self._goal(child(number, "additionalProperties", extra)),
+            next(iter(self._applied(number, schema, "additionalProperties")), ANYTHING),
         )
+
+    def _applied(self, number: int, schema: dict[str, Any], keyword: str) -> tuple[Goal, ...]:
+        """The goals of the subschemas of a keyword, none where it is absent."""
+        if keyword not in schema:
+            return ()
+        return tuple(map(self._goal, self.document.children(number, keyword)))
 
     def _goal(self, number: int) -> Goal:
         schema = self.document.schemas[number]

@@ -84,7 +84,10 @@ class _NameTable:
         self.names = [name for _, name in pairs]
         self.text_states = [_text_states(key) for key in self.keys]
         self._rank = {name: 1 << i for i, name in enumerate(self.names)}
-        self._foreign = {plan: sum(self._rank[n] for n in self.names if n not in plan.index) for plan in plans}
+        self._foreign = dict.fromkeys(plans, 0)
+        if len(plans) > 1:
+            for plan in plans:
+                self._foreign[plan] = sum(self._rank[n] for n in self.names if n not in plan.index)
         self._allowed: dict[tuple[ObjectPlan, int], int] = {}
 
     def allowed(self, plan: ObjectPlan, progress: int) -> int:
@@ -201,6 +204,8 @@ class _Names:
 
 def _text_states(text: bytes) -> list[int]:
     """The states of plain text before, between and behind the bytes of `text`."""
+    if text.isascii():
+        return [UTF8.start] * (len(text) + 1)
     states = [UTF8.start]
     for byte in text:
         states.append(int(UTF8.delta[states[-1], byte]))

@@ -243,15 +243,10 @@ class ValueStates:
     def _begin_inside(self, frame: int, value: int, row: Row) -> None:
         """Let each first byte of `value` also push `frame`."""
         self.pushdown.ensure(value)
-        pushes: dict[int, int] = {}
-        for byte in range(256):
-            operation = int(self.pushdown.table[value, byte])
-            if operation in (0, SPACE):
-                continue
+        operations = self.pushdown.table[value, :256]
+        for operation in set(operations.tolist()) - {0, SPACE}:
             assert operation & 3 == GOTO
-            if operation not in pushes:
-                pushes[operation] = self.pushdown.push([frame], operation >> 2)
-            row[byte] = pushes[operation]
+            row[:256][operations == operation] = self.pushdown.push([frame], operation >> 2)
 
     def _item(self, position: Position, run: ArrayRun) -> tuple[int, int] | None:
         """The frame and the value state of the next item, None where no alternative has room for one."""

@@ -25,7 +25,9 @@ def derives(
     """
     rules = list(rules)
     gaps = _star(text, [_matches(terminals[name], text) for name in ignored])
-    spans: dict[str, Spans] = {name: _join(_matches(pattern, text), gaps) for name, pattern in terminals.items()}
+    spans: dict[str, Spans] = {
+        name: _join(_matches(pattern, text), gaps) for name, pattern in terminals.items()
+    }
     spans |= {name: set() for name, _ in rules}
     while True:
         found = {name: set(known) for name, known in spans.items()}

@@ -166,7 +166,7 @@ class Shapes:
             return (StringShape(rx.literal(value)),)
         if isinstance(value, int | Fraction):
             exact = Fraction(value)
-            return (NumberShape(Bounds(exact, False, exact, False, listed=True)),)
+            return (NumberShape(Bounds(exact, False, exact, False)),)
         if isinstance(value, list):
             items = [{"const": item} for item in value]
             return self.of(

@@ -59,6 +59,7 @@ def tiny_model(kind="llama", seed=0):
     import torch
     import transformers
 
+    torch.set_num_threads(1)  # more only cost time in models this small
     torch.manual_seed(seed)
     common = {
         "vocab_size": N_LOGITS,

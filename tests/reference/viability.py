@@ -23,11 +23,11 @@ Stacks = frozenset
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`all_exponents`: also those that the engine documents to refuse, of integers and in bounds."""
+    """`exponents`: in integers and bounded numbers too. An engine may refuse some of those, no others."""
 
     whitespace: int = MAX_RUN
     order: Literal["schema", "any"] = "schema"
-    all_exponents: bool = True
+    exponents: bool = True
 
     @classmethod
     def parse(
@@ -132,7 +132,7 @@ class Grammar:
 
     def _nullable(self, symbol: Any) -> bool:
         if isinstance(symbol, Number):
-            return number.accepts(symbol.bounds, symbol.text, all_exponents=self.options.all_exponents)
+            return number.accepts(symbol.bounds, symbol.text, exponents=self.options.exponents)
         return isinstance(symbol, Space)
 
     def _eat(self, symbol: Any, byte: int) -> Iterator[tuple]:
@@ -144,7 +144,7 @@ class Grammar:
                 yield (Text(symbol.rest[1:]),) if len(symbol.rest) > 1 else ()
         elif isinstance(symbol, Number):
             text = symbol.text + chr(byte)
-            if number.viable(symbol.bounds, text, all_exponents=self.options.all_exponents):
+            if number.viable(symbol.bounds, text, exponents=self.options.exponents):
                 yield (replace(symbol, text=text),)
         else:
             yield from _eat_content(symbol, byte)
