@@ -22,6 +22,7 @@ from .pushdown import (
     READY,
     ROW_WIDTH,
     STRING,
+    Origin,
     Pushdown,
     Row,
     leave,
@@ -195,13 +196,23 @@ def _takes_any(delta: np.ndarray) -> np.ndarray:
 TEXT = Lexeme(UTF8, is_string=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed(Origin):
+    """The states of a lexeme but its dead one, in the order of its DFA."""
+
+    lexeme: Lexeme
+
+    def local(self, state: int) -> int:
+        """The state of the lexeme's DFA that `state` stands for."""
+        return state - self.first + 1
+
+
 class Lexicon:
     """The lexemes placed in one pushdown automaton: each gets a run of states."""
 
     def __init__(self, pushdown: Pushdown) -> None:
         self.pushdown = pushdown
         self._first_state: dict[Lexeme, int] = {}
-        self._owner: dict[int, tuple[Lexeme, int]] = {}
 
     def start(self, lexeme: Lexeme) -> int:
         """The state in which `lexeme` begins (for a string: behind its opening quote)."""
@@ -216,21 +227,13 @@ class Lexicon:
             first = self._place(lexeme)
         return first + local - 1
 
-    def owner(self, state: int) -> tuple[Lexeme, int] | None:
-        """The string lexeme and its local state that `state` stands for, if any."""
-        return self._owner.get(state)
-
     def _place(self, lexeme: Lexeme) -> int:
         n = lexeme.dfa.n_states - 1
         pushdown = self.pushdown
-        first = pushdown.n_states
+        first = self._first_state[lexeme] = pushdown.n_states
+        origin = Placed(first, lexeme)
         if n <= _AT_ONCE:
-            pushdown.add_rows(lexeme.rows(first))
+            pushdown.add_rows(lexeme.rows(first), origin)
         else:
-            pushdown.new_states(n, lambda state, row: lexeme.fill_row(state - first + 1, first, row))
-        self._first_state[lexeme] = first
-        if lexeme.is_string:
-            self._owner.update((first + i, (lexeme, i + 1)) for i in range(n))
-        else:
-            pushdown.portable.update((first + i, ("lexeme", lexeme.key, i + 1)) for i in range(n))
+            pushdown.new_states(n, lambda state, row: lexeme.fill_row(state - first + 1, first, row), origin)
         return first

@@ -72,7 +72,9 @@ class _End:
 class Lexing:
     """Immutable. The scanners of all parser states.
 
-    wanted  : for each parser state the labels that may come next, as bits, that of ignored text included.
+    wanted : for each parser state the labels that may come next, as bits, that of ignored text included.
+    doubts : refusals for terminals that the parser may wait for and that cannot be read then. Without doubts no
+             prefix is a dead end; with them that has to be shown for the parser as a whole.
     Raises GrammarRefused, CompileBudgetExceeded.
     """
 
@@ -84,6 +86,7 @@ class Lexing:
         self._build_scanners()
         self._find_targets()
         self.first = [self._first_bytes(q) for q in range(len(tables.states))]
+        self.doubts: list[GrammarRefused] = []
         self._check_readable()
         self.late: set[tuple[int, bytes]] = set()
         self.tokens: dict[Token, None] = {Token(self.end_label): None}
@@ -109,6 +112,12 @@ class Lexing:
         if label >= 0:
             return Token(label, b"", barred & self.firsts_after(label, position.parser))
         return Token(*position.late, barred) if position.late else None
+
+    def restricted(self, position: Position, barred: int) -> Position:
+        """`position`, where bytes that could matter are barred from coming next."""
+        if position.state == NOTHING_READ:
+            barred &= self.first[position.parser]
+        return Position(position.parser, position.state, position.late, barred)
 
     def is_live(self, parser: int, state: int) -> bool:
         """Whether from `state` of its scanner some wanted terminal can be completed."""
@@ -173,11 +182,12 @@ class Lexing:
             for terminal in bit_positions(state.follow):
                 label = terminal + FIRST_LABEL
                 if label != self.end_label and not readable >> label & 1:
-                    raise GrammarRefused(
+                    refusal = GrammarRefused(
                         f"{self.name(label)} is never read where it may stand: other terminals match the same texts",
                         "give it a higher priority as in `NAME.2: ...`, or make the terminals disjoint",
                         self.tables.terminals[terminal],
                     )
+                    self.doubts.append(refusal)
 
     def _groups(self) -> list[tuple[int, ...]]:
         """Parser states that lex alike: the same scanner and the same wanted terminals."""
@@ -275,7 +285,7 @@ class Lexing:
                     if not ignoring[parser].can_follow(label, end.barred) and not self._follows_late(
                         parser, label, end.late
                     ):
-                        self._refuse_inseparable(end.label, label)
+                        self.doubts.append(self._inseparable(end.label, label))
 
     def _follows_late(self, parser: int, label: int, late: tuple[_LateEnd, ...]) -> bool:
         """Whether bytes that might have continued the terminal before turn out to begin a text of `label`."""
@@ -298,8 +308,8 @@ class Lexing:
             if terminal + FIRST_LABEL != self.end_label:
                 yield terminal + FIRST_LABEL
 
-    def _refuse_inseparable(self, first: int, second: int) -> None:
-        raise GrammarRefused(
+    def _inseparable(self, first: int, second: int) -> GrammarRefused:
+        return GrammarRefused(
             f"{self.name(second)} cannot follow {self.name(first)}: each of its texts would continue the one before",
             "put a separator between them, or let white space be ignored with `%ignore`",
             self.tables.terminals[second - 1],

@@ -1,27 +1,25 @@
 """Whether a parser over bytes can get stuck, decided on its configurations.
 
 `Lexing` proves for most grammars that it cannot: each terminal that the parser waits for can be read. Where one cannot,
-another may be there to go on with, in each context or only in some. Here the reachable configurations are explored
-with, for each stack, the set of outcomes from which the text can be completed; the set is all that matters of a stack.
-Source: the sets are those of pushdown model checking, Bouajjani, Esparza and Maler (1997), kept per state.
+another may be there to go on with, in each context or only in some. Here the configurations that texts lead to are
+explored. Of a stack only one set counts: the outcomes with which it can be left so that the text can be completed.
+Source: Bouajjani, Esparza and Maler (1997), "Reachability analysis of pushdown automata", for such sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from .lexing import Position, Token
 from .lr import bit_positions
 from .parsing import Done, Enter, Leave, Move, Parser
-from .scanner import NOTHING_READ
 
-MAX_WORK = 300_000
+MAX_WORK = 1_000_000
 """Elementary steps, about a second."""
 
 
-class OutOfWork(Exception):
-    """The question is too large to be decided."""
+class _OutOfWork(Exception):
+    """The question is too large."""
 
 
 class Liveness:
@@ -32,58 +30,69 @@ class Liveness:
         self._lexing = parser.lexing
         self._complete = 1 << len(parser.outcomes)
         self._work = MAX_WORK
-        self._tokens: dict[Position, list[Token]] = {}
-        self._choices: dict[Position, list[list[Token]]] = {}
+        self._ways: dict[Position, list[list[Token]]] = {}
+        self._taken: dict[tuple[int, Token], Move] = {}
         self._resumed: dict[tuple[int, int], Move] = {}
-        self._outcomes: dict[Position | Enter, int] = {}
-        self._pulled: dict[tuple[int, int], int] = {}
+        self._reached: dict[Position | Enter, int] = {}
 
     def holds(self) -> bool:
-        """Whether from each configuration that a text leads to the text can be completed; False where in doubt."""
+        """Whether every text that keeps the parser alive can be completed. False also where that is not decided."""
+        if self._lexing.late:
+            return False
+        start = Enter((0,), Position(0))
         try:
-            start = Enter((0,), Position(0))
             self._solve(start)
-            return self._explore(start)
-        except OutOfWork:
+            return bool(self._reached[start] & self._complete) and self._explore(start)
+        except _OutOfWork:
             return False
 
-    def _spend(self) -> None:
-        self._work -= 1
+    def _spend(self, work: int) -> None:
+        self._work -= work
         if self._work < 0:
-            raise OutOfWork
+            raise _OutOfWork
+
+    def _take(self, state: int, token: Token) -> Move:
+        key = state, token
+        if key not in self._taken:
+            self._spend(10)
+            self._taken[key] = self._parser.take((state,), token)
+        return self._taken[key]
+
+    def _resume(self, state: int, outcome: int) -> Move:
+        key = state, outcome
+        if key not in self._resumed:
+            self._spend(10)
+            self._resumed[key] = self._parser.resume(state, outcome)
+        return self._resumed[key]
 
     # What can be read
 
-    def _ends(self, position: Position) -> list[Token]:
-        """The terminals that can end from `position` on, those aside whose end shows late."""
-        found = self._tokens.get(position)
-        if found is None:
-            tokens = {token: None for choice in self._rests(position) for token in choice}
-            here = self._lexing.ended(position)
-            if here is not None and not here.rest:
-                tokens[here] = None
-            found = self._tokens[position] = list(tokens)
-        return found
+    def _ends(self, position: Position) -> dict[Token, None]:
+        """The terminals that can end from `position` on."""
+        tokens = {token: None for way in self._ways_on(position) for token in way}
+        here = self._lexing.ended(position)
+        return tokens if here is None else {**tokens, here: None}
 
-    def _rests(self, position: Position) -> list[list[Token]]:
-        """For each way to read on: the terminals that can still end. A way is alive if one of them can be parsed."""
-        found = self._choices.get(position)
-        if found is None:
+    def _ways_on(self, position: Position) -> list[list[Token]]:
+        """For each state of the scanner that bytes lead to: the terminals that can end there or further on."""
+        ways = self._ways.get(position)
+        if ways is None:
             parser = position.parser
             scanner = self._lexing.scanners[parser]
             row = scanner.row(position.state)
-            todo = {t: None for b, t in enumerate(row) if t and not position.barred >> b & 1}
-            todo = {t: None for t in todo if self._lexing.is_live(parser, t)}
-            states = list(todo)
-            for state in states:
+            allowed = [target for byte, target in enumerate(row) if not position.barred >> byte & 1]
+            states = {target: None for target in allowed if self._lexing.is_live(parser, target)}
+            todo = list(states)
+            for state in todo:
+                self._spend(256)
                 for target in dict.fromkeys(scanner.rows[state]):
-                    if target and target not in todo and self._lexing.is_live(parser, target):
-                        todo[target] = None
-                        states.append(target)
+                    if target not in states and self._lexing.is_live(parser, target):
+                        states[target] = None
+                        todo.append(target)
             tokens, ahead = self._ends_ahead[parser]
             sets = dict.fromkeys(ahead[state] for state in states)
-            found = self._choices[position] = [[tokens[i] for i in bit_positions(bits)] for bits in sets]
-        return found
+            ways = self._ways[position] = [[tokens[i] for i in bit_positions(bits)] for bits in sets]
+        return ways
 
     @cached_property
     def _ends_ahead(self) -> list[tuple[list[Token], list[int]]]:
@@ -97,29 +106,88 @@ class Liveness:
                     token = self._lexing.ended(Position(parser, state))
                     assert token is not None
                     seeds[state] = 1 << tokens.setdefault(token, len(tokens))
+            self._spend(256 * len(seeds))
             found.append((list(tokens), scanner.ahead(seeds)))
         return found
 
-    def _late_ends(self, position: Position) -> Iterator[Token]:
-        """At least all terminals that can end late from `position` on."""
-        for token in self._lexing.tokens:
-            if token.rest and self._lexing.wanted[position.parser] >> token.label & 1:
-                yield token
-
-    # Which outcomes can be reached: a least fixpoint over positions and entered stacks
+    # Which outcomes can be reached: a least fixpoint
 
     def _solve(self, start: Enter) -> None:
-        self._outcomes[start] = 0
-        changed = True
-        while changed:
-            changed = False
-            for key in list(self._outcomes):
-                found = self._of_position(key) if isinstance(key, Position) else self._of_enter(key)
-                changed |= found != self._outcomes[key]
-                self._outcomes[key] = found
-            changed |= any(self._discovered)
-            for key in self._discovered:
-                self._outcomes.setdefault(key, 0)
-            self._discovered = {}
+        self._reached[start] = 0
+        while True:
+            before = dict(self._reached)
+            for key in before:
+                self._reached[key] = (
+                    self._of_position(key) if isinstance(key, Position) else self._of_enter(key)
+                )
+            if self._reached == before:
+                return
 
-    _discovered: dict[Position | Enter, None]
+    def _outcomes(self, key: Position | Enter) -> int:
+        return self._reached.setdefault(key, 0)
+
+    def _of_position(self, position: Position) -> int:
+        found = 0
+        for token in self._ends(position):
+            found |= self._of_move(self._take(position.parser, token))
+        return found
+
+    def _of_enter(self, enter: Enter) -> int:
+        found = self._outcomes(enter.position)
+        for state in reversed(enter.stack[:-1]):
+            found = self._through(state, found)
+        return found
+
+    def _through(self, state: int, outcomes: int) -> int:
+        """What `outcomes` become when `state` is popped."""
+        found = outcomes & self._complete
+        for outcome in bit_positions(outcomes & ~self._complete):
+            found |= self._of_move(self._resume(state, outcome))
+        return found
+
+    def _of_move(self, move: Move) -> int:
+        self._spend(1)
+        if isinstance(move, Leave):
+            return 1 << move.outcome
+        if isinstance(move, Done):
+            return self._complete
+        return 0 if move is None else self._outcomes(move)
+
+    # Which configurations there are, and whether each can go on
+
+    def _explore(self, start: Enter) -> bool:
+        seen = {(start, self._complete)}
+        todo = list(seen)
+        for enter, good in todo:
+            good_on_top, moves = self._unfold(enter, good)
+            position = enter.position
+            for way in self._ways_on(position):
+                if not any(self._of_move(self._take(position.parser, token)) & good_on_top for token in way):
+                    return False
+            moves += [(self._take(position.parser, token), good_on_top) for token in self._ends(position)]
+            for move, below in moves:
+                if isinstance(move, Enter) and (move, below) not in seen:
+                    seen.add((move, below))
+                    todo.append((move, below))
+        return True
+
+    def _unfold(self, enter: Enter, good: int) -> tuple[int, list[tuple[Move, int]]]:
+        """The good outcomes above the whole stack of `enter`, and the moves on the way down, each with those below it.
+
+        good : the outcomes of `enter` from which the text can be completed, the complete text among them.
+        """
+        arriving = []
+        outcomes = self._outcomes(enter.position)
+        for state in reversed(enter.stack[:-1]):
+            arriving.append(outcomes)
+            outcomes = self._through(state, outcomes)
+        moves: list[tuple[Move, int]] = []
+        for state in enter.stack[:-1]:
+            above = self._complete
+            for outcome in bit_positions(arriving.pop() & ~self._complete):
+                move = self._resume(state, outcome)
+                moves.append((move, good))
+                if self._of_move(move) & good:
+                    above |= 1 << outcome
+            good = above
+        return good, moves

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..errors import CompileBudgetExceeded
 from .grammar import END, Grammar, Production
@@ -175,21 +176,80 @@ class Tables:
 
     def _merge(self) -> None:
         """Join states with the same items to LALR(1) states; check that those are deterministic."""
-        same: dict[tuple[int, ...], list[State]] = {}
-        for kernel, state in zip(self._kernels, self.states):
-            same.setdefault(tuple(item for item, _ in kernel), []).append(state)
-        for states in same.values():
-            reduce: dict[int, int] = {}
+        same: dict[tuple[int, ...], list[int]] = {}
+        for number, kernel in enumerate(self._kernels):
+            same.setdefault(tuple(item for item, _ in kernel), []).append(number)
+        groups = [[self.states[number] for number in numbers] for numbers in same.values()]
+        for numbers in same.values():
+            self._check(numbers)
+        for states in groups:
             for state in states:
-                for terminal, production in state.reduce.items():
-                    if terminal in states[0].shift:
-                        self._refuse_shift(states[0], terminal, production)
-                    if reduce.setdefault(terminal, production) != production:
-                        choices = [self.sources[reduce[terminal]], self.sources[production]]
-                        raise Conflict(self.terminals[terminal], choices, shift=False)
-            lexed = bits_of(states[0].shift) | bits_of(reduce)
+                for terminal in state.shift:
+                    state.reduce.pop(terminal, None)
+            lexed = 0
+            for state in states:
+                lexed |= state.follow
             for state in states:
                 state.lexed = lexed
+
+    def _check(self, numbers: list[int]) -> None:
+        """Raise Conflict unless the LALR(1) state that joins some states is deterministic, or harmlessly not."""
+        reduce: dict[int, int] = {}
+        for number in numbers:
+            state = self.states[number]
+            for terminal, production in state.reduce.items():
+                if reduce.setdefault(terminal, production) != production:
+                    choices = [self.sources[reduce[terminal]], self.sources[production]]
+                    raise Conflict(self.terminals[terminal], choices, shift=False)
+                if terminal in state.shift and not self._is_harmless(number, terminal, production):
+                    self._refuse_shift(state, terminal, production)
+
+    def _is_harmless(self, number: int, terminal: int, production: int) -> bool:
+        """Whether shifting, as Lark does, loses no text though the end of `production` could be reduced as well.
+
+        So it is with operators, `a: a "+" a`: where the finished `a` could only go on as the first part of an `a`, its
+        own last part can go on in the same way, `(1 + 2) + 3` as `1 + (2 + 3)`.
+        """
+        source = self.sources[production]
+        if not source.symbols or source.symbols[-1] != source.name:
+            return False
+        rule, length = self.productions[production]
+        below = {number}
+        for _ in range(length):
+            below = {previous for state in below for previous in self._before[state]}
+        targets = {self.states[state].goto[rule] for state in below}
+        return all(self._goes_on_alike(target, terminal, source.name) for target in targets)
+
+    def _goes_on_alike(self, number: int, terminal: int, rule: str) -> bool:
+        """Whether all that `terminal` can mean in a state is to go on with `rule: rule ...` behind the first part."""
+        state = self.states[number]
+        if terminal not in state.shift:
+            return False
+        reduced = state.reduce.get(terminal)
+        for item, ahead in self._kernels[number]:
+            production = self._production[item]
+            if self._symbol[item] is None:
+                if ahead >> terminal & 1 and reduced != production:
+                    return False
+                continue
+            if not self._first[item] >> terminal & 1 and not self._empty[item]:
+                continue
+            first = self._first_item[production]
+            own = self.sources[production].name == rule == self._symbol[first]
+            if self._empty[item] or not own or item != first + 1:
+                return False
+        # A reduction that ends no item of the kernel is one of an empty rule.
+        ends = {self._production[item] for item, _ in self._kernels[number] if self._symbol[item] is None}
+        return reduced is None or reduced in ends
+
+    @cached_property
+    def _before(self) -> list[list[int]]:
+        """For each state those with a transition to it."""
+        found: list[list[int]] = [[] for _ in self.states]
+        for number, state in enumerate(self.states):
+            for target in [*state.shift.values(), *state.goto.values()]:
+                found[target].append(number)
+        return found
 
     def _refuse_shift(self, state: State, terminal: int, production: int) -> None:
         kernel = self._kernels[state.shift[terminal]]

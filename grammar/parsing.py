@@ -108,7 +108,9 @@ class Parser:
             rule, length = self.tables.productions[production]
             for token in tokens.get(terminal + FIRST_LABEL, ()):
                 for left in range(length):
-                    if self._numbers.setdefault((left, rule, token), len(self.outcomes)) == len(self.outcomes):
+                    if self._numbers.setdefault((left, rule, token), len(self.outcomes)) == len(
+                        self.outcomes
+                    ):
                         self.outcomes.append((left, rule, token))
         if len(self.outcomes) > MAX_OUTCOMES:
             raise CompileBudgetExceeded(

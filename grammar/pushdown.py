@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,6 +42,32 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 
 NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a run of states, beginning at `first`, was made from: lets masks be shared between equal ones."""
+
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portable(Origin):
+    """A state whose language up to the end of its stack level is equal for equal keys."""
+
+    key: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamePart(Origin):
+    """States inside a member name that may turn out to be any text.
+
+    frame : what a byte pushes that leaves the declared names.
+    plain : for each state the one in which plain text would be after the same bytes.
+    """
+
+    frame: int
+    plain: tuple[int, ...]
+
 
 Row = np.ndarray
 Expand = Callable[[int, Row], None]
@@ -71,6 +98,7 @@ class Pushdown:
         self.code = np.full(256, UNFILLED, np.int32)
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = []
+        self.origins: list[Origin | None] = []
         self._resume: dict[int, Resume] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0
@@ -80,10 +108,6 @@ class Pushdown:
         self.ensure(DEAD_STATE)
         self.ensure(DONE_STATE)
         self.start = DEAD_STATE
-        # For states whose language up to the end of their stack level is known: a key that is equal for equal ones.
-        self.portable: dict[int, tuple[object, ...]] = {}
-        # For states with SHARED_PUSH: the frame that a byte may push, and the plain-text state it would be in.
-        self.shared: dict[int, tuple[int, int]] = {}
         self.root_frame = self.new_frame((goto(DONE_STATE),))
         self.root_node = self.push_node(0, self.root_frame)
 
@@ -99,22 +123,19 @@ class Pushdown:
         """Reserve a state; `expand(state, row)` writes its transitions and attributes when it is first visited."""
         return self.new_states(1, expand)
 
-    def new_states(self, n: int, expand: Expand) -> int:
+    def new_states(self, n: int, expand: Expand | None, origin: Origin | None = None) -> int:
         """Reserve `n` consecutive states and return the first."""
         base = len(self._expand)
         self._expand.extend([expand] * n)
+        self.origins.extend([origin] * n)
         if base + n > len(self.table):
             self.table = _grown(self.table, base + n)
         return base
 
-    def add_rows(self, rows: np.ndarray) -> int:
+    def add_rows(self, rows: np.ndarray, origin: Origin | None = None) -> int:
         """Append states whose complete rows (int32[n, ROW_WIDTH], READY set) are known, return the first."""
-        base = len(self._expand)
-        n = len(rows)
-        if base + n > len(self.table):
-            self.table = _grown(self.table, base + n)
-        self.table[base : base + n] = rows
-        self._expand.extend([None] * n)
+        base = self.new_states(len(rows), None, origin)
+        self.table[base : base + len(rows)] = rows
         return base
 
     def ensure(self, state: int) -> None:
@@ -125,11 +146,9 @@ class Pushdown:
                 return
             row = np.zeros(ROW_WIDTH, np.int32)
             expand(state, row)
-            row[FLAGS] |= READY
             # Expanding may have grown the table, hence the write through self.
-            self.table[state, :FLAGS] = row[:FLAGS]
-            self.table[state, FLAGS + 1 :] = row[FLAGS + 1 :]
-            self.table[state, FLAGS] = row[FLAGS]
+            self.table[state] = row
+            self.table[state, FLAGS] = row[FLAGS] | READY
             self._expand[state] = None
 
     def push(self, frames: Sequence[int], state: int) -> int:

@@ -48,7 +48,7 @@ class Scanner:
         self.label: list[int] = dfa.label.tolist()
         self.continued = [_bits(np.flatnonzero(row)) for row in dfa.delta]
         self._first_bytes: dict[int, int] = {}
-        self.reach = self._propagate([0 if label < 0 else 1 << label for label in self.label])
+        self.reach = self.ahead([0 if label < 0 else 1 << label for label in self.label])
 
     def row(self, state: int) -> list[int]:
         """The successors of a state for each byte; `state` may be NOTHING_READ."""
@@ -75,10 +75,10 @@ class Scanner:
         seeds = [0] * len(self.rows)
         for i, state in enumerate(self.ends(IGNORED)):
             seeds[state] = 1 << i
-        return self._propagate(seeds)
+        return self.ahead(seeds)
 
-    def _propagate(self, seeds: list[int]) -> list[int]:
-        """For each state the union of the seeds of all states ahead of it."""
+    def ahead(self, seeds: list[int]) -> list[int]:
+        """For each state the union of the seeds (bits) of the states ahead of it, itself included."""
         before: list[list[int]] = [[] for _ in self.rows]
         for state, row in enumerate(self.rows):
             for target in set(row) - {DEAD}:

@@ -70,8 +70,8 @@ class Closing:
         return head + best
 
     def _leave(self, state: int, count: int) -> Exits:
-        owner = self.engine.lexicon.owner(state)
-        return finish_string(*owner, count) if owner is not None else self._solved(state)
+        string = self.engine.string_at(state)
+        return finish_string(*string, count) if string is not None else self._solved(state)
 
     def _rest(self, node: int, outcome: int) -> bytes | None:
         """The shortest completion behind a stack level that was left with `outcome`."""
@@ -142,9 +142,9 @@ class Closing:
         return [*unknown, *(self._users.get(state, ()) if improved or is_new else ())]
 
     def _candidates(self, state: int, unknown: list[int]) -> Iterator[tuple[int, bytes]]:
-        owner = self.engine.lexicon.owner(state)
-        if owner is not None:
-            yield from finish_string(*owner, 0).items()
+        string = self.engine.string_at(state)
+        if string is not None:
+            yield from finish_string(*string, 0).items()
             return
         self.pushdown.ensure(state)
         if self.pushdown.table[state, FLAGS] & ACCEPT:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..grammar.lexemes import Lexeme, Lexicon
+from ..grammar.lexemes import Lexeme, Lexicon, Placed
 from ..grammar.pushdown import (
     ACCEPT,
     END,
     EXIT,
     FLAGS,
     GOTO,
-    SHARED_PUSH,
+    NamePart,
+    Portable,
     STRING,
     UNFILLED,
     Pushdown,
@@ -111,29 +112,34 @@ class Engine:
 
     def _fill(self, config: Config, mask: np.ndarray) -> None:
         """Set the bits of the allowed text tokens in the zeroed `mask`."""
-        state, count, escape, node = config
-        owner = self.lexicon.owner(state)
-        if owner is not None and self._fill_string(owner, config, mask):
-            return
-        self.pushdown.ensure(state)
-        if self.pushdown.table[state, FLAGS] & SHARED_PUSH:
-            self._fill_name(config, mask)
-        elif state in self.pushdown.portable:
-            self._fill_level(config, mask)
-        else:
+        origin = self.pushdown.origins[config[0]]
+        if isinstance(origin, NamePart):
+            self._fill_name(origin, config, mask)
+        elif isinstance(origin, Portable):
+            self._fill_level(origin.key, config, mask)
+        elif isinstance(origin, Placed) and not origin.lexeme.is_string:
+            self._fill_level((origin.lexeme.key, origin.local(config[0])), config, mask)
+        elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask)):
             walk_trie(self.pushdown, config, self.tables.all.levels, mask)
 
-    def _fill_name(self, config: Config, mask: np.ndarray) -> None:
+    def string_at(self, state: int) -> tuple[Lexeme, int] | None:
+        """The string lexeme, and the state of its DFA, that `state` stands for, if any."""
+        origin = self.pushdown.origins[state]
+        if isinstance(origin, Placed) and origin.lexeme.is_string:
+            return origin.lexeme, origin.local(state)
+        return None
+
+    def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""
         state, _, escape, node = config
-        frame, plain = self.pushdown.shared[state]
-        mask[:] = self.row((plain, 0, escape, self.pushdown.push_node(node, frame)))[: len(mask)]
+        plain = origin.plain[state - origin.first]
+        mask[:] = self.row((plain, 0, escape, self.pushdown.push_node(node, origin.frame)))[: len(mask)]
         walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node)
 
-    def _fill_string(self, owner: tuple[Lexeme, int], config: Config, mask: np.ndarray) -> bool:
+    def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray) -> bool:
         """The same inside a string, from the row of its lexeme; False where its length bounds need a walk."""
-        lexeme, local = owner
         state, count, escape, node = config
+        lexeme, local = origin.lexeme, origin.local(state)
         if not lexeme.is_counted:
             row = self.tables.row(lexeme.dfa, local, escape)
             mask[:] = row.inside
@@ -157,11 +163,10 @@ class Engine:
         self._cross(row, node, mask, least=lexeme.low - count, most=room)
         return True
 
-    def _fill_level(self, config: Config, mask: np.ndarray) -> None:
+    def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
         state, count, escape, node = config
-        key = (*self.pushdown.portable[state], count)
-        row = self.tables.level_row(key, self.pushdown, Start(state, count, escape))
+        row = self.tables.level_row((*key, count), self.pushdown, Start(state, count, escape))
         mask[:] = row.inside
         if len(row.exits):
             popped = [self._perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)]

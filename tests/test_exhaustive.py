@@ -15,7 +15,7 @@ from strategies import EOS, byte_tokens
 import gramask
 
 ALPHABET = b'{}[]":,a01- \\.'
-LONGEST = 8
+LONGEST = 7
 VOCABULARY = gramask.Vocabulary([*byte_tokens(), EOS], eos_ids=[256])
 
 LEAVES: list[Any] = [

@@ -143,6 +143,8 @@ ALPHABETS = {
     "key and value lines": ("a=\n ", 6),
     "keywords": (["if", "a", " ", "=", ";", "then"], 6),
     "dots": ("1.,a", 7),
+    "a terminal that another one hides": ("<>a1!", 6),
+    "lines that end in any number of newlines": ("[]a=\n ", 6),
     "comments": ("e/* ", 7),
     "lazy repetition": ("<a>", 8),
     "the first match, not the longest": ("abc", 7),

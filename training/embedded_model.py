@@ -2,7 +2,7 @@
 
     python -m training.embedded_model --out assets/model
 
-Runs on one CPU thread in about half an hour. Same seed, steps and machine: same weights.
+Runs on one CPU thread in less than an hour. Same seed, steps and machine: same weights.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from rich.console import Console
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from .records import examples
+from .records import KINDS, examples
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 Answer = Callable[[str, int], list[str]]
@@ -64,7 +64,8 @@ def demo_texts(answer: Answer, prompt: str, n: int) -> list[str]:
 
 def held_out_scores(answer: Answer, seed: int, n: int) -> tuple[int, int]:
     """(JSON, equal to the record) of `n` prompts that describe a record: what the model can copy."""
-    described = (example for example in examples(seed) if ": " in example.prompt.split("\n")[0])
+    heads = ("Record: ", *(f"{kind.noun.capitalize()}: " for kind in KINDS))
+    described = (example for example in examples(seed) if example.prompt.startswith(heads))
     n_json = n_equal = 0
     for example in islice(described, n):
         is_json, value = parse(answer(example.prompt, 1)[0])

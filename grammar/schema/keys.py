@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..lexemes import TEXT
-from ..pushdown import ANY_CHARACTER, END, ESCAPABLE, FLAGS, READY, ROW_WIDTH, SHARED_PUSH, STRING, Row, goto
+from ..pushdown import ANY_CHARACTER, END, ESCAPABLE, FLAGS, NamePart, READY, ROW_WIDTH, SHARED_PUSH, STRING, Row, goto
 from ..utf8 import UTF8
 
 if TYPE_CHECKING:
@@ -140,17 +140,19 @@ class _Names:
         if state is not None:
             return state
         if last - first == 1 and len(self.table.keys[first]) > depth:
-            return self._chain(run, allowed, first, depth)
-        state = self.values.pushdown.new_state(lambda _, row: self._expand(run, allowed, first, last, depth, row))
-        self._add(state, key)
+            state = self._states[key] = self._chain(run, allowed, first, depth)
+            return state
+        pushdown = self.values.pushdown
+        text_state = self.table.text_states[first][depth] if self.table.keys else UTF8.start
+        origin = self._origin(pushdown.n_states, [text_state])
+        expand = lambda _, row: self._expand(run, allowed, first, last, depth, row)  # noqa: E731
+        state = self._states[key] = pushdown.new_states(1, expand, origin)
         return state
 
-    def _add(self, state: int, key: tuple[int, int, tuple[int, ...]]) -> None:
-        self._states[key] = state
-        if self.others is not None:
-            first, depth, _ = key
-            plain = self.table.text_states[first][depth] if self.table.keys else UTF8.start
-            self.values.pushdown.shared[state] = (self.others.frame, self.others.plain[plain])
+    def _origin(self, first: int, text_states: list[int]) -> NamePart | None:
+        if self.others is None:
+            return None
+        return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in text_states))
 
     def _expand(self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int, row: Row) -> None:
         keys = self.table.keys
@@ -194,12 +196,10 @@ class _Names:
             rows[n, FLAGS] = STRING
         rows[n, END] = self._end(run, allowed, rank)
         rows[:, FLAGS] |= READY
-        base = self.values.pushdown.n_states
-        rows[np.arange(n), list(key[depth:])] = np.arange(base + 1, base + n + 1) << 2
-        self.values.pushdown.add_rows(rows)
-        for i in range(n + 1):
-            self._add(base + i, (rank, depth + i, allowed))
-        return base
+        pushdown = self.values.pushdown
+        base = pushdown.n_states
+        rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = np.arange(base + 1, base + n + 1) << 2
+        return pushdown.add_rows(rows, self._origin(base, text_states[depth:]))
 
 
 def _text_states(text: bytes) -> list[int]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
-from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Pushdown, Row, allow_space, goto, leave
+from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
 from .containers import ArrayPlan, ObjectPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
@@ -93,7 +93,7 @@ class ValueStates:
             return state
         state = self.intern(("value", position), lambda state, row: self._expand_value(position, state, row))
         if position == (ANYTHING,):
-            self.pushdown.portable[state] = ("any value", self.space)
+            self.pushdown.origins[state] = Portable(state, ("any value", self.space))
         return state
 
     def _expand_value(self, position: Position, state: int, row: Row) -> None:
@@ -114,7 +114,8 @@ class ValueStates:
         if any_type & ARRAY:
             row[0x5B] = goto(self._array_first(position))
         if not any_type & (OBJECT | ARRAY):
-            self.pushdown.portable[state] = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
+            key = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
+            self.pushdown.origins[state] = Portable(state, key)
 
     def _scalars(
         self, position: Position, shapes: list[list[Shape]], types: list[int], any_type: int
