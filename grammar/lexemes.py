@@ -120,39 +120,30 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self, first: int) -> np.ndarray:
-        """The rows of all states but the dead one, for a lexeme whose states begin at `first`. int32[n, ROW_WIDTH]."""
-        rows = self._relative_rows.copy()
-        rows[:, :256][rows[:, :256] != 0] += (first - 1) << 2
+    def rows(self, first: int, begin: int = 1, end: int | None = None) -> np.ndarray:
+        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH]."""
+        delta, label = self.dfa.delta[begin:end], self.dfa.label[begin:end]
+        rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
+        rows[:, :256] = np.where(delta > 0, (first - 1 + delta) << 2, 0)
+        rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
+        rows[:, FLAGS] = READY
+        if self.is_string:
+            rows[:, FLAGS] |= self._string_flags[begin:end]
+        if self.bounds is not None:
+            least, greatest = self.bounds
+            rows[:, COUNT_LO], rows[:, COUNT_HI] = least[begin:end], greatest[begin:end]
+            rows[:, END_LO] = self.low
         return rows
 
     @cached_property
-    def _relative_rows(self) -> np.ndarray:
-        rows = np.zeros((self.dfa.n_states - 1, ROW_WIDTH), np.int32)
-        for local, row in enumerate(rows, 1):
-            self.fill_row(local, 1, row)
-        rows[:, FLAGS] |= READY
-        return rows
-
-    def fill_row(self, local: int, first: int, row: Row) -> None:
-        """Write the row of state `local`, for a lexeme whose states begin at `first`."""
-        targets = self.dfa.delta[local]
-        row[:256] = np.where(targets > 0, (first - 1 + targets) << 2, 0)
-        label = int(self.dfa.label[local])
-        if label >= 0:
-            row[END] = leave(label)
-        if not self.is_string:
-            return
-        row[FLAGS] = STRING
-        if not self.inside_character[local] and targets.any():
-            row[FLAGS] |= ESCAPABLE
+    def _string_flags(self) -> np.ndarray:
+        """int32[n_states]."""
+        flags = np.full(self.dfa.n_states, STRING | (COUNTED if self.is_counted else 0), np.int32)
+        flags[~self.inside_character & (self.dfa.delta != 0).any(axis=1)] |= ESCAPABLE
         # With a bound the target's own bound decides, except in plain text, where all bounds are alike.
-        if (self.dfa is UTF8 or not self.is_counted) and self.free_states[local]:
-            row[FLAGS] |= ANY_CHARACTER
-        if self.bounds is not None:
-            row[FLAGS] |= COUNTED
-            row[COUNT_LO], row[COUNT_HI] = self.bounds[0][local], self.bounds[1][local]
-            row[END_LO] = self.low
+        if self.dfa is UTF8 or not self.is_counted:
+            flags[self.free_states] |= ANY_CHARACTER
+        return flags
 
     def _count_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """For each state the least and greatest count with which it can still end inside [low, high]."""
@@ -172,6 +163,9 @@ def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
 
 def _takes_any(delta: np.ndarray) -> np.ndarray:
     """bool[n_states]: whether there are transitions for every well-formed UTF-8 character (RFC 3629, section 4)."""
+    ascii_only = (delta[:, :0x80] != 0).all(axis=1)
+    if not ascii_only.any():
+        return ascii_only  # nothing to look further into: most lexemes are lists of texts
     one = (delta[:, 0x80:0xC0] != 0).all(axis=1)  # takes any one continuation byte
     two = one[delta[:, 0x80:0xC0]].all(axis=1)
     three = two[delta[:, 0x80:0xC0]].all(axis=1)
@@ -180,7 +174,7 @@ def _takes_any(delta: np.ndarray) -> np.ndarray:
     after_f0 = two[delta[:, 0x90:0xC0]].all(axis=1)
     after_f4 = two[delta[:, 0x80:0x90]].all(axis=1)
     leads = [
-        (delta[:, :0x80] != 0).all(axis=1),
+        ascii_only,
         one[delta[:, 0xC2:0xE0]].all(axis=1),
         after_e0[delta[:, 0xE0]],
         two[delta[:, 0xE1:0xED]].all(axis=1),
@@ -235,5 +229,10 @@ class Lexicon:
         if n <= _AT_ONCE:
             pushdown.add_rows(lexeme.rows(first), origin)
         else:
-            pushdown.new_states(n, lambda state, row: lexeme.fill_row(state - first + 1, first, row), origin)
+            pushdown.new_states(n, lambda state, row: _copy_row(lexeme, origin, state, row), origin)
         return first
+
+
+def _copy_row(lexeme: Lexeme, origin: Placed, state: int, row: Row) -> None:
+    local = origin.local(state)
+    row[:] = lexeme.rows(origin.first, local, local + 1)[0]

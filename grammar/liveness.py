@@ -18,6 +18,10 @@ MAX_WORK = 1_000_000
 """Elementary steps, about a second."""
 
 
+_Reached = dict[Position | Enter, int]
+"""The outcomes (as bits) that can be reached from a position, or from an entered stack below it."""
+
+
 class _OutOfWork(Exception):
     """The question is too large."""
 
@@ -33,16 +37,17 @@ class Liveness:
         self._ways: dict[Position, list[list[Token]]] = {}
         self._taken: dict[tuple[int, Token], Move] = {}
         self._resumed: dict[tuple[int, int], Move] = {}
-        self._reached: dict[Position | Enter, int] = {}
+        # Late ends are left out of what a text can count on, and put into what it may meet, each a bit too much.
+        self._sure: _Reached = {}
+        self._possible: _Reached = {}
 
     def holds(self) -> bool:
         """Whether every text that keeps the parser alive can be completed. False also where that is not decided."""
-        if self._lexing.late:
-            return False
         start = Enter((0,), Position(0))
         try:
-            self._solve(start)
-            return bool(self._reached[start] & self._complete) and self._explore(start)
+            self._solve(start, self._possible)
+            self._solve(start, self._sure)
+            return bool(self._sure[start] & self._complete) and self._explore(start)
         except _OutOfWork:
             return False
 
@@ -67,11 +72,19 @@ class Liveness:
 
     # What can be read
 
-    def _ends(self, position: Position) -> dict[Token, None]:
+    def _ends(self, position: Position, reached: _Reached) -> list[Token]:
         """The terminals that can end from `position` on."""
         tokens = {token: None for way in self._ways_on(position) for token in way}
         here = self._lexing.ended(position)
-        return tokens if here is None else {**tokens, here: None}
+        if here is not None:
+            tokens[here] = None
+        if reached is self._sure:
+            return [token for token in tokens if not token.rest]
+        labels = {token.label for token in tokens}
+        return [
+            *tokens,
+            *(t for t in self._lexing.tokens if t.rest and t.label in labels and t not in tokens),
+        ]
 
     def _ways_on(self, position: Position) -> list[list[Token]]:
         """For each state of the scanner that bytes lead to: the terminals that can end there or further on."""
@@ -84,8 +97,8 @@ class Liveness:
             states = {target: None for target in allowed if self._lexing.is_live(parser, target)}
             todo = list(states)
             for state in todo:
-                self._spend(256)
-                for target in dict.fromkeys(scanner.rows[state]):
+                self._spend(len(scanner.targets[state]))
+                for target in scanner.targets[state]:
                     if target not in states and self._lexing.is_live(parser, target):
                         states[target] = None
                         todo.append(target)
@@ -106,52 +119,52 @@ class Liveness:
                     token = self._lexing.ended(Position(parser, state))
                     assert token is not None
                     seeds[state] = 1 << tokens.setdefault(token, len(tokens))
-            self._spend(256 * len(seeds))
+            self._spend(len(seeds))
             found.append((list(tokens), scanner.ahead(seeds)))
         return found
 
     # Which outcomes can be reached: a least fixpoint
 
-    def _solve(self, start: Enter) -> None:
-        self._reached[start] = 0
+    def _solve(self, start: Enter, reached: _Reached) -> None:
+        # What may be met is also asked for in the other set.
+        reached.update(dict.fromkeys(self._possible, 0))
+        reached[start] = 0
         while True:
-            before = dict(self._reached)
+            before = dict(reached)
             for key in before:
-                self._reached[key] = (
-                    self._of_position(key) if isinstance(key, Position) else self._of_enter(key)
-                )
-            if self._reached == before:
+                if isinstance(key, Position):
+                    reached[key] = self._of_position(key, reached)
+                else:
+                    reached[key] = self._of_enter(key, reached)
+            if reached == before:
                 return
 
-    def _outcomes(self, key: Position | Enter) -> int:
-        return self._reached.setdefault(key, 0)
-
-    def _of_position(self, position: Position) -> int:
+    def _of_position(self, position: Position, reached: _Reached) -> int:
         found = 0
-        for token in self._ends(position):
-            found |= self._of_move(self._take(position.parser, token))
+        for token in self._ends(position, reached):
+            found |= self._of_move(self._take(position.parser, token), reached)
         return found
 
-    def _of_enter(self, enter: Enter) -> int:
-        found = self._outcomes(enter.position)
+    def _of_enter(self, enter: Enter, reached: _Reached) -> int:
+        found = reached.setdefault(enter.position, 0)
         for state in reversed(enter.stack[:-1]):
-            found = self._through(state, found)
+            found = self._through(state, found, reached)
         return found
 
-    def _through(self, state: int, outcomes: int) -> int:
+    def _through(self, state: int, outcomes: int, reached: _Reached) -> int:
         """What `outcomes` become when `state` is popped."""
         found = outcomes & self._complete
         for outcome in bit_positions(outcomes & ~self._complete):
-            found |= self._of_move(self._resume(state, outcome))
+            found |= self._of_move(self._resume(state, outcome), reached)
         return found
 
-    def _of_move(self, move: Move) -> int:
+    def _of_move(self, move: Move, reached: _Reached) -> int:
         self._spend(1)
         if isinstance(move, Leave):
             return 1 << move.outcome
         if isinstance(move, Done):
             return self._complete
-        return 0 if move is None else self._outcomes(move)
+        return 0 if move is None else reached.setdefault(move, 0)
 
     # Which configurations there are, and whether each can go on
 
@@ -162,14 +175,18 @@ class Liveness:
             good_on_top, moves = self._unfold(enter, good)
             position = enter.position
             for way in self._ways_on(position):
-                if not any(self._of_move(self._take(position.parser, token)) & good_on_top for token in way):
+                if not any(self._is_good(self._take(position.parser, token), good_on_top) for token in way):
                     return False
-            moves += [(self._take(position.parser, token), good_on_top) for token in self._ends(position)]
+            ends = self._ends(position, self._possible)
+            moves += [(self._take(position.parser, token), good_on_top) for token in ends]
             for move, below in moves:
                 if isinstance(move, Enter) and (move, below) not in seen:
                     seen.add((move, below))
                     todo.append((move, below))
         return True
+
+    def _is_good(self, move: Move, good: int) -> bool:
+        return bool(self._of_move(move, self._sure) & good)
 
     def _unfold(self, enter: Enter, good: int) -> tuple[int, list[tuple[Move, int]]]:
         """The good outcomes above the whole stack of `enter`, and the moves on the way down, each with those below it.
@@ -177,17 +194,17 @@ class Liveness:
         good : the outcomes of `enter` from which the text can be completed, the complete text among them.
         """
         arriving = []
-        outcomes = self._outcomes(enter.position)
+        outcomes = self._possible[enter.position]
         for state in reversed(enter.stack[:-1]):
             arriving.append(outcomes)
-            outcomes = self._through(state, outcomes)
+            outcomes = self._through(state, outcomes, self._possible)
         moves: list[tuple[Move, int]] = []
         for state in enter.stack[:-1]:
             above = self._complete
             for outcome in bit_positions(arriving.pop() & ~self._complete):
                 move = self._resume(state, outcome)
                 moves.append((move, good))
-                if self._of_move(move) & good:
+                if self._is_good(move, good):
                     above |= 1 << outcome
             good = above
         return good, moves

@@ -94,7 +94,7 @@ class Pushdown:
 
     def __init__(self, *, final_space: int = 0) -> None:
         self.lock = threading.RLock()
-        self.table = np.zeros((64, ROW_WIDTH), np.int32)
+        self.table = np.zeros((256, ROW_WIDTH), np.int32)
         self.code = np.full(256, UNFILLED, np.int32)
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = []

@@ -50,6 +50,11 @@ class Scanner:
         self._first_bytes: dict[int, int] = {}
         self.reach = self.ahead([0 if label < 0 else 1 << label for label in self.label])
 
+    @cached_property
+    def targets(self) -> list[tuple[int, ...]]:
+        """For each state its successors, each once."""
+        return [tuple(sorted(set(row) - {DEAD})) for row in self.rows]
+
     def row(self, state: int) -> list[int]:
         """The successors of a state for each byte; `state` may be NOTHING_READ."""
         return self.rows[self.dfa.start if state == NOTHING_READ else state]
@@ -80,8 +85,8 @@ class Scanner:
     def ahead(self, seeds: list[int]) -> list[int]:
         """For each state the union of the seeds (bits) of the states ahead of it, itself included."""
         before: list[list[int]] = [[] for _ in self.rows]
-        for state, row in enumerate(self.rows):
-            for target in set(row) - {DEAD}:
+        for state, targets in enumerate(self.targets):
+            for target in targets:
                 before[target].append(state)
         found = list(seeds)
         todo = [state for state, seed in enumerate(seeds) if seed]

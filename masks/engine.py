@@ -24,6 +24,8 @@ from .walker import Config, Start, check_tokens, read_bytes, walk_exits, walk_tr
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
 MAX_STEPS = 1 << 16
+# With so few bytes to go on, a walk sees less than a row would have to copy.
+FEW_BYTES = 16
 _NOWHERE: Config = (0, 0, 0, 0)
 
 
@@ -137,9 +139,11 @@ class Engine:
         walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node)
 
     def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray) -> bool:
-        """The same inside a string, from the row of its lexeme; False where its length bounds need a walk."""
+        """The same inside a string, from the row of its lexeme; False where a walk is better, or has to be."""
         state, count, escape, node = config
         lexeme, local = origin.lexeme, origin.local(state)
+        if not escape and np.count_nonzero(lexeme.dfa.delta[local]) <= FEW_BYTES:
+            return False
         if not lexeme.is_counted:
             row = self.tables.row(lexeme.dfa, local, escape)
             mask[:] = row.inside

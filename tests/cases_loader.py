@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "cases"
-ROUTES = ("by_reference", "by_bytes", "by_masks")
 
 
 @dataclass(frozen=True)
 class Case:
     """A schema with texts in and out of its language, or with the error it must raise.
 
-    options : of `gramask.compile`.  routes : the routes that can judge it.
+    options : of `gramask.compile`.
     pointer, keyword : of the error, where the row names them.
     """
 
@@ -27,7 +26,6 @@ class Case:
     accept: tuple[bytes, ...] = ()
     reject: tuple[bytes, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-    routes: tuple[str, ...] = ROUTES
     error: str | None = None
     pointer: str | None = None
     keyword: str | None = None
@@ -46,7 +44,6 @@ def _case(row: dict[str, Any]) -> Case:
     if not (accept or reject or "error" in row):
         raise ValueError(f"the case {row['name']!r} has no texts")
     row["schema"] = json.loads(row["schema"])
-    row["routes"] = tuple(row.get("routes", ROUTES))
     return Case(accept=tuple(accept), reject=tuple(reject), **row)
 
 

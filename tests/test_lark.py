@@ -145,6 +145,8 @@ ALPHABETS = {
     "dots": ("1.,a", 7),
     "a terminal that another one hides": ("<>a1!", 6),
     "lines that end in any number of newlines": ("[]a=\n ", 6),
+    "ambiguous operators": ("1+-?:()", 5),
+    "ambiguous sequences": ("a()", 8),
     "comments": ("e/* ", 7),
     "lazy repetition": ("<a>", 8),
     "the first match, not the longest": ("abc", 7),

@@ -32,6 +32,7 @@ class Document:
         self.schemas: list[Any] = []
         self._by_pointer: dict[str, int] = {}
         self._bases: dict[int, str] = {}
+        self._targets: dict[int, int] = {}
         self._children: dict[tuple[int, str], tuple[int, ...]] = {}
         self._resources: dict[str, str] | None = None
 
@@ -68,6 +69,12 @@ class Document:
 
     def resolve(self, number: int) -> int:
         """The subschema that the `$ref` of subschema `number` names."""
+        target = self._targets.get(number)
+        if target is None:
+            target = self._targets[number] = self._find_target(number)
+        return target
+
+    def _find_target(self, number: int) -> int:
         reference = self.schemas[number]["$ref"]
         pointer = self.pointers[number]
         if not isinstance(reference, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .goals import Goals
 from .scalars import string_is_empty
 from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Goal, Objects, Shape
@@ -10,8 +12,13 @@ from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Go
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
     "$ref const anyOf allOf pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum "
-    "required minItems maxItems".split()
+    "minItems maxItems".split()
 )
+_LOOK_DEPTH = 3
+
+
+def _is_ascii(value: object) -> bool:
+    return isinstance(value, str) and value.isascii()
 
 
 class Emptiness:
@@ -30,16 +37,29 @@ class Emptiness:
                 self._solve(goal)
         return not self._known[goal]
 
-    def _is_plain(self, number: int) -> bool:
+    def _is_plain(self, number: int, depth: int = 0) -> bool:
         """Whether a look at its keywords shows that a subschema has a value: most do, and all of them are asked."""
         document = self.goals.document
         schema = document.schemas[number]
-        if isinstance(schema, bool) or document.active(number) == ["$ref"]:
+        if isinstance(schema, bool) or depth > _LOOK_DEPTH:
             return schema is True
-        names, values = schema.get("type"), schema.get("enum")
-        if not _RESTRICTING.isdisjoint(schema) or isinstance(names, list):
+        if "$ref" in schema and (document.ref_alone or len(schema) == 1):
+            return self._is_plain(document.resolve(number), depth + 1)
+        if not _RESTRICTING.isdisjoint(schema) or isinstance(schema.get("type"), list):
             return False
-        return values is None or (names == "string" and bool(values) and isinstance(values[0], str) and values[0].isascii())
+        values = schema.get("enum")
+        if values is not None:
+            return schema.get("type") == "string" and values[:1] != [] and _is_ascii(values[0])
+        return "required" not in schema or self._has_plain_members(number, schema, depth)
+
+    def _has_plain_members(self, number: int, schema: dict[str, Any], depth: int) -> bool:
+        """The same for the required members of an object: declared ones, and others where anything goes."""
+        numbers = self.goals.document.children(number, "properties") if "properties" in schema else ()
+        members = dict(zip(schema.get("properties", ()), numbers, strict=True))
+        is_open = schema.get("additionalProperties", True) is True
+        return all(
+            self._is_plain(members[name], depth + 1) if name in members else is_open for name in schema["required"]
+        )
 
     def live_shapes(self, goal: Goal) -> list[Shape]:
         """The alternatives of `goal` with the types left out that no value has."""

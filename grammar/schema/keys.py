@@ -192,7 +192,9 @@ class _Names:
         if self.others is not None:
             rows[:] = self.others.rows[text_states[depth:]]
         else:
-            rows[:, FLAGS] = [STRING | (ESCAPABLE if s == UTF8.start else 0) for s in text_states[depth:]]
+            rows[:, FLAGS] = STRING | ESCAPABLE
+            if not key.isascii():
+                rows[:, FLAGS] = [STRING | (ESCAPABLE if s == UTF8.start else 0) for s in text_states[depth:]]
             rows[n, FLAGS] = STRING
         rows[n, END] = self._end(run, allowed, rank)
         rows[:, FLAGS] |= READY

@@ -15,12 +15,10 @@ from jsonschema.validators import extend, validator_for
 OLD_DRAFTS = (jsonschema.Draft3Validator, jsonschema.Draft4Validator)
 REF_HIDES_SIBLINGS = (*OLD_DRAFTS, jsonschema.Draft6Validator, jsonschema.Draft7Validator)
 
-OUTSIDE_CLASS = {
-    ".": "[^\n\r\u2028\u2029]", "$": r"\Z", r"\d": "[0-9]", r"\D": "[^0-9]",
-    r"\w": "[A-Za-z0-9_]", r"\W": "[^A-Za-z0-9_]",
-    r"\s": "[\\s\ufeff]", r"\S": "[^\\s\ufeff]",
-}  # fmt: skip
-INSIDE_CLASS = {r"\d": "0-9", r"\w": "A-Za-z0-9_", r"\s": "\\s\ufeff"}
+# ECMA-262 WhiteSpace and LineTerminator.
+SPACES = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+OUTSIDE_CLASS = {".": "[^\n\r\u2028\u2029]", "$": r"\Z", r"\s": f"[{SPACES}]", r"\S": f"[^{SPACES}]"}
+INSIDE_CLASS = {r"\s": SPACES}
 
 
 def draft_of(schema: Any) -> Any:
@@ -40,13 +38,13 @@ def parse_exact(text: str, *, integral_floats: bool) -> Any:
 
 @lru_cache(maxsize=4096)
 def to_python_pattern(pattern: str) -> re.Pattern[str]:
-    """The Python spelling of an ECMA-262 pattern."""
+    """The Python spelling of an ECMA-262 pattern. Raises re.error for what Python does not have."""
     out, table = [], OUTSIDE_CLASS
     for piece in re.findall(r"\\.|.", pattern, re.DOTALL):
         if piece in ("[", "]"):
             table = INSIDE_CLASS if piece == "[" else OUTSIDE_CLASS
         out.append(table.get(piece, piece))
-    return re.compile("".join(out))
+    return re.compile("".join(out), re.ASCII)
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:

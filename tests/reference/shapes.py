@@ -256,17 +256,23 @@ def _content(schemas: list[dict[str, Any]]) -> rx.Regex:
 
 
 def _array(schemas: list[dict[str, Any]]) -> ArrayShape:
-    size = max((len(schema.get("prefixItems", [])) for schema in schemas), default=0)
+    tuples = [_tuple(schema) for schema in schemas]
+    size = max((len(prefix) for prefix, _ in tuples), default=0)
     places: list[Conjunction] = []
     for index in range(size + 1):
-        parts = []
-        for schema in schemas:
-            prefix = schema.get("prefixItems", [])
-            parts.append(prefix[index] if index < len(prefix) else schema.get("items", True))
+        parts = [prefix[index] if index < len(prefix) else rest for prefix, rest in tuples]
         places.append(tuple(text_of(part) for part in parts if part is not True))
     highs = [int(schema["maxItems"]) for schema in schemas if "maxItems" in schema]
     low = max((int(schema.get("minItems", 0)) for schema in schemas), default=0)
     return ArrayShape(tuple(places[:-1]), places[-1], low, min(highs, default=None))
+
+
+def _tuple(schema: dict[str, Any]) -> tuple[list[Any], Any]:
+    """The schemas of the first items, and of the others; up to 2019-09 a list in `items` is the tuple."""
+    items = schema.get("items", True)
+    if isinstance(items, list):
+        return items, schema.get("additionalItems", True)
+    return schema.get("prefixItems", []), items
 
 
 def _object(schemas: list[dict[str, Any]]) -> ObjectShape:
