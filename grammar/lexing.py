@@ -5,10 +5,9 @@ are settled here, before any text is read:
 
 - Its end may show only bytes later: `1.` is the number 1 and a dot unless a digit follows. The bytes that would have
   to be read again are enumerated; a grammar in which their number has no bound is refused.
-- What comes next must not continue it: `ab` is never the names `a` and `b`. It is proved that each terminal the parser
-  waits for can be reached from each end of the one before, directly or behind ignored text; else it is refused.
-
-Together with canonical LR(1) states, this is why no prefix that passes is a dead end.
+- What comes next must not continue it: `ab` is never the names `a` and `b`. It is checked that each terminal the parser
+  waits for can be read behind each end of the one before, directly or behind ignored text. Together with canonical
+  LR(1) states, this proves that no prefix is a dead end; what fails the check is left to `liveness.py`.
 """
 
 from __future__ import annotations

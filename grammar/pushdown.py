@@ -43,6 +43,7 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
 
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What a run of states, beginning at `first`, was made from: lets masks be shared between equal ones."""

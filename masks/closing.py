@@ -83,7 +83,9 @@ class Closing:
                 todo.pop()
                 continue
             parts = self._after_exit(*key)
-            missing = [(parent, o) for _, parent, o in parts if o != COMPLETE and (parent, o) not in self._rests]
+            missing = [
+                (parent, o) for _, parent, o in parts if o != COMPLETE and (parent, o) not in self._rests
+            ]
             if missing:
                 todo.extend(missing)
                 continue

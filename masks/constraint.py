@@ -108,10 +108,13 @@ class Constraint:
             source = _UNPACK[record["kind"]](record["content"])
             digest, n_logits, options = record["vocabulary"], record["n_logits"], record["options"]
         except (ValueError, KeyError, TypeError):
-            raise GramaskError("these bytes are not a constraint", hint="they come from Constraint.to_bytes") from None
+            raise GramaskError(
+                "these bytes are not a constraint", hint="they come from Constraint.to_bytes"
+            ) from None
         if digest != vocabulary.digest:
             raise GramaskError(
-                "this constraint was made for another vocabulary", hint="compile the schema for this tokenizer"
+                "this constraint was made for another vocabulary",
+                hint="compile the schema for this tokenizer",
             )
         return cls(source, vocabulary, n_logits=n_logits, options=Options(**options))
 

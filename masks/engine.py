@@ -11,15 +11,15 @@ from ..grammar.pushdown import (
     EXIT,
     FLAGS,
     GOTO,
-    NamePart,
-    Portable,
     STRING,
     UNFILLED,
+    NamePart,
+    Portable,
     Pushdown,
 )
 from .kernels.walk import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, Start, check_tokens, read_bytes, walk_exits, walk_trie
+from .walker import Config, check_tokens, read_bytes, start_at, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -30,7 +30,10 @@ _NOWHERE: Config = (0, 0, 0, 0)
 
 
 class Engine:
-    """Immutable for its users, safe to share between threads: caches only ever gain entries that follow from the key."""
+    """Immutable for its users and safe to share between threads.
+
+    What it learns is kept, and follows from its key alone: forgetting it changes nothing but the time.
+    """
 
     def __init__(self, pushdown: Pushdown, lexicon: Lexicon, tables: TokenTables, n_logits: int) -> None:
         self.pushdown = pushdown
@@ -97,7 +100,7 @@ class Engine:
         return int(pushdown.code[offset]), 0, 0, node
 
     def row(self, config: Config) -> np.ndarray:
-        """uint32[n_words]: the text tokens allowed in `config`, and the EOS tokens where it accepts. Not to be changed."""
+        """uint32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts."""
         row = self._rows.get(config)
         if row is None:
             row = np.zeros(self.n_words, np.uint32)
@@ -170,10 +173,12 @@ class Engine:
     def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
         state, count, escape, node = config
-        row = self.tables.level_row((*key, count), self.pushdown, Start(state, count, escape))
+        row = self.tables.level_row((*key, count), self.pushdown, start_at(state, count, escape))
         mask[:] = row.inside
         if len(row.exits):
-            popped = [self._perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)]
+            popped = [
+                self._perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)
+            ]
             walk_exits(self.pushdown, self.tables.all.levels, mask, row.exits, np.array(popped, np.int32))
 
     def _cross(

@@ -20,7 +20,7 @@ class Forcing:
         self.engine = engine
         self.spelling = Spelling(engine.tables.vocabulary)
 
-    def bytes(self, config: Config) -> bytes:
+    def text(self, config: Config) -> bytes:
         """The longest text (at most MAX_BYTES) that every completion begins with, up to white space and escapes."""
         found = bytearray()
         while len(found) < MAX_BYTES and not self.engine.accepts(config):
@@ -59,7 +59,7 @@ class Forcing:
 
     def tokens(self, config: Config, limit: int) -> list[int]:
         """The tokens of the forced text, as far as the text behind it cannot change them; at most `limit`."""
-        text = self.bytes(config)
+        text = self.text(config)
         # A cut inside a character leaves nothing to tokenize there.
         while text and not _is_text(text):
             text = text[:-1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from functools import cached_property
 
 from .vocabulary import Vocabulary
+
+_NONE = 1 << 30
 
 
 class Spelling:
@@ -40,33 +42,33 @@ class Spelling:
                 found = encode(text.decode())
             except UnicodeDecodeError:
                 found = []
-            if b"".join(self.vocabulary.tokens[t] for t in found) == text and not set(found) & self.vocabulary.special_ids:
+            if (
+                b"".join(self.vocabulary.tokens[t] for t in found) == text
+                and not set(found) & self.vocabulary.special_ids
+            ):
                 return list(found)
         return self._fewest(text)
 
     def _fewest(self, text: bytes) -> list[int]:
         """A shortest segmentation, by dynamic programming from the end."""
         n = len(text)
-        best: list[tuple[int, int] | None] = [None] * n + [(0, 0)]
+        # For each position the fewest tokens from there on, and where the first of them ends.
+        fewest = [0] * n + [0]
+        ends = [n] * n
         for i in reversed(range(n)):
-            for j in range(i + 1, min(n, i + self.longest) + 1):
-                rest = best[j]
-                if rest is not None and (best[i] is None or rest[0] + 1 < best[i][0]) and text[i:j] in self._ids:  # type: ignore[index]
-                    best[i] = (rest[0] + 1, j)
-        if best[0] is None:
+            reach = range(i + 1, min(n, i + self.longest) + 1)
+            options = [(fewest[j], j) for j in reach if fewest[j] < _NONE and text[i:j] in self._ids]
+            best, ends[i] = min(options, default=(_NONE, n))
+            fewest[i] = best + 1 if best < _NONE else _NONE
+        if n and fewest[0] >= _NONE:
             return []
         found, i = [], 0
         while i < n:
-            j = best[i][1]  # type: ignore[index]
-            found.append(self._ids[text[i:j]])
-            i = j
+            found.append(self._ids[text[i : ends[i]]])
+            i = ends[i]
         return found
 
     def extends(self, text: bytes) -> bool:
         """Whether some token begins with `text` and is longer."""
         first = bisect_right(self._sorted, text)
         return first < len(self._sorted) and self._sorted[first].startswith(text)
-
-    def __contains__(self, text: bytes) -> bool:
-        i = bisect_left(self._sorted, text)
-        return i < len(self._sorted) and self._sorted[i] == text

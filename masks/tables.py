@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,29 +16,20 @@ import numpy as np
 from ..grammar.dfa import ByteDfa
 from ..grammar.lexemes import TEXT, Lexeme, Lexicon
 from ..grammar.pushdown import Pushdown
+from . import disk_cache
+from .content_length import content_lengths
 from .level_trie import LevelTrie
+from .quoted_trie import Crossing, QuotedTrie
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
-from .walker import Exits, Start, check_tokens, walk_trie
+from .walker import Config, Exits, check_tokens, start_at, walk_trie
 
 MAX_LEXEMES = 512
 MAX_LEVELS = 2048
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Crossing:
-    """The tokens that end a string with one outcome, one entry for each quote at which a token may end it.
-
-    tokens, suffixes : int32[n], the token and the id of what follows the quote.
-    n_before : int32[n], code points of the string in front of the quote.
-    """
-
-    outcome: int
-    tokens: np.ndarray
-    suffixes: np.ndarray
-    n_before: np.ndarray
+# Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
+TABLES_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +61,6 @@ class TokenTables:
         self.vocabulary = vocabulary
         self.trie: TokenTrie = vocabulary.trie
         self.n_words = self.trie.n_words(len(vocabulary))
-        quoting = [text if b'"' in text else b"" for text in vocabulary.tokens]
-        self.all = _QuotedTrie(self.trie, vocabulary)
-        # Suffix ids come from the sorted distinct suffixes, so they are the same in both tries.
-        self.quoting = _QuotedTrie(TokenTrie.build(quoting, vocabulary.special_ids), vocabulary)
         self.suffixes, _ = LevelTrie.of(self.trie.suffix_nodes)
         self.texts = (
             np.frombuffer(b"".join(vocabulary.tokens), np.uint8).copy(),
@@ -80,16 +68,40 @@ class TokenTables:
         )
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
-        self._lengths = _content_lengths(vocabulary.tokens)
-        self.longest = int(self._lengths.max(initial=0))
         self._at_most: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
         self._lexemes: OrderedDict[bytes, _LexemeRows] = OrderedDict()
         self._levels: OrderedDict[tuple[object, ...], LevelRow] = OrderedDict()
+        # Plain text is in nearly every schema and its rows take the longest walks, so they are kept on disk.
+        self._plain = _LexemeRows(self, TEXT.dfa)
+        kind = f"tables{TABLES_FORMAT}"
+        try:
+            self._take(disk_cache.load(vocabulary.digest, kind) or {})
+        except KeyError:
+            disk_cache.store(vocabulary.digest, kind, self._build())
+        self.longest = int(self._lengths.max(initial=0))
+
+    def _take(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over stored arrays. Raises KeyError for a missing one."""
+        self.all = QuotedTrie.from_arrays(arrays, "all")
+        self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
+        self._lengths = arrays["lengths"]
+        self._plain.load(arrays)
+
+    def _build(self) -> dict[str, np.ndarray]:
+        """Build what `_take` takes over."""
+        vocabulary = self.vocabulary
+        self.all = QuotedTrie.of(self.trie, vocabulary.tokens)
+        quoting = [text if b'"' in text else b"" for text in vocabulary.tokens]
+        # Suffix ids come from the sorted distinct suffixes, so they are the same in both tries.
+        self.quoting = QuotedTrie.of(TokenTrie.build(quoting, vocabulary.special_ids), vocabulary.tokens)
+        self._lengths = content_lengths(vocabulary.tokens)
+        tries = {**self.all.to_arrays("all"), **self.quoting.to_arrays("quoting")}
+        return {**tries, "lengths": self._lengths, **self._plain.to_arrays()}
 
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
         """The row of state `local` of a string lexeme, its length not counted."""
-        rows = self._lexemes.get(dfa.digest)
+        rows = self._plain if dfa is TEXT.dfa else self._lexemes.get(dfa.digest)
         if rows is None:
             rows = self._new_lexeme(dfa)
         return rows.row(local, escape)
@@ -99,7 +111,7 @@ class TokenTables:
         text, offsets = self.texts
         return text[offsets[token] : offsets[token + 1]]
 
-    def level_row(self, key: tuple[object, ...], pushdown: Pushdown, start: Start) -> LevelRow:
+    def level_row(self, key: tuple[object, ...], pushdown: Pushdown, start: Config) -> LevelRow:
         """Where `start` can go on its own stack level; `key` is equal for starts of which that is the same."""
         row = self._levels.get(key)
         if row is None:
@@ -128,30 +140,6 @@ class TokenTables:
             return rows
 
 
-class _QuotedTrie:
-    """A trie in level order, and the tokens behind each of its nodes that ends in a quote."""
-
-    def __init__(self, trie: TokenTrie, vocabulary: Vocabulary) -> None:
-        self.levels, number = LevelTrie.of(trie.nodes)
-        self.pairs = trie.quote_pairs
-        self.n_before = _code_points_before(trie, vocabulary.tokens)
-        self.nodes = number[trie.quote_nodes]
-        order = np.argsort(self.nodes)
-        self.nodes = self.nodes[order]
-        self.first, self.last = trie.quote_offsets[:-1][order], trie.quote_offsets[1:][order]
-
-    def crossings(self, exits: Exits) -> tuple[Crossing, ...]:
-        """The exits of a string walk over this trie, by outcome, with the tokens below each."""
-        places = np.searchsorted(self.nodes, exits[:, 0])
-        found = []
-        for outcome in np.unique(exits[:, 1]):
-            here = places[exits[:, 1] == outcome]
-            rows = _ranges(self.first[here], self.last[here])
-            tokens, suffixes = (np.ascontiguousarray(self.pairs[rows, column]) for column in (1, 2))
-            found.append(Crossing(int(outcome), tokens, suffixes, self.n_before[rows]))
-        return tuple(found)
-
-
 class _LexemeRows:
     """The rows of one string DFA."""
 
@@ -169,9 +157,28 @@ class _LexemeRows:
                 row = self._rows[local, escape] = self._build(local, escape)
         return row
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The rows of all states outside an escape, for the disk cache; only for a lexeme of one outcome."""
+        arrays = {}
+        for local in range(1, self.lexeme.dfa.n_states):
+            row = self.row(local, 0)
+            arrays[f"inside{local}"] = row.inside
+            pairs = [np.stack([c.tokens, c.suffixes, c.n_before]) for c in row.crossings]
+            arrays[f"crossings{local}"] = np.concatenate([*pairs, np.zeros((3, 0), np.int32)], axis=1)
+        return arrays
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what `to_arrays` gave. Raises KeyError for an array that is missing."""
+        rows = {}
+        for local in range(1, self.lexeme.dfa.n_states):
+            pairs = np.ascontiguousarray(arrays[f"crossings{local}"])
+            crossings = (Crossing(0, *pairs),) if pairs.shape[1] else ()
+            rows[local, 0] = LexemeRow(arrays[f"inside{local}"], crossings)
+        self._rows.update(rows)
+
     def _build(self, local: int, escape: int) -> LexemeRow:
         tables = self.tables
-        start = Start(self.lexicon.state(self.lexeme, local), 0, escape)
+        start = start_at(self.lexicon.state(self.lexeme, local), 0, escape)
         inside = np.zeros(tables.n_words, np.uint32)
         if escape or not self._is_free(local):
             exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
@@ -188,7 +195,9 @@ class _LexemeRows:
         """Whether the row of plain text is a good start for the row of this state."""
         lexeme = self.lexeme
         return (
-            lexeme is not TEXT and not lexeme.inside_character[local] and lexeme.free_characters[local] >= MIN_FREE
+            lexeme is not TEXT
+            and not lexeme.inside_character[local]
+            and lexeme.free_characters[local] >= MIN_FREE
         )
 
 
@@ -213,46 +222,3 @@ def pack_bits(flags: np.ndarray, n_words: int) -> np.ndarray:
     padded = np.zeros(n_words * 32, np.bool_)
     padded[: len(flags)] = flags
     return np.packbits(padded, bitorder="little").view("<u4").astype(np.uint32)
-
-
-def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The concatenation of `arange(first[i], last[i])`."""
-    lengths = last - first
-    ends = np.cumsum(lengths)
-    return np.repeat(first - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
-
-
-def content_length(text: bytes) -> int:
-    r"""Characters begun in `text`, read as string content: an escape counts once, and so does a surrogate pair."""
-    count = i = 0
-    while i < len(text):
-        if text[i] & 0xC0 == 0x80:
-            i += 1
-            continue
-        count += 1
-        if text[i] != 0x5C:
-            i += 1
-        elif text[i + 1 : i + 2] != b"u":
-            i += 2
-        else:
-            high = text[i + 2 : i + 4].lower()
-            i += 12 if high in (b"d8", b"d9", b"da", b"db") else 6
-    return count
-
-
-def _content_lengths(tokens: tuple[bytes, ...]) -> np.ndarray:
-    """int32[n_tokens]."""
-    return np.fromiter(map(_fast_length, tokens), np.int32, len(tokens))
-
-
-def _fast_length(text: bytes) -> int:
-    if b"\\" in text:
-        return content_length(text)
-    return len(text) if text.isascii() else sum(byte & 0xC0 != 0x80 for byte in text)
-
-
-def _code_points_before(trie: TokenTrie, tokens: tuple[bytes, ...]) -> np.ndarray:
-    """For each row of `quote_pairs`, the characters of the token in front of its quote. int32[m]."""
-    depth = trie.nodes[trie.quote_pairs[:, 0], 0] >> 8
-    counts = [_fast_length(tokens[t][: d - 1]) for t, d in zip(trie.quote_pairs[:, 1], depth, strict=True)]
-    return np.array(counts, np.int32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,13 +17,9 @@ Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
 
-class Start(NamedTuple):
-    """Where a walk begins; `node` is BOTTOM where the stack below must not matter."""
-
-    state: int
-    count: int = 0
-    escape: int = 0
-    node: int = kernel.BOTTOM
+def start_at(state: int, count: int = 0, escape: int = 0) -> Config:
+    """Where a walk begins for which the stack below must not matter."""
+    return state, count, escape, kernel.BOTTOM
 
 
 class Scratch:
@@ -69,7 +64,12 @@ def answer(pushdown: Pushdown, status: int, space: Scratch) -> None:
 
 
 def walk_trie(
-    pushdown: Pushdown, start: Start | Config, trie: LevelTrie, mask: np.ndarray, *, shared: int = kernel.NO_SHARED
+    pushdown: Pushdown,
+    start: Config,
+    trie: LevelTrie,
+    mask: np.ndarray,
+    *,
+    shared: int = kernel.NO_SHARED,
 ) -> Exits:
     """Set the bits of all tokens of `trie` that keep `pushdown` alive from `start`.
 
@@ -100,7 +100,9 @@ def walk_trie(
         answer(pushdown, status, space)
 
 
-def walk_exits(pushdown: Pushdown, trie: LevelTrie, mask: np.ndarray, exits: Exits, popped: np.ndarray) -> None:
+def walk_exits(
+    pushdown: Pushdown, trie: LevelTrie, mask: np.ndarray, exits: Exits, popped: np.ndarray
+) -> None:
     """Set the bits of the tokens behind the `exits` of an earlier walk over `trie`.
 
     popped : int32[n_outcomes, 4], the configuration behind each outcome, all 0 where it is dead.
@@ -129,7 +131,11 @@ def walk_exits(pushdown: Pushdown, trie: LevelTrie, mask: np.ndarray, exits: Exi
 
 
 def check_tokens(
-    pushdown: Pushdown, start: Start | Config, texts: tuple[np.ndarray, np.ndarray], doubtful: np.ndarray, mask: np.ndarray
+    pushdown: Pushdown,
+    start: Config,
+    texts: tuple[np.ndarray, np.ndarray],
+    doubtful: np.ndarray,
+    mask: np.ndarray,
 ) -> None:
     """Set the bits of those tokens of the bit set `doubtful` that are allowed from `start`.
 
@@ -156,7 +162,9 @@ def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config |
     path[0, :5] = (*config, 0)
     space.ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
     while True:
-        status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl)
+        status = kernel.advance(
+            pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl
+        )
         if status == kernel.STEP_ALIVE:
             state, count, escape, node = path[len(text), :4].tolist()
             return state, count, escape, _interned(pushdown, space.local, node)

@@ -227,18 +227,55 @@ def test_lengths_need_utf8() -> None:
 
 # UTF-8
 
-BORDERS = [0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFF, 0x1000, 0xCFFF, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x40000]
-POINTS = sorted({p + d for p in [*BORDERS, 0x10FFFF] for d in (-65, -64, -1, 0, 1, 63, 64)} & set(range(0x110000)))
+BORDERS = [
+    0,
+    0x7F,
+    0x80,
+    0x7FF,
+    0x800,
+    0xFFF,
+    0x1000,
+    0xCFFF,
+    0xD7FF,
+    0xE000,
+    0xFFFF,
+    0x10000,
+    0x3FFFF,
+    0x40000,
+]
+POINTS = sorted(
+    {p + d for p in [*BORDERS, 0x10FFFF] for d in (-65, -64, -1, 0, 1, 63, 64)} & set(range(0x110000))
+)
 SCALARS = [point for point in POINTS if not 0xD800 <= point <= 0xDFFF]
 
 
 def test_utf8_is_what_python_decodes() -> None:
     assert all(UTF8.accepts(chr(point).encode()) for point in SCALARS)
     assert not any(UTF8.accepts(chr(p).encode("utf-8", "surrogatepass")) for p in range(0xD800, 0xE000))
-    interesting = [0, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED]
+    interesting = [
+        0,
+        0x41,
+        0x7F,
+        0x80,
+        0x8F,
+        0x90,
+        0x9F,
+        0xA0,
+        0xBF,
+        0xC0,
+        0xC1,
+        0xC2,
+        0xDF,
+        0xE0,
+        0xE1,
+        0xEC,
+        0xED,
+    ]
     interesting += [0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF]
     for n in range(5):
-        for data in itertools.product(interesting if n < 4 else interesting[3:9] + interesting[-7:], repeat=n):
+        for data in itertools.product(
+            interesting if n < 4 else interesting[3:9] + interesting[-7:], repeat=n
+        ):
             try:
                 bytes(data).decode()
                 valid = True
@@ -257,7 +294,9 @@ def test_byte_sequences(low: int, high: int) -> None:
     sequences = byte_sequences(low, high)
     for point in SCALARS:
         data = chr(point).encode()
-        matching = [s for s in sequences if len(s) == len(data) and all(a <= x <= b for x, (a, b) in zip(data, s))]
+        matching = [
+            s for s in sequences if len(s) == len(data) and all(a <= x <= b for x, (a, b) in zip(data, s))
+        ]
         assert len(matching) == (low <= point <= high), hex(point)
 
 

@@ -120,6 +120,31 @@ def test_accepted_texts_are_in_the_language_without_any_lexer(name: str) -> None
         assert derives(grammar.start, rules, terminals, grammar.ignored, text), text
 
 
+@pytest.mark.parametrize(
+    ("name", "alphabet", "length"),
+    [
+        ("calculator", ["1", "a", "+", "(", ")", "-"], 4),
+        ("s-expressions", "(a) ", 4),
+        ("ambiguous operators", "1+-?:(", 5),
+        ("ambiguous sequences", "a()", 6),
+        ("look past a shared beginning", "abxycd", 4),
+        ("empty rules", "xyz", 5),
+        ("templates and repetition", "ab,", 6),
+    ],
+)
+def test_no_text_of_the_language_is_lost(name: str, alphabet: str | list[str], length: int) -> None:
+    """Where no terminal continues another, lexing and resolving ambiguity leave the context-free language as it is."""
+    grammar = parse_lark(gramask.lark(CASES[name]["grammar"]))
+    rules = [(production.name, production.symbols) for production in grammar.productions]
+    terminals = {terminal.name: terminal.pattern for terminal in grammar.terminals}
+    live = live_prefixes(constraint(CASES[name]["grammar"]), alphabet, length)
+    found = {text for text, matcher in live if matcher.is_accepting()}
+    texts = texts_over(alphabet, length)
+    assert found == {
+        text for text in texts if derives(grammar.start, rules, terminals, grammar.ignored, text)
+    }
+
+
 @pytest.mark.parametrize("case", FILE["refused"], ids=lambda case: case["name"])
 def test_refused(case: dict[str, Any]) -> None:
     with pytest.raises(GrammarSyntaxError) as refused:
@@ -147,6 +172,7 @@ ALPHABETS = {
     "lines that end in any number of newlines": ("[]a=\n ", 6),
     "ambiguous operators": ("1+-?:()", 5),
     "ambiguous sequences": ("a()", 8),
+    "the lexer does not know the context": ("([x)]!", 5),
     "comments": ("e/* ", 7),
     "lazy repetition": ("<a>", 8),
     "the first match, not the longest": ("abc", 7),

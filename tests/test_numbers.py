@@ -19,15 +19,27 @@ from gramask.grammar.numbers import MAX_FRACTION_DIGITS, MAX_POINT, number_dfa, 
 
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 TEXTS = ["".join(t) for n in range(1, 6) for t in itertools.product("-0159.e", repeat=n)]
-TEXTS += [f"{s}{t}" for s in ("", "-") for t in ("1e+2", "1.5E-07", "0.0e+9", "1e05", "10.10e01", "1e", "1.e1", "+1")]
+TEXTS += [
+    f"{s}{t}"
+    for s in ("", "-")
+    for t in ("1e+2", "1.5E-07", "0.0e+9", "1e05", "10.10e01", "1e", "1.e1", "+1")
+]
 
 
 def qualifies(value: Fraction, bounds: dict[str, Any]) -> bool:
     low, high = bounds.get("lo"), bounds.get("hi")
     return (
         (not bounds["integer"] or value.denominator == 1)
-        and (low is None or value > Fraction(low) or (value == Fraction(low) and not bounds.get("lo_exclusive")))
-        and (high is None or value < Fraction(high) or (value == Fraction(high) and not bounds.get("hi_exclusive")))
+        and (
+            low is None
+            or value > Fraction(low)
+            or (value == Fraction(low) and not bounds.get("lo_exclusive"))
+        )
+        and (
+            high is None
+            or value < Fraction(high)
+            or (value == Fraction(high) and not bounds.get("hi_exclusive"))
+        )
     )
 
 
@@ -85,14 +97,18 @@ def test_all_short_texts(bounds: dict[str, Any], integer: bool) -> None:
 
 
 NUMBER_TEXTS = st.builds(
-    lambda sign, whole, zeros, fraction, exponent: f"{sign}{whole}{fraction and '.' + zeros + fraction}{exponent}",
+    lambda sign, whole, zeros, fraction, exponent: (
+        f"{sign}{whole}{fraction and '.' + zeros + fraction}{exponent}"
+    ),
     st.sampled_from(["", "-"]),
     st.one_of(st.just("0"), st.integers(1, 10**12).map(str), st.integers(1, 9).map(str)),
     st.sampled_from(["", "0", "000", "0" * 9]),
     st.one_of(st.just(""), st.integers(0, 10**6).map(str), st.integers(1, 99).map(lambda n: f"{n}00")),
     st.one_of(
         st.just(""),
-        st.builds("{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 20)),
+        st.builds(
+            "{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 20)
+        ),
         st.sampled_from(["e00", "E+007", "e-012", "e300"]),
     ),
 )
@@ -137,7 +153,19 @@ def test_every_spelling_of_json_writers(value: float) -> None:
 
 def test_integers_by_value() -> None:
     dfa = number_dfa(integer=True)
-    accepted = ["1", "-0", "0.0", "1.0", "1.00", "-12.0", "1e3", "1.5e1", "1E+16", "1.2345678901234567e+19", "0.000e-5"]
+    accepted = [
+        "1",
+        "-0",
+        "0.0",
+        "1.0",
+        "1.00",
+        "-12.0",
+        "1e3",
+        "1.5e1",
+        "1E+16",
+        "1.2345678901234567e+19",
+        "0.000e-5",
+    ]
     rejected = ["1.5", "1.5e0", "1e-1", "0.5", "01", "1.", ".5", "", "-", "1e", "+1", "1.05e1"]
     assert [text for text in accepted if not dfa.accepts(text.encode())] == []
     assert [text for text in rejected if dfa.accepts(text.encode())] == []
@@ -163,7 +191,16 @@ VALUES: list[list[Any]] = [
 def test_listed_values(values: list[Any]) -> None:
     dfa = number_equal_dfa(values)
     wanted = {Fraction(value) for value in values}
-    for text in [*TEXTS, "1e20", "1.0E+20", "100000000000000000000", "5e-7", "0.0000005", "0.000000050", "5e-8"]:
+    for text in [
+        *TEXTS,
+        "1e20",
+        "1.0E+20",
+        "100000000000000000000",
+        "5e-7",
+        "0.0000005",
+        "0.000000050",
+        "5e-8",
+    ]:
         match = NUMBER.fullmatch(text)
         if dfa.accepts(text.encode()):
             assert match and Fraction(text) in wanted, text

@@ -54,7 +54,9 @@ SHORT_TEXTS = ["".join(t) for n in range(6) for t in itertools.product("ab", rep
 def patterns_of(n_nodes: int) -> list[str]:
     if n_nodes == 1:
         return ATOMS
-    found = [f"(?:{body}){sign}" for body in patterns_of(n_nodes - 1) for sign in ("*", "+", "?", "{2}", "{0,2}")]
+    found = [
+        f"(?:{body}){sign}" for body in patterns_of(n_nodes - 1) for sign in ("*", "+", "?", "{2}", "{0,2}")
+    ]
     for n_left in range(1, n_nodes - 1):
         for left, right in itertools.product(patterns_of(n_left), patterns_of(n_nodes - 1 - n_left)):
             found += [left + right, f"(?:{left}|{right})"]
@@ -85,7 +87,9 @@ def test_all_patterns_of_four_nodes() -> None:
 
 
 def pattern_strategy() -> st.SearchStrategy[str]:
-    sets = st.sampled_from(["[ab]", "[^a]", r"\w", r"\W", r"[^\wé]", ".", "[a-é]", r"[\s\S]", r"\d", "😀", "é"])
+    sets = st.sampled_from(
+        ["[ab]", "[^a]", r"\w", r"\W", r"[^\wé]", ".", "[a-é]", r"[\s\S]", r"\d", "😀", "é"]
+    )
     atoms = st.one_of(st.sampled_from(["a", "b", " ", "^", "$", r"\b", r"\B"]), sets)
     quantifiers = st.sampled_from(["*", "+", "?", "{2}", "{1,3}", "{0,2}", "{2,}", "*?", "+?"])
 
@@ -111,7 +115,9 @@ def test_dfas_are_canonical(pattern: str) -> None:
     assert is_canonical(compile_pattern(pattern))
 
 
-@pytest.mark.parametrize("pattern", ["(a|b)*abb", "a{2,4}(b|ab)?", "[a-c]+[^b]", "(ab|a)(bc|c)?", "((a|b){2})*"])
+@pytest.mark.parametrize(
+    "pattern", ["(a|b)*abb", "a{2,4}(b|ab)?", "[a-c]+[^b]", "(ab|a)(bc|c)?", "((a|b){2})*"]
+)
 def test_agrees_with_interegular(pattern: str) -> None:
     second = interegular.parse_pattern(pattern).to_fsm()
     dfa = compile_regex(pattern)
@@ -121,7 +127,9 @@ def test_agrees_with_interegular(pattern: str) -> None:
             assert accepts(dfa, text) == second.accepts(text), text
 
 
-@pytest.mark.parametrize("pattern", ["^a|b$", "(^|x)a*$", "a(b|c){1,3}$", "^(a?b?){3}$", "[^a]b|^$", "$^", "a$b"])
+@pytest.mark.parametrize(
+    "pattern", ["^a|b$", "(^|x)a*$", "a(b|c){1,3}$", "^(a?b?){3}$", "[^a]b|^$", "$^", "a$b"]
+)
 def test_both_subset_constructions_agree(pattern: str) -> None:
     from gramask.grammar.char_automata import Budget
 
@@ -240,7 +248,9 @@ def test_complement_is_what_is_left_of_text(one: str, other: str) -> None:
     assert union(difference(a, b), intersect(a, b)).digest == a.digest
 
 
-@pytest.mark.parametrize("name", ["L", "Lu", "Letter", "gc=Nd", "General_Category=Zs", "P", "Cn", "Co", "LC", "C"])
+@pytest.mark.parametrize(
+    "name", ["L", "Lu", "Letter", "gc=Nd", "General_Category=Zs", "P", "Cn", "Co", "LC", "C"]
+)
 def test_categories_against_the_standard_library(name: str) -> None:
     short = {"Letter": "L", "gc=Nd": "Nd", "General_Category=Zs": "Zs"}.get(name, name)
     wanted = ("Lu", "Ll", "Lt") if short == "LC" else (short,)
@@ -276,7 +286,9 @@ def test_scripts_hold_the_letters_of_their_name() -> None:
         ranges = property_ranges(f"Script={name}") or ()
         members = {point for low, high in ranges for point in range(low, high + 1)}
         for point in range(0x10000):
-            if unicodedata.name(chr(point), "").startswith((f"{name.upper()} SMALL LETTER", f"{name.upper()} LETTER")):
+            if unicodedata.name(chr(point), "").startswith(
+                (f"{name.upper()} SMALL LETTER", f"{name.upper()} LETTER")
+            ):
                 assert point in members, hex(point)
     assert property_ranges("Script=Klingon") is None and property_ranges("Foo=L") is None
 

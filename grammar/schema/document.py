@@ -1,4 +1,4 @@
-"""A JSON Schema document: its subschemas by pointer, its references, and a first pass that refuses what is not enforced."""
+"""A JSON Schema document: its subschemas by pointer, its references, and what in it is not enforced."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class Document:
         """The subschemas that a keyword of subschema `number` applies, in document order."""
         found = self._children.get((number, keyword))
         if found is None:
-            found = tuple(self.child(number, path, s) for path, s in subschemas(keyword, self.schemas[number]))
+            found = tuple(
+                self.child(number, path, s) for path, s in subschemas(keyword, self.schemas[number])
+            )
             self._children[number, keyword] = found
         return found
 
@@ -108,12 +110,14 @@ class Document:
         seen = set(stack)
         while stack:
             number = stack.pop()
-            children = []
+            children: list[int] = []
             for keyword in self.active(number):
                 refused = self._is_refused(number, keyword)
                 if not refused:
                     self._check(number, keyword)
-                    children += (self.resolve(number),) if keyword == "$ref" else self.children(number, keyword)
+                    children += (
+                        (self.resolve(number),) if keyword == "$ref" else self.children(number, keyword)
+                    )
                 yield number, keyword, refused
             for child in reversed(children):
                 if child not in seen:
@@ -121,7 +125,7 @@ class Document:
                     stack.append(child)
 
     def active(self, number: int) -> list[str]:
-        """The keywords of a subschema that count in its draft: an unknown one is an annotation, `$ref` may hide others."""
+        """The keywords of a subschema that count in its draft: one it does not know is an annotation."""
         schema = self.schemas[number]
         if isinstance(schema, bool):
             return []
@@ -171,7 +175,9 @@ class Document:
                 inner = self._base_of(value, base)
                 if inner != base or not pointer:
                     yield inner, pointer
-                stack.extend((f"{pointer}/{escape_token(k)}", v, inner) for k, v in value.items() if k != "enum")
+                stack.extend(
+                    (f"{pointer}/{escape_token(k)}", v, inner) for k, v in value.items() if k != "enum"
+                )
             elif isinstance(value, list):
                 stack.extend((f"{pointer}/{i}", v, base) for i, v in enumerate(value))
 
@@ -206,7 +212,9 @@ class Document:
             value = _member(value, unescape_token(token))
             if value is _MISSING:
                 raise InvalidSchema(
-                    f"$ref {reference!r} leads nowhere: {target or '#'} does not exist", pointer=pointer, keyword="$ref"
+                    f"$ref {reference!r} leads nowhere: {target or '#'} does not exist",
+                    pointer=pointer,
+                    keyword="$ref",
                 )
         return self.intern(target, value, base)
 

@@ -8,7 +8,6 @@ from .goals import Goals
 from .scalars import string_is_empty
 from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Goal, Objects, Shape
 
-
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
     "$ref const anyOf allOf pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum "
@@ -58,7 +57,8 @@ class Emptiness:
         members = dict(zip(schema.get("properties", ()), numbers, strict=True))
         is_open = schema.get("additionalProperties", True) is True
         return all(
-            self._is_plain(members[name], depth + 1) if name in members else is_open for name in schema["required"]
+            self._is_plain(members[name], depth + 1) if name in members else is_open
+            for name in schema["required"]
         )
 
     def live_shapes(self, goal: Goal) -> list[Shape]:

@@ -133,11 +133,14 @@ class Goals:
                 groups.append(self._constant_branches(number, keyword, schema, values))
         return groups
 
-    def _constant_branches(self, number: int, keyword: str, schema: dict[str, Any], values: list[Any]) -> list[int]:
+    def _constant_branches(
+        self, number: int, keyword: str, schema: dict[str, Any], values: list[Any]
+    ) -> list[int]:
         """One subschema for each array or object of an enum, and one for all its scalars."""
         scalars = [v for v in self._listed(schema, keyword, [keyword]) if not isinstance(v, dict | list)]
         branches = [
-            self.document.synthetic(number, f"{keyword}/={i}", _constant(value)) for i, value in enumerate(values)
+            self.document.synthetic(number, f"{keyword}/={i}", _constant(value))
+            for i, value in enumerate(values)
         ]
         if scalars:
             branches.append(self.document.synthetic(number, f"{keyword}/=scalars", {"enum": scalars}))
@@ -222,7 +225,10 @@ def _numbers(schema: dict[str, Any], *, plain: bool) -> Numbers:
     names = names if isinstance(names, list) else [names]
     integer = "integer" in names and "number" not in names
     result = Numbers(integer, plain=integer and plain)
-    for limit, exclusive, is_low in (("minimum", "exclusiveMinimum", True), ("maximum", "exclusiveMaximum", False)):
+    for limit, exclusive, is_low in (
+        ("minimum", "exclusiveMinimum", True),
+        ("maximum", "exclusiveMaximum", False),
+    ):
         flag = schema.get(exclusive)
         # Draft 4 has a boolean that makes the inclusive bound exclusive; later drafts a bound of its own.
         if limit in schema:

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..lexemes import TEXT
-from ..pushdown import ANY_CHARACTER, END, ESCAPABLE, FLAGS, NamePart, READY, ROW_WIDTH, SHARED_PUSH, STRING, Row, goto
+from ..pushdown import (
+    ANY_CHARACTER,
+    END,
+    ESCAPABLE,
+    FLAGS,
+    READY,
+    ROW_WIDTH,
+    SHARED_PUSH,
+    STRING,
+    NamePart,
+    Row,
+    goto,
+)
 from ..utf8 import UTF8
 
 if TYPE_CHECKING:
@@ -33,7 +45,9 @@ class KeyStates:
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
-        return any(plan.after_extra(progress) is not None or plan.candidates(progress) for plan, _, progress in run)
+        return any(
+            plan.after_extra(progress) is not None or plan.candidates(progress) for plan, _, progress in run
+        )
 
     def begin(self, position: Position, run: ObjectRun) -> int:
         """The operation at the opening quote of a name, DEAD where no name may come."""
@@ -121,7 +135,9 @@ class _Others:
 class _Names:
     """The trie states of one table of names whose futures are alike: see `KeyStates.begin`."""
 
-    def __init__(self, values: ValueStates, position: Position, table: _NameTable, others: _Others | None) -> None:
+    def __init__(
+        self, values: ValueStates, position: Position, table: _NameTable, others: _Others | None
+    ) -> None:
         self.values = values
         self.position = position
         self.table = table
@@ -154,7 +170,9 @@ class _Names:
             return None
         return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in text_states))
 
-    def _expand(self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int, row: Row) -> None:
+    def _expand(
+        self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int, row: Row
+    ) -> None:
         keys = self.table.keys
         text_state = self.table.text_states[first][depth] if keys else UTF8.start
         self._begin_row(text_state, row)
@@ -200,7 +218,9 @@ class _Names:
         rows[:, FLAGS] |= READY
         pushdown = self.values.pushdown
         base = pushdown.n_states
-        rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = np.arange(base + 1, base + n + 1) << 2
+        rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
+            np.arange(base + 1, base + n + 1) << 2
+        )
         return pushdown.add_rows(rows, self._origin(base, text_states[depth:]))
 
 

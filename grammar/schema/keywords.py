@@ -17,9 +17,7 @@ Check = Callable[[Any, str], None]
 def _fail(expected: str, value: Any, pointer: str) -> None:
     keyword = pointer.rsplit("/", 1)[-1]
     shown = repr(value)
-    raise InvalidSchema(
-        f"{keyword} must be {expected}, not {shown[:60]}", pointer=pointer, keyword=keyword
-    )
+    raise InvalidSchema(f"{keyword} must be {expected}, not {shown[:60]}", pointer=pointer, keyword=keyword)
 
 
 def is_number(value: Any) -> bool:
@@ -96,7 +94,9 @@ CHECKS: dict[str, Check] = {
 INTRODUCED = {
     **dict.fromkeys(("const", "contains", "propertyNames"), 6),
     **dict.fromkeys(("if", "then", "else"), 7),
-    **dict.fromkeys(("dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems"), 2019),
+    **dict.fromkeys(
+        ("dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems"), 2019
+    ),
     **dict.fromkeys(("minContains", "maxContains", "$recursiveRef"), 2019),
     **dict.fromkeys(("prefixItems", "$dynamicRef"), 2020),
 }

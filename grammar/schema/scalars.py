@@ -17,7 +17,9 @@ _WORDS = ((NULL, b"null"), (TRUE, b"true"), (FALSE, b"false"))
 
 
 @lru_cache(maxsize=1024)
-def string_lexeme(alternatives: tuple[frozenset[Strings], ...]) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
+def string_lexeme(
+    alternatives: tuple[frozenset[Strings], ...],
+) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
     """The lexeme of all strings in some alternative, and for each of its labels which alternatives hold.
 
     `alternatives[i]` is a union of string shapes, run side by side with the others.
@@ -80,7 +82,9 @@ def _explicit(lexeme: Lexeme) -> ByteDfa:
 
 
 @lru_cache(maxsize=1024)
-def number_lexeme(alternatives: tuple[frozenset[Numbers], ...]) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
+def number_lexeme(
+    alternatives: tuple[frozenset[Numbers], ...],
+) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
     """The same for numbers."""
     dfas = [_number_union(shapes) for shapes in alternatives]
     if len(dfas) == 1:

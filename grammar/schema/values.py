@@ -20,7 +20,8 @@ from .containers import ArrayPlan, ObjectPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
 from .scalars import number_lexeme, string_lexeme, word_lexeme
-from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING as STRING_TYPE, TRUE, ANYTHING, Goal, Shape
+from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
+from .shapes import STRING as STRING_TYPE
 
 Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
@@ -125,9 +126,13 @@ class ValueStates:
         if any_type & (NULL | TRUE | FALSE):
             found.append(word_lexeme(tuple(t & (NULL | TRUE | FALSE) for t in types)))
         if any_type & NUMBER:
-            found.append(number_lexeme(tuple(frozenset(s.numbers for s in x if s.types & NUMBER) for x in shapes)))
+            found.append(
+                number_lexeme(tuple(frozenset(s.numbers for s in x if s.types & NUMBER) for x in shapes))
+            )
         if any_type & STRING_TYPE:
-            found.append(string_lexeme(tuple(frozenset(s.strings for s in x if s.types & STRING_TYPE) for x in shapes)))
+            found.append(
+                string_lexeme(tuple(frozenset(s.strings for s in x if s.types & STRING_TYPE) for x in shapes))
+            )
         return [self.labelled(position, lexeme, vectors) for lexeme, vectors in found]
 
     def live(self, goal: Goal) -> list[Shape]:
@@ -146,7 +151,9 @@ class ValueStates:
         if len(position) == 1:
             return lexeme
         outcomes = self.outcomes(position)
-        numbers = [outcomes.number(sum(1 << i for i, holds in enumerate(vector) if holds)) for vector in vectors]
+        numbers = [
+            outcomes.number(sum(1 << i for i, holds in enumerate(vector) if holds)) for vector in vectors
+        ]
         return relabelled(lexeme, tuple(numbers))
 
     # Containers
@@ -165,7 +172,9 @@ class ValueStates:
             return 0
         return leave(self.outcomes(position).number(satisfied) if len(position) > 1 else 0)
 
-    def _container(self, kind: str, position: Position) -> tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]:
+    def _container(
+        self, kind: str, position: Position
+    ) -> tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]:
         """The alternatives of a container at `position`, each with the bit of its goal and no progress yet."""
         key = (kind, position)
         found = self._plans.get(key)
@@ -252,7 +261,9 @@ class ValueStates:
     def _item(self, position: Position, run: ArrayRun) -> tuple[int, int] | None:
         """The frame and the value state of the next item, None where no alternative has room for one."""
         choices = tuple(
-            (plan, bit, *following) for plan, bit, progress in run if (following := plan.after_item(progress)) is not None
+            (plan, bit, *following)
+            for plan, bit, progress in run
+            if (following := plan.after_item(progress)) is not None
         )
         if not choices:
             return None

@@ -26,8 +26,10 @@ def explain(goals: Goals, emptiness: Emptiness, goal: Goal) -> UnsatisfiableSche
         message = "every value would have to contain another one without end"
     else:
         pointers = _conflict(goals, emptiness, goal)
-        message = "no value satisfies " + " and ".join(f"#{pointer}" for pointer in pointers) + (
-            " together" if len(pointers) > 1 else ""
+        message = (
+            "no value satisfies "
+            + " and ".join(f"#{pointer}" for pointer in pointers)
+            + (" together" if len(pointers) > 1 else "")
         )
     return UnsatisfiableSchema(
         message, conflict=pointers, pointer=pointers[0], hint="relax one of them or make the member optional"
