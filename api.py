@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import GramaskError
 from .grammar.options import Options
+from .grammar.recent import Recent
 from .grammar.source import JsonSource, LarkSource, Source, resolve
 
 if TYPE_CHECKING:
@@ -111,26 +108,4 @@ def _identity(source: Source) -> object:
     return ("json", source.canonical()) if isinstance(source, JsonSource) else source
 
 
-@dataclass(slots=True)
-class _RecentConstraints:
-    """Mutable, thread-safe: the constraints compiled last, the least recently used dropped first."""
-
-    limit: int = CACHED_CONSTRAINTS
-    entries: OrderedDict[object, Constraint] = field(default_factory=OrderedDict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self, key: object, make: Callable[[], Constraint]) -> Constraint:
-        with self.lock:
-            if key in self.entries:
-                self.entries.move_to_end(key)
-                return self.entries[key]
-        # Outside the lock: two threads may compile the same schema twice, but none waits for another's.
-        made = make()
-        with self.lock:
-            self.entries[key] = made
-            if len(self.entries) > self.limit:
-                self.entries.popitem(last=False)
-        return made
-
-
-_CACHE = _RecentConstraints()
+_CACHE: Recent[Constraint] = Recent(CACHED_CONSTRAINTS)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -75,30 +74,9 @@ class ByteDfa:
         return self.run(data) != NOT_ACCEPTING
 
 
-class DfaCache:
-    """Thread-safe least-recently-used cache, bounded by the bytes of the tables it keeps."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._n_bytes = 0
-        self._entries: OrderedDict[Hashable, ByteDfa] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, build: Callable[[], ByteDfa]) -> ByteDfa:
-        """The DFA kept under `key`, else what `build` returns; two threads may build the same one."""
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-                return self._entries[key]
-        built = build()
-        with self._lock:
-            if key not in self._entries:
-                self._entries[key] = built
-                self._n_bytes += built.delta.nbytes
-            while self._n_bytes > self._max_bytes:
-                _, evicted = self._entries.popitem(last=False)
-                self._n_bytes -= evicted.delta.nbytes
-        return built
+def table_bytes(dfa: ByteDfa) -> int:
+    """The memory that a DFA takes, in bytes: the size of a cached one."""
+    return int(dfa.delta.nbytes)
 
 
 def check_budget(n_states: int, budget: int) -> None:

@@ -24,7 +24,8 @@ from math import ceil, floor
 from typing import Any, Protocol, TypeAlias
 
 from ..errors import CompileBudgetExceeded
-from .dfa import DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, DfaCache, crawl
+from .dfa import DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, crawl, table_bytes
+from .recent import Recent
 
 MAX_POINT = 8
 MAX_FRACTION_DIGITS = 17
@@ -34,7 +35,7 @@ MAX_MAGNITUDE = 2_000
 Exact: TypeAlias = int | Decimal | Fraction
 Step = tuple[int, int, Hashable]
 
-_CACHE = DfaCache(max_bytes=32 << 20)
+_CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
 
 LESS, GREATER, NO_BOUND = -1, -2, -3
 """Outcomes of a comparison; a number >= 0 is the remainder of the bound after equal digits."""

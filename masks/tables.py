@@ -6,8 +6,6 @@ a quote, and then only what follows the quote (the suffix) depends on the contex
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +14,7 @@ import numpy as np
 from ..grammar.dfa import ByteDfa
 from ..grammar.lexemes import TEXT, Lexeme, Lexicon
 from ..grammar.pushdown import Pushdown
+from ..grammar.recent import Recent
 from . import disk_cache
 from .content_length import content_lengths
 from .level_trie import LevelTrie
@@ -24,8 +23,9 @@ from .trie import TokenTrie
 from .vocabulary import Vocabulary
 from .walker import Config, Exits, check_tokens, start_at, walk_trie
 
-MAX_LEXEMES = 512
-MAX_LEVELS = 2048
+MAX_LEXEMES = 128
+# 16 KB each with 128k tokens, for each of two kinds.
+MAX_ROWS = 4096
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
@@ -69,11 +69,11 @@ class TokenTables:
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
         self._at_most: dict[int, np.ndarray] = {}
-        self._lock = threading.Lock()
-        self._lexemes: OrderedDict[bytes, _LexemeRows] = OrderedDict()
-        self._levels: OrderedDict[tuple[object, ...], LevelRow] = OrderedDict()
+        self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
+        self._rows: Recent[LexemeRow] = Recent(MAX_ROWS)
+        self._levels: Recent[LevelRow] = Recent(MAX_ROWS)
         # Plain text is in nearly every schema and its rows take the longest walks, so they are kept on disk.
-        self._plain = _LexemeRows(self, TEXT.dfa)
+        self._plain: dict[int, LexemeRow] = {}
         kind = f"tables{TABLES_FORMAT}"
         try:
             self._take(disk_cache.load(vocabulary.digest, kind) or {})
@@ -86,7 +86,7 @@ class TokenTables:
         self.all = QuotedTrie.from_arrays(arrays, "all")
         self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
         self._lengths = arrays["lengths"]
-        self._plain.load(arrays)
+        self._plain = _plain_rows(arrays)
 
     def _build(self) -> dict[str, np.ndarray]:
         """Build what `_take` takes over."""
@@ -97,14 +97,18 @@ class TokenTables:
         self.quoting = QuotedTrie.of(TokenTrie.build(quoting, vocabulary.special_ids), vocabulary.tokens)
         self._lengths = content_lengths(vocabulary.tokens)
         tries = {**self.all.to_arrays("all"), **self.quoting.to_arrays("quoting")}
-        return {**tries, "lengths": self._lengths, **self._plain.to_arrays()}
+        plain = _LexemeRows(self, TEXT.dfa)
+        self._plain = {local: plain.row(local, 0) for local in range(1, TEXT.dfa.n_states)}
+        return {**tries, "lengths": self._lengths, **_plain_arrays(self._plain)}
 
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
         """The row of state `local` of a string lexeme, its length not counted."""
-        rows = self._plain if dfa is TEXT.dfa else self._lexemes.get(dfa.digest)
-        if rows is None:
-            rows = self._new_lexeme(dfa)
-        return rows.row(local, escape)
+        if dfa is TEXT.dfa and escape == 0:
+            return self._plain[local]
+        return self._rows.get((dfa.digest, local, escape), lambda: self._lexeme_row(dfa, local, escape))
+
+    def _lexeme_row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
+        return self._lexemes.get(dfa.digest, lambda: _LexemeRows(self, dfa)).row(local, escape)
 
     def text_of(self, token: int) -> np.ndarray:
         """The bytes of a token, uint8[n]."""
@@ -113,15 +117,11 @@ class TokenTables:
 
     def level_row(self, key: tuple[object, ...], pushdown: Pushdown, start: Config) -> LevelRow:
         """Where `start` can go on its own stack level; `key` is equal for starts of which that is the same."""
-        row = self._levels.get(key)
-        if row is None:
-            inside = np.zeros(self.n_words, np.uint32)
-            row = LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
-            with self._lock:
-                self._levels[key] = row
-                if len(self._levels) > MAX_LEVELS:
-                    self._levels.popitem(last=False)
-        return row
+        return self._levels.get(key, lambda: self._level_row(pushdown, start))
+
+    def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
+        inside = np.zeros(self.n_words, np.uint32)
+        return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
@@ -130,14 +130,6 @@ class TokenTables:
         if words is None:
             words = self._at_most[n] = pack_bits(self._lengths <= n, self.n_words)
         return words
-
-    def _new_lexeme(self, dfa: ByteDfa) -> _LexemeRows:
-        with self._lock:
-            rows = self._lexemes.setdefault(dfa.digest, _LexemeRows(self, dfa))
-            self._lexemes.move_to_end(dfa.digest)
-            if len(self._lexemes) > MAX_LEXEMES:
-                self._lexemes.popitem(last=False)
-            return rows
 
 
 class _LexemeRows:
@@ -148,33 +140,11 @@ class _LexemeRows:
         self.lexeme = TEXT if dfa is TEXT.dfa else Lexeme(dfa, is_string=True)
         self.pushdown = Pushdown()
         self.lexicon = Lexicon(self.pushdown)
-        self._rows: dict[tuple[int, int], LexemeRow] = {}
 
     def row(self, local: int, escape: int) -> LexemeRow:
-        row = self._rows.get((local, escape))
-        if row is None:
-            with self.pushdown.lock:
-                row = self._rows[local, escape] = self._build(local, escape)
-        return row
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """The rows of all states outside an escape, for the disk cache; only for a lexeme of one outcome."""
-        arrays = {}
-        for local in range(1, self.lexeme.dfa.n_states):
-            row = self.row(local, 0)
-            arrays[f"inside{local}"] = row.inside
-            pairs = [np.stack([c.tokens, c.suffixes, c.n_before]) for c in row.crossings]
-            arrays[f"crossings{local}"] = np.concatenate([*pairs, np.zeros((3, 0), np.int32)], axis=1)
-        return arrays
-
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over what `to_arrays` gave. Raises KeyError for an array that is missing."""
-        rows = {}
-        for local in range(1, self.lexeme.dfa.n_states):
-            pairs = np.ascontiguousarray(arrays[f"crossings{local}"])
-            crossings = (Crossing(0, *pairs),) if pairs.shape[1] else ()
-            rows[local, 0] = LexemeRow(arrays[f"inside{local}"], crossings)
-        self._rows.update(rows)
+        """Build the row of state `local`."""
+        with self.pushdown.lock:
+            return self._build(local, escape)
 
     def _build(self, local: int, escape: int) -> LexemeRow:
         tables = self.tables
@@ -201,20 +171,32 @@ class _LexemeRows:
         )
 
 
-_cache: OrderedDict[str, TokenTables] = OrderedDict()
-_cache_lock = threading.Lock()
+def _plain_arrays(rows: Mapping[int, LexemeRow]) -> dict[str, np.ndarray]:
+    """The rows of plain text, for the disk cache."""
+    arrays = {}
+    for local, row in rows.items():
+        arrays[f"inside{local}"] = row.inside
+        pairs = [np.stack([c.tokens, c.suffixes, c.n_before]) for c in row.crossings]
+        arrays[f"crossings{local}"] = np.concatenate([*pairs, np.zeros((3, 0), np.int32)], axis=1)
+    return arrays
+
+
+def _plain_rows(arrays: Mapping[str, np.ndarray]) -> dict[int, LexemeRow]:
+    """The inverse. Raises KeyError for an array that is missing."""
+    rows = {}
+    for local in range(1, TEXT.dfa.n_states):
+        pairs = np.ascontiguousarray(arrays[f"crossings{local}"])
+        crossings = (Crossing(0, *pairs),) if pairs.shape[1] else ()
+        rows[local] = LexemeRow(arrays[f"inside{local}"], crossings)
+    return rows
+
+
+_cache: Recent[TokenTables] = Recent(8)
 
 
 def tables_of(vocabulary: Vocabulary) -> TokenTables:
     """The tables of a vocabulary; the last few vocabularies are kept."""
-    with _cache_lock:
-        tables = _cache.get(vocabulary.digest)
-        if tables is None:
-            tables = _cache[vocabulary.digest] = TokenTables(vocabulary)
-        _cache.move_to_end(vocabulary.digest)
-        if len(_cache) > 8:
-            _cache.popitem(last=False)
-        return tables
+    return _cache.get(vocabulary.digest, lambda: TokenTables(vocabulary))
 
 
 def pack_bits(flags: np.ndarray, n_words: int) -> np.ndarray:

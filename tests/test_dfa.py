@@ -14,7 +14,6 @@ from gramask.grammar.dfa import (
     EMPTY,
     UNBOUNDED,
     ByteDfa,
-    DfaCache,
     bounded_length,
     code_point_lengths,
     crawl,
@@ -23,8 +22,10 @@ from gramask.grammar.dfa import (
     literals,
     minimize,
     product,
+    table_bytes,
     union,
 )
+from gramask.grammar.recent import Recent
 from gramask.grammar.regex import compile_regex
 from gramask.grammar.utf8 import UTF8, byte_sequences, lower_to_bytes
 
@@ -161,7 +162,7 @@ def test_arrays_are_read_only() -> None:
 
 def test_cache_evicts_by_size() -> None:
     a, b = literals([b"a"]), literals([b"bb"])
-    cache = DfaCache(max_bytes=b.delta.nbytes)
+    cache: Recent[ByteDfa] = Recent(b.delta.nbytes, table_bytes)
     assert cache.get("a", lambda: a) is a
     assert cache.get("a", lambda: b) is a
     assert cache.get("b", lambda: b) is b

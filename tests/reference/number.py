@@ -12,6 +12,8 @@ from functools import cache
 COMPLETE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 PARTIAL = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][+-]?[0-9]*)?")
 
+FAR = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -38,8 +40,9 @@ class Bounds:
 
 
 def fraction_of(text: str) -> Fraction:
-    """The exact value of a complete JSON number."""
-    return Fraction(text)
+    """The value of a complete JSON number, exact up to exponents that no bound comes near."""
+    mantissa, _, exponent = text.lower().partition("e")
+    return Fraction(mantissa) * Fraction(10) ** max(-FAR, min(int(exponent or 0), FAR))
 
 
 def contains(bounds: Bounds, value: Fraction) -> bool:
@@ -61,7 +64,7 @@ def meets(bounds: Bounds, low: Fraction, high: Fraction, *, end_open: bool) -> b
 
 
 def is_empty(bounds: Bounds) -> bool:
-    far = Fraction(10) ** 400
+    far = Fraction(10) ** FAR
     return not meets(bounds, -far, far, end_open=False)
 
 
@@ -97,6 +100,8 @@ def viable(bounds: Bounds, text: str, *, exponents: bool) -> bool:
     if bounds.dotless or not exponents:
         return False
     typed = int(exponent) if exponent.strip("+-") else 0
+    if abs(typed) > FAR:
+        return _reaches(bounds, mantissa, FAR if typed > 0 else -FAR, more=None)
     powers = {*range(-40, 41), typed, typed * 10, typed * 10 + 9}
     # With an exponent still to come, more integer digits reach nothing that a larger exponent does not.
     more = None if mark else 1
