@@ -130,3 +130,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert record["counts"]["documents"] >= 6
     assert record["counts"]["documents valid"] == record["counts"]["documents"]
     assert "0 faults" in capsys.readouterr().out
+
+
+def test_judge_reads_patterns_as_ecma_in_every_draft() -> None:
+    draft = "http://json-schema.org/draft-04/schema#"
+    for schema in ({"pattern": r"^\s\d$"}, {"$schema": draft, "pattern": r"^\s\d$"}):
+        assert judge(Authority(schema), '"\ufeff1"'.encode()) == "valid"
+        assert judge(Authority(schema), '" \u0661"'.encode()) == "invalid"

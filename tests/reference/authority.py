@@ -21,6 +21,9 @@ OUTSIDE_CLASS = {".": "[^\n\r\u2028\u2029]", "$": r"\Z", r"\s": f"[{SPACES}]", r
 INSIDE_CLASS = {r"\s": SPACES}
 
 
+_FAR = 5_000
+
+
 def draft_of(schema: Any) -> Any:
     """The validator class that `$schema` names; 2020-12 where it names none."""
     return validator_for(schema, default=jsonschema.Draft202012Validator)
@@ -30,7 +33,10 @@ def parse_exact(text: str, *, integral_floats: bool) -> Any:
     """`json.loads` with exact fractions; `integral_floats` makes 1.0 the integer 1, as from draft 6 on."""
 
     def number(digits: str) -> int | Fraction:
-        value = Fraction(digits)
+        mantissa, _, exponent = digits.lower().partition("e")
+        # Further from 1 than any bound of a schema, a larger exponent changes no verdict, only the size of the Fraction.
+        power = max(-_FAR, min(int(exponent or 0), _FAR))
+        value = Fraction(mantissa) * Fraction(10) ** power
         return value.numerator if integral_floats and value.denominator == 1 else value
 
     return json.loads(text, parse_float=number)
