@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import DeadEnd
 from ..grammar.lexemes import Lexeme, Lexicon, Placed
 from ..grammar.pushdown import (
     ACCEPT,
@@ -100,7 +101,10 @@ class Engine:
         return int(pushdown.code[offset]), 0, 0, node
 
     def row(self, config: Config) -> np.ndarray:
-        """uint32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts."""
+        """uint32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts.
+
+        Raises DeadEnd if there are none.
+        """
         row = self._rows.get(config)
         if row is None:
             row = np.zeros(self.n_words, np.uint32)
@@ -110,6 +114,11 @@ class Engine:
             if self.accepts(config):
                 for token in self.tables.vocabulary.eos_ids:
                     row[token >> 5] |= np.uint32(1 << (token & 31))
+            if not row.any():
+                raise DeadEnd(
+                    "no token of the vocabulary continues the text",
+                    hint="the vocabulary lacks a token for every byte that may come next",
+                )
             if len(self._rows) >= MAX_ROWS:
                 self._rows.clear()
             self._rows[config] = row

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DeadEnd, GramaskError
+from ..errors import GramaskError
 from .walker import Config
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ class Matcher:
     def _row(self) -> np.ndarray:
         if self._config == FINISHED:
             return self._constraint.end_row
-        row = self._engine.row(self._config)
-        if not row.any():
-            raise DeadEnd(
-                "no token of the vocabulary continues the text",
-                hint="the vocabulary lacks a token for every byte that may come next",
-            )
-        return row
+        return self._engine.row(self._config)
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.
