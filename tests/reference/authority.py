@@ -34,7 +34,7 @@ def parse_exact(text: str, *, integral_floats: bool) -> Any:
 
     def number(digits: str) -> int | Fraction:
         mantissa, _, exponent = digits.lower().partition("e")
-        # Further from 1 than any bound of a schema, a larger exponent changes no verdict, only the size of the Fraction.
+        # So far from 1 no bound of a schema is near: a larger exponent changes no verdict, only the size.
         power = max(-_FAR, min(int(exponent or 0), _FAR))
         value = Fraction(mantissa) * Fraction(10) ** power
         return value.numerator if integral_floats and value.denominator == 1 else value
@@ -72,6 +72,8 @@ class Authority:
 
     def is_valid(self, value: Any, subschema: Any = None) -> bool:
         """Whether `value` (made by `Authority.value`) satisfies `subschema`; without one, the root."""
-        return bool(
-            self._validator.evolve(schema=self.root if subschema is None else subschema).is_valid(value)
-        )
+        schema = self.root if subschema is None else subschema
+        if isinstance(schema, dict) and "$schema" in schema:
+            # `evolve` would go back to the draft's own validator, whose patterns are Python's.
+            schema = {keyword: value for keyword, value in schema.items() if keyword != "$schema"}
+        return bool(self._validator.evolve(schema=schema).is_valid(value))

@@ -1,0 +1,136 @@
+"""Each way of finding a mask, against its definition: `advance` on a fork, for every token."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gramask
+
+# Every byte, and merges that end strings, cross several JSON tokens, split characters or carry escapes.
+MERGES = [
+    *('":', '",', '"}', '"]', '", "', '":"', '"}]', 'a"', 'ab"', 'abc",', '""', ' "', '{"', '["', '[["', '":{"'),
+    *("abc", "aaaa", "aaaaaaaaaaaa", "ab ab ab", " a", "  ", "   \n", "\\n", "\\\\", '\\"', "\\u", "\\u00", "\\u0061"),
+    *("\\ud83d", "\\ude00", "é", "éé", "😀", "日本", "true", "null", "12", "1.5", "-1", "e5", "00", "1,", "1]", "1}"),
+    *("name", 'name"', 'name":', "na", "me", "namen", "other", 'x": ', "}}", "]]", ", ", ": "),
+]
+HALVES = [b"\xc3", b"\xa9", b"\xf0\x9f", b"\x98\x80", b"\xa9a", b'\xa9"', b"a\xe6\x97"]
+TOKENS = [bytes([b]) for b in range(256)] + [text.encode() for text in MERGES] + HALVES + [b"a", b'",']
+VOCABULARY = gramask.Vocabulary([*TOKENS, b""], eos_ids=[len(TOKENS)])
+
+SCHEMAS: dict[str, Any] = {
+    "plain string": {"type": "string"},
+    "bounded string": {"type": "string", "minLength": 3, "maxLength": 6},
+    "long bounded string": {"type": "string", "minLength": 20, "maxLength": 40},
+    "open pattern": {"type": "string", "pattern": "ab"},
+    "open pattern, bounded": {"type": "string", "pattern": "a.*b", "maxLength": 9},
+    "pattern with a rest to come": {"type": "string", "pattern": "^[a-z ]+xyz$", "maxLength": 12},
+    "pattern with a floor": {"type": "string", "pattern": "^(a|bb){2,6}$", "minLength": 4},
+    "words": {"type": "string", "pattern": r"^(?:\S+\s+){0,9}\S+$", "maxLength": 30},
+    "narrow pattern": {"type": "string", "pattern": "^[a-c]+$"},
+    "several texts": {"enum": ["abc", 'a"b', "é", "😀", "aé"]},
+    "two patterns in one value": {
+        "anyOf": [
+            {"properties": {"name": {"type": "string", "pattern": "^a"}, "x": {"const": 1}}, "required": ["x"]},
+            {"properties": {"name": {"type": "string", "maxLength": 2}, "x": {"const": 2}}, "required": ["x"]},
+        ]
+    },
+    "any value": True,
+    "numbers": {"type": "array", "items": {"type": ["integer", "null"], "minimum": -5, "maximum": 12}},
+    "open object": {"type": "object", "properties": {"name": {"type": "integer"}, "na": {"type": "string"}}},
+    "closed object": {
+        "type": "object",
+        "properties": {"name": {"type": "boolean"}, "na": {}, "other": {"type": "null"}},
+        "additionalProperties": False,
+        "required": ["other"],
+    },
+    "member of half characters": {"type": "object", "properties": {"é": {"type": "null"}, "日": {"type": "null"}}},
+    "recursive": {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": {"type": "number"}},
+}
+
+
+def by_definition(matcher: gramask.Matcher) -> set[int]:
+    return {t for t in range(len(TOKENS)) if TOKENS[t] and matcher.fork().advance(t)}
+
+
+def by_mask(matcher: gramask.Matcher, out: np.ndarray) -> set[int]:
+    matcher.fill_mask(out)
+    bits = np.unpackbits(out.view(np.uint8), bitorder="little")
+    return set(np.flatnonzero(bits).tolist()) - {len(TOKENS)}
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_masks_are_what_advance_allows(name: str, order: str) -> None:
+    """Along random walks, with a fresh constraint each time, so that every way of making a row is met cold."""
+    out = np.zeros(VOCABULARY_WORDS, np.int32)
+    for seed in range(4):
+        rng = random.Random(f"{name} {seed}")
+        constraint = gramask.compile(SCHEMAS[name], VOCABULARY, order=order, cache=False)
+        matcher = constraint.matcher()
+        for _ in range(30):
+            allowed = by_mask(matcher, out)
+            assert allowed == by_definition(matcher), matcher.state_id
+            if not allowed:
+                assert matcher.is_accepting()
+                break
+            # Quotes and brackets are rare among random tokens; without them a walk never leaves its first string.
+            telling = [t for t in allowed if set(TOKENS[t]) & set(b'"}],')]
+            matcher.advance(rng.choice(telling if telling and rng.random() < 0.3 else sorted(allowed)))
+
+
+VOCABULARY_WORDS = (len(TOKENS) + 32) // 32
+
+
+def test_rows_do_not_depend_on_what_was_asked_before() -> None:
+    """A constraint that has seen other documents gives the same masks as a new one."""
+    schema = SCHEMAS["open object"]
+    used = gramask.compile(schema, VOCABULARY, cache=False)
+    rng = random.Random(5)
+    out = np.zeros(VOCABULARY_WORDS, np.int32)
+    path: list[int] = []
+    for _ in range(60):
+        matcher, fresh = used.matcher(), gramask.compile(schema, VOCABULARY, cache=False).matcher()
+        for token in path:
+            assert matcher.advance(token) and fresh.advance(token)
+        allowed = by_mask(matcher, out)
+        assert allowed == by_mask(fresh, out)
+        path = [*path, rng.choice(sorted(allowed))] if allowed and len(path) < 12 else []
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_closing_text_is_a_shortest_one(name: str) -> None:
+    """Breadth first search over bytes finds nothing shorter than the closing text, near enough to try."""
+    constraint = gramask.compile(SCHEMAS[name], VOCABULARY, cache=False, whitespace="compact")
+    matcher = constraint.matcher()
+    best = constraint.closing.text(matcher.state_id)
+    level = {matcher.state_id: matcher}
+    for length in range(min(len(best), 5)):
+        assert not any(m.is_accepting() for m in level.values()), length
+        following = {}
+        for m in level.values():
+            for byte in range(256):
+                after = m.fork()
+                if after.advance(byte):
+                    following[after.state_id] = after
+        level = following
+    for byte in best:
+        assert matcher.advance(byte)
+    assert matcher.is_accepting()
+    json.loads(best)
+
+
+def test_saved_constraints_give_the_same_masks() -> None:
+    constraint = gramask.compile(SCHEMAS["closed object"], VOCABULARY)
+    again = gramask.Constraint.from_bytes(constraint.to_bytes(), VOCABULARY)
+    out = np.zeros(VOCABULARY_WORDS, np.int32)
+    assert by_mask(constraint.matcher(), out) == by_mask(again.matcher(), out)
+    other = gramask.Vocabulary([*TOKENS, b"x", b""], eos_ids=[len(TOKENS) + 1])
+    with pytest.raises(gramask.GramaskError, match="another vocabulary"):
+        gramask.Constraint.from_bytes(constraint.to_bytes(), other)
+    with pytest.raises(gramask.GramaskError, match="not a constraint"):
+        gramask.Constraint.from_bytes(b"{}", VOCABULARY)
