@@ -13,9 +13,57 @@ import gramask
 
 # Every byte, and merges that end strings, cross several JSON tokens, split characters or carry escapes.
 MERGES = [
-    *('":', '",', '"}', '"]', '", "', '":"', '"}]', 'a"', 'ab"', 'abc",', '""', ' "', '{"', '["', '[["', '":{"'),
-    *("abc", "aaaa", "aaaaaaaaaaaa", "ab ab ab", " a", "  ", "   \n", "\\n", "\\\\", '\\"', "\\u", "\\u00", "\\u0061"),
-    *("\\ud83d", "\\ude00", "é", "éé", "😀", "日本", "true", "null", "12", "1.5", "-1", "e5", "00", "1,", "1]", "1}"),
+    *(
+        '":',
+        '",',
+        '"}',
+        '"]',
+        '", "',
+        '":"',
+        '"}]',
+        'a"',
+        'ab"',
+        'abc",',
+        '""',
+        ' "',
+        '{"',
+        '["',
+        '[["',
+        '":{"',
+    ),
+    *(
+        "abc",
+        "aaaa",
+        "aaaaaaaaaaaa",
+        "ab ab ab",
+        " a",
+        "  ",
+        "   \n",
+        "\\n",
+        "\\\\",
+        '\\"',
+        "\\u",
+        "\\u00",
+        "\\u0061",
+    ),
+    *(
+        "\\ud83d",
+        "\\ude00",
+        "é",
+        "éé",
+        "😀",
+        "日本",
+        "true",
+        "null",
+        "12",
+        "1.5",
+        "-1",
+        "e5",
+        "00",
+        "1,",
+        "1]",
+        "1}",
+    ),
     *("name", 'name"', 'name":', "na", "me", "namen", "other", 'x": ', "}}", "]]", ", ", ": "),
 ]
 HALVES = [b"\xc3", b"\xa9", b"\xf0\x9f", b"\x98\x80", b"\xa9a", b'\xa9"', b"a\xe6\x97"]
@@ -35,8 +83,14 @@ SCHEMAS: dict[str, Any] = {
     "several texts": {"enum": ["abc", 'a"b', "é", "😀", "aé"]},
     "two patterns in one value": {
         "anyOf": [
-            {"properties": {"name": {"type": "string", "pattern": "^a"}, "x": {"const": 1}}, "required": ["x"]},
-            {"properties": {"name": {"type": "string", "maxLength": 2}, "x": {"const": 2}}, "required": ["x"]},
+            {
+                "properties": {"name": {"type": "string", "pattern": "^a"}, "x": {"const": 1}},
+                "required": ["x"],
+            },
+            {
+                "properties": {"name": {"type": "string", "maxLength": 2}, "x": {"const": 2}},
+                "required": ["x"],
+            },
         ]
     },
     "any value": True,
@@ -48,8 +102,15 @@ SCHEMAS: dict[str, Any] = {
         "additionalProperties": False,
         "required": ["other"],
     },
-    "member of half characters": {"type": "object", "properties": {"é": {"type": "null"}, "日": {"type": "null"}}},
-    "recursive": {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": {"type": "number"}},
+    "member of half characters": {
+        "type": "object",
+        "properties": {"é": {"type": "null"}, "日": {"type": "null"}},
+    },
+    "recursive": {
+        "type": "object",
+        "properties": {"a": {"$ref": "#"}},
+        "additionalProperties": {"type": "number"},
+    },
 }
 
 
