@@ -44,9 +44,10 @@ class Matcher:
               allowed exactly where the text is complete, after one only they are.
         Raises GramaskError for another shape or dtype, DeadEnd if nothing is allowed.
         """
-        if out.dtype != np.int32 or out.shape != (self._engine.n_words,):
+        if not isinstance(out, np.ndarray) or out.dtype != np.int32 or out.shape != (self._engine.n_words,):
+            found = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
             raise GramaskError(
-                f"a mask is int32[{self._engine.n_words}], not {out.dtype}{list(out.shape)}",
+                f"a mask is int32[{self._engine.n_words}], not {found}",
                 hint="allocate it with numpy.empty(constraint.n_words, numpy.int32)",
             )
         out[:] = self._row().view(np.int32)

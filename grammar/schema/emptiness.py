@@ -65,14 +65,22 @@ class Emptiness:
         """The alternatives of `goal` with the types left out that no value has."""
         result = []
         for shape in self.goals.alternatives(goal):
-            types = self._simple_types(shape)
-            if shape.types & ARRAY and not any(self.is_empty(g) for g in needed_items(shape.arrays)):
-                types |= ARRAY * _in_order(shape.arrays)
-            if shape.types & OBJECT and not any(self.is_empty(g) for g in needed_members(shape.objects)):
-                types |= OBJECT
+            types = self._live_types(shape)
             if types:
                 result.append(Shape(types, shape.numbers, shape.strings, shape.arrays, shape.objects))
         return result
+
+    def has_value(self, shape: Shape) -> bool:
+        """Whether some value has this shape."""
+        return self._live_types(shape) != 0
+
+    def _live_types(self, shape: Shape) -> int:
+        types = self._simple_types(shape)
+        if shape.types & ARRAY and not any(self.is_empty(g) for g in needed_items(shape.arrays)):
+            types |= ARRAY * _in_order(shape.arrays)
+        if shape.types & OBJECT and not any(self.is_empty(g) for g in needed_members(shape.objects)):
+            types |= OBJECT
+        return types
 
     def _solve(self, root: Goal) -> None:
         """Horn clauses over all goals that `root` depends on: a goal holds if all needs of one clause hold.

@@ -56,7 +56,7 @@ class Goals:
         found = self._alternatives.get(goal)
         if found is None:
             simple = len(goal) == 1 and self._is_simple(goal[0])
-            found = (self._own_shape(goal[0]),) if simple else tuple(self._expand(goal))
+            found = (self.own_shape(goal[0]),) if simple else tuple(self._expand(goal))
             self._alternatives[goal] = found
         return found
 
@@ -98,7 +98,7 @@ class Goals:
             if number in added:
                 stack.append((shape, tuple(others), added))
                 continue
-            merged = shape & self._own_shape(number)
+            merged = shape & self.own_shape(number)
             if not merged.types:
                 continue
             for choice in reversed(self.choices(number)):
@@ -152,7 +152,7 @@ class Goals:
             return []
         return [schema["const"]] if keyword == "const" else schema["enum"]
 
-    def _own_shape(self, number: int) -> Shape:
+    def own_shape(self, number: int) -> Shape:
         """The constraints of one subschema without its applicators in place."""
         shape = self._shapes.get(number)
         if shape is None:

@@ -7,32 +7,36 @@ from itertools import combinations
 from ...errors import UnsatisfiableSchema
 from .emptiness import Emptiness, needed_items
 from .goals import Goals
-from .shapes import ARRAY, OBJECT, Goal, Shape
-
-_MAX_STEPS = 200
+from .shapes import ANY_SHAPE, ARRAY, OBJECT, Goal, Shape
 
 
 def explain(goals: Goals, emptiness: Emptiness, goal: Goal) -> UnsatisfiableSchema:
     """The error for an empty `goal`: follow one cause down to the place where it cannot be split any more."""
-    path: list[Goal] = []
-    while goal not in path and len(path) < _MAX_STEPS:
-        path.append(goal)
+    seen: list[Goal] = []
+    while goal not in seen:
+        seen.append(goal)
         deeper = _empty_member(goals, emptiness, goal)
         if deeper is None:
-            break
+            return _contradiction(goals, emptiness, goal)
         goal = deeper
-    if goal in path[:-1]:
-        pointers = goals.describe(goal)
-        message = "every value would have to contain another one without end"
-    else:
-        pointers = _conflict(goals, emptiness, goal)
-        message = (
-            "no value satisfies "
-            + " and ".join(f"#{pointer}" for pointer in pointers)
-            + (" together" if len(pointers) > 1 else "")
-        )
+    pointers = goals.describe(goal)
     return UnsatisfiableSchema(
-        message, conflict=pointers, pointer=pointers[0], hint="relax one of them or make the member optional"
+        f"every value at #{pointers[0]} would have to contain another one, without end",
+        conflict=pointers,
+        pointer=pointers[0],
+        hint="make the member optional, or allow null there",
+    )
+
+
+def _contradiction(goals: Goals, emptiness: Emptiness, goal: Goal) -> UnsatisfiableSchema:
+    pointers = _conflict(goals, emptiness, goal)
+    places = " and ".join(f"#{pointer}" for pointer in pointers)
+    together = "what these say together" if len(pointers) > 1 else "what it says"
+    return UnsatisfiableSchema(
+        f"no value satisfies {places}",
+        conflict=pointers,
+        pointer=pointers[0],
+        hint=f"relax {together}, or make the member that it describes optional",
     )
 
 
@@ -55,12 +59,15 @@ def _needs(shape: Shape) -> list[Goal]:
 
 
 def _conflict(goals: Goals, emptiness: Emptiness, goal: Goal) -> tuple[str, ...]:
-    """The pointers of a smallest part of the conjunction that is empty already."""
+    """The pointers of one subschema, or else of two, whose own keywords leave no value."""
     parts = _conjuncts(goals, goal)
     for size in (1, 2):
         for subset in combinations(parts, size):
-            if emptiness.is_empty(tuple(sorted(subset))):
-                return goals.describe(tuple(subset))
+            shape = ANY_SHAPE
+            for number in subset:
+                shape = shape & goals.own_shape(number)
+            if not emptiness.has_value(shape):
+                return goals.describe(subset)
     return goals.describe(goal)
 
 
@@ -76,5 +83,4 @@ def _conjuncts(goals: Goals, goal: Goal) -> tuple[int, ...]:
         choices = goals.choices(number)
         if len(choices) == 1:
             todo.extend(choices[0])
-    # The opened ones first: a smaller place says more.
-    return tuple(found[len(goal) :] + found[: len(goal)])
+    return tuple(found)
