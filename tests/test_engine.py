@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import gramask
+from gramask.grammar.lexemes import TEXT
+from gramask.masks import disk_cache
+from gramask.masks.tables import TABLES_FORMAT, TokenTables
 
 # Every byte, and merges that end strings, cross several JSON tokens, split characters or carry escapes.
 MERGES = [
@@ -195,3 +200,64 @@ def test_saved_constraints_give_the_same_masks() -> None:
         gramask.Constraint.from_bytes(constraint.to_bytes(), other)
     with pytest.raises(gramask.GramaskError, match="not a constraint"):
         gramask.Constraint.from_bytes(b"{}", VOCABULARY)
+
+
+def test_threads_see_the_masks_of_one() -> None:
+    """Four threads fill the lazy tables of one constraint at once."""
+    schema = SCHEMAS["recursive"]
+    paths = [walk_tokens(gramask.compile(schema, VOCABULARY, cache=False), seed) for seed in range(8)]
+    shared = gramask.compile(schema, VOCABULARY, cache=False)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda path: masks_along(shared, path), paths * 2))
+    for path, masks in zip(paths * 2, found, strict=True):
+        assert masks == masks_along(gramask.compile(schema, VOCABULARY, cache=False), path)
+
+
+def walk_tokens(constraint: gramask.Constraint, seed: int) -> list[int]:
+    """The tokens of a random walk."""
+    rng = random.Random(seed)
+    out = np.zeros(VOCABULARY_WORDS, np.int32)
+    matcher = constraint.matcher()
+    path = []
+    for _ in range(40):
+        allowed = sorted(by_mask(matcher, out))
+        if not allowed:
+            break
+        path.append(rng.choice(allowed))
+        matcher.advance(path[-1])
+    return path
+
+
+def masks_along(constraint: gramask.Constraint, path: list[int]) -> list[bytes]:
+    out = np.zeros(VOCABULARY_WORDS, np.int32)
+    matcher = constraint.matcher()
+    masks = []
+    for token in path:
+        matcher.fill_mask(out)
+        masks.append(out.tobytes())
+        assert matcher.advance(token)
+    return masks
+
+
+@pytest.mark.parametrize("damage", ["none", "truncated", "foreign arrays", "another key"])
+def test_stored_tables_are_rebuilt_rather_than_trusted(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAMASK_CACHE_DIR", str(tmp_path))
+    tables = TokenTables(VOCABULARY)
+    kind = f"tables{TABLES_FORMAT}"
+    (file,) = [path for path in tmp_path.rglob("*") if kind in path.name]
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    elif damage == "foreign arrays":
+        disk_cache.store(VOCABULARY.digest, kind, {"lengths": np.zeros(3, np.int32)})
+    elif damage == "another key":
+        other = gramask.Vocabulary([*TOKENS[:-1], b"zz", b""], eos_ids=[len(TOKENS)])
+        TokenTables(other)
+        (foreign,) = [path for path in tmp_path.rglob("*") if kind in path.name and path != file]
+        file.write_bytes(foreign.read_bytes())
+    again = TokenTables(VOCABULARY)
+    for local in range(1, TEXT.dfa.n_states):
+        assert np.array_equal(tables.row(TEXT.dfa, local, 0).inside, again.row(TEXT.dfa, local, 0).inside)
+    assert np.array_equal(tables.all.pairs, again.all.pairs)
+    assert np.array_equal(tables.at_most(2), again.at_most(2))
