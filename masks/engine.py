@@ -18,7 +18,7 @@ from ..grammar.pushdown import (
     Portable,
     Pushdown,
 )
-from .kernels.walk import copy_bits, set_pairs
+from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
 from .walker import Config, check_tokens, read_bytes, start_at, walk_exits, walk_trie
 

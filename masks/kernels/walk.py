@@ -12,11 +12,7 @@ All kernels are in one file because Numba's disk cache does not notice a change 
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from ...grammar.pushdown import (
     ANY_CHARACTER,
@@ -37,11 +33,7 @@ from ...grammar.pushdown import (
     STRING,
     UNFILLED,
 )
-
-# Kernels own no memory, so they go without Numba's reference counting: the atomic counts of the arrays of one call
-# cost more than the step it makes (90 against 10 ns, measured on a 2-core x86-64 machine).
-jit: Any = partial(njit, cache=True, nogil=True, _nrt=False)
-inlined: Any = partial(jit, inline="always")
+from .jit import inlined, jit
 
 # What a step reports.
 STEP_DEAD, STEP_ALIVE = 0, 1
@@ -589,25 +581,3 @@ def check_tokens(table, code, stack, local, path, text, offsets, doubtful, mask,
             rest >>= np.uint32(1)
             token += 1
     return STEP_ALIVE
-
-
-@jit
-def set_pairs(tokens, suffixes, alive, mask):
-    """Set the bits of `tokens[i]` where suffix `suffixes[i]` is alive. alive : uint32 words, a bit per suffix id."""
-    for i in range(tokens.shape[0]):
-        suffix = suffixes[i]
-        if alive[suffix >> 5] >> np.uint32(suffix & 31) & np.uint32(1):
-            token = tokens[i]
-            mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-
-
-@jit
-def copy_bits(pairs, mask):
-    """For each row (first, other) of `pairs`, give bit `other` the value of bit `first`."""
-    for i in range(pairs.shape[0]):
-        first, other = pairs[i, 0], pairs[i, 1]
-        bit = np.uint32(1) << np.uint32(other & 31)
-        if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
-            mask[other >> 5] |= bit
-        else:
-            mask[other >> 5] &= ~bit
