@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from heapq import heappop, heappush
 
 import numpy as np
@@ -218,37 +219,57 @@ def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
     """
     dfa = lexeme.dfa
     wanted = set(dfa.label.tolist()) - {-1}
-    heap = [(0, local, count, b"")]
-    seen = set()
+    start = (local, count)
+    heap = [(0, start)]
+    cost_of = {start: 0}
+    # How each place was reached: from where, by which content byte. Texts are put together at the end only.
+    reached: dict[tuple[int, int], tuple[tuple[int, int], int]] = {}
     exits: Exits = {}
     while heap and wanted:
-        cost, state, n, text = heappop(heap)
-        if (state, n) in seen:
+        cost, here = heappop(heap)
+        if cost > cost_of[here]:
             continue
-        seen.add((state, n))
+        state, n = here
         label = int(dfa.label[state])
         if label in wanted and (not lexeme.is_counted or n >= lexeme.low):
-            exits[label] = text + b'"'
+            exits[label] = _spelled(reached, here) + b'"'
             wanted.discard(label)
         for byte, target, more in _content_moves(lexeme, state, n):
-            if (target, more) not in seen:
-                heappush(heap, (cost + int(_CONTENT_COST[byte]), target, more, text + _SPELLED[byte]))
+            there, new_cost = (target, more), cost + int(_CONTENT_COST[byte])
+            if new_cost < cost_of.get(there, new_cost + 1):
+                cost_of[there] = new_cost
+                reached[there] = (here, byte)
+                heappush(heap, (new_cost, there))
     return exits
+
+
+def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place: tuple[int, int]) -> bytes:
+    """The raw text of the path that led to `place`."""
+    parts = []
+    while place in reached:
+        place, byte = reached[place]
+        parts.append(_SPELLED[byte])
+    return b"".join(reversed(parts))
 
 
 def _content_moves(lexeme: Lexeme, state: int, count: int) -> Iterator[tuple[int, int, int]]:
     """`(content byte, target, count)`, for each target the cheapest byte."""
+    for target, byte, is_lead in _cheapest_bytes(lexeme, state):
+        n = count + is_lead if lexeme.is_counted else 0
+        if lexeme.bounds is None or lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
+            yield byte, target, n
+
+
+@lru_cache(maxsize=1 << 14)
+def _cheapest_bytes(lexeme: Lexeme, state: int) -> list[tuple[int, int, bool]]:
+    """`(target, content byte, whether it begins a character)`."""
     row = lexeme.dfa.delta[state]
     cheapest: dict[tuple[int, bool], int] = {}
     for byte in np.flatnonzero(row).tolist():
         key = (int(row[byte]), byte & 0xC0 != 0x80)
         if key not in cheapest or _CONTENT_COST[byte] < _CONTENT_COST[cheapest[key]]:
             cheapest[key] = byte
-    for (target, is_lead), byte in cheapest.items():
-        # Beyond the lower bound counting on changes nothing but the upper bound.
-        n = count + is_lead if lexeme.is_counted else 0
-        if lexeme.bounds is None or lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
-            yield byte, target, n
+    return [(target, byte, is_lead) for (target, is_lead), byte in cheapest.items()]
 
 
 def _shortest(texts: Iterator[bytes]) -> bytes | None:
