@@ -28,7 +28,6 @@ from lark.lexer import PatternStr, TerminalDef
 
 from ..errors import GrammarSyntaxError
 from .grammar import Grammar, GrammarRefused, Production, Terminal
-from .lexemes import Lexicon
 from .pushdown import Pushdown
 from .shift_reduce import compile_grammar
 from .source import LarkSource
@@ -37,7 +36,7 @@ _POSITION = re.compile(r"at line (\d+),? column (\d+)")
 _NAME = re.compile(r"(?:used but not defined: |'|`)([A-Za-z_][A-Za-z_0-9]*)")
 
 
-def compile_lark(source: LarkSource) -> tuple[Pushdown, Lexicon]:
+def compile_lark(source: LarkSource) -> Pushdown:
     """The automaton of a Lark grammar. Raises GrammarSyntaxError, CompileBudgetExceeded."""
     grammar = parse_lark(source)
     try:
@@ -47,7 +46,7 @@ def compile_lark(source: LarkSource) -> tuple[Pushdown, Lexicon]:
         _fail(source, str(refusal), refusal.hint, name=refusal.name, written=written)
     except RecursionError:
         _fail(source, "a pattern is nested too deeply", "flatten it", name=None)
-    return pushdown, Lexicon(pushdown)
+    return pushdown
 
 
 def parse_lark(source: LarkSource) -> Grammar:

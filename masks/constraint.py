@@ -45,10 +45,9 @@ class Constraint:
         self.n_logits = n_logits
         self.n_words = (n_logits + 31) // 32
         self.eos_ids = frozenset(vocabulary.eos_ids)
-        pushdown, lexicon = _automaton(source, options)
         tables = tables_of(vocabulary)
         self.is_text = tables.is_text
-        self.engine = Engine(pushdown, lexicon, tables, n_logits)
+        self.engine = Engine(_automaton(source, options), tables, n_logits)
 
     def matcher(self) -> Matcher:
         """A matcher at the start of a text."""
@@ -129,7 +128,7 @@ def compile_source(source: Source, vocabulary: Vocabulary, *, n_logits: int, opt
     return Constraint(source, vocabulary, n_logits=n_logits, options=options)
 
 
-def _automaton(source: Source, options: Options) -> tuple[Pushdown, Lexicon]:
+def _automaton(source: Source, options: Options) -> Pushdown:
     if isinstance(source, JsonSource):
         return compile_schema(source.schema, options)
     if isinstance(source, RegexSource):
@@ -143,13 +142,12 @@ def _automaton(source: Source, options: Options) -> tuple[Pushdown, Lexicon]:
     raise TypeError(f"not a source: {source!r}")
 
 
-def _one_lexeme(lexeme: Lexeme) -> tuple[Pushdown, Lexicon]:
+def _one_lexeme(lexeme: Lexeme) -> Pushdown:
     if lexeme.is_empty:
         raise GramaskError("the pattern matches no text", hint="every alternative of it contradicts itself")
     pushdown = Pushdown()
-    lexicon = Lexicon(pushdown)
-    pushdown.start = lexicon.start(lexeme)
-    return pushdown, lexicon
+    pushdown.start = Lexicon(pushdown).start(lexeme)
+    return pushdown
 
 
 def _packed(source: Source) -> tuple[str, Any]:

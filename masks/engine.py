@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DeadEnd
-from ..grammar.lexemes import Lexeme, Lexicon, Placed
+from ..grammar.lexemes import Lexeme, Placed
 from ..grammar.pushdown import (
     ACCEPT,
     END,
@@ -36,9 +36,8 @@ class Engine:
     What it learns is kept, and follows from its key alone: forgetting it changes nothing but the time.
     """
 
-    def __init__(self, pushdown: Pushdown, lexicon: Lexicon, tables: TokenTables, n_logits: int) -> None:
+    def __init__(self, pushdown: Pushdown, tables: TokenTables, n_logits: int) -> None:
         self.pushdown = pushdown
-        self.lexicon = lexicon
         self.tables = tables
         self.n_words = (n_logits + 31) // 32
         self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
@@ -77,12 +76,12 @@ class Engine:
                 return True
             if escape or row[FLAGS] & STRING or row[END] == 0:
                 return False
-            ended = self._perform(int(row[END]), node)
+            ended = self.perform(int(row[END]), node)
             if ended is None:
                 return False
             state, _, escape, node = ended
 
-    def _perform(self, operation: int, node: int) -> Config | None:
+    def perform(self, operation: int, node: int) -> Config | None:
         """What `operation` leads to on the stack `node`."""
         pushdown = self.pushdown
         while operation & 3 == EXIT:
@@ -186,7 +185,7 @@ class Engine:
         mask[:] = row.inside
         if len(row.exits):
             popped = [
-                self._perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)
+                self.perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)
             ]
             walk_exits(self.pushdown, self.tables.all.levels, mask, row.exits, np.array(popped, np.int32))
 
@@ -195,7 +194,7 @@ class Engine:
     ) -> None:
         """Add the tokens that end the string and go on behind it, with `least` to `most` characters before."""
         for crossing in row.crossings:
-            after = self._perform(crossing.outcome << 2 | EXIT, node)
+            after = self.perform(crossing.outcome << 2 | EXIT, node)
             if after is None:
                 continue
             tokens, suffixes = crossing.tokens, crossing.suffixes

@@ -52,7 +52,7 @@ class Forcing:
             return found
         found = set(np.flatnonzero((row[:256] != 0) & (row[:256] != SPACE)).tolist())
         if row[END]:
-            ended = self.engine._perform(int(row[END]), node)
+            ended = self.engine.perform(int(row[END]), node)
             if ended is not None:
                 found |= self._candidates(ended)
         return found

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import UnsatisfiableSchema
-from ..lexemes import Lexicon
 from ..options import Options
 from ..pushdown import Pushdown
 from .document import Document
@@ -16,8 +14,8 @@ from .values import ValueStates
 from .why_empty import explain
 
 
-def compile_schema(schema: Any, options: Options) -> tuple[Pushdown, Lexicon]:
-    """The automaton of all JSON texts that satisfy `schema`, and the lexemes in it.
+def compile_schema(schema: Any, options: Options) -> Pushdown:
+    """The automaton of all JSON texts that satisfy `schema`.
 
     Raises InvalidSchema, UnsupportedSchema, UnsatisfiableSchema, CompileBudgetExceeded, or GrammarSyntaxError for
     a pattern; each names the pointer.
@@ -38,7 +36,4 @@ def compile_schema(schema: Any, options: Options) -> tuple[Pushdown, Lexicon]:
     pushdown = Pushdown(final_space=space)
     values = ValueStates(pushdown, emptiness, space=space, in_order=options.order == "schema")
     pushdown.start = values.value(((root,),))
-    return pushdown, values.lexicon
-
-
-__all__ = ["UnsatisfiableSchema", "compile_schema"]
+    return pushdown
