@@ -382,13 +382,28 @@ def product(
     Returns the DFA and its vectors: where its label is `i`, exactly the components with a true
     `vectors[i][component]` accept. Texts that no component accepts have label -1.
     """
+    accepting = [np.where(dfa.label == NOT_ACCEPTING, NOT_ACCEPTING, 0).tolist() for dfa in dfas]
+    dfa, vectors = _labelled(dfas, accepting, budget)
+    return dfa, [tuple(label == 0 for label in vector) for vector in vectors]
+
+
+def labelled_product(
+    dfas: Sequence[ByteDfa], *, budget: int = DEFAULT_BUDGET
+) -> tuple[ByteDfa, list[tuple[int, ...]]]:
+    """As `product`, with the label of each component, -1 where it does not accept."""
+    return _labelled(dfas, [dfa.label.tolist() for dfa in dfas], budget)
+
+
+def _labelled(
+    dfas: Sequence[ByteDfa], labels: list[list[int]], budget: int
+) -> tuple[ByteDfa, list[tuple[int, ...]]]:
     found = _Product(dfas, any, budget)
-    accepting = [(dfa.label != NOT_ACCEPTING).tolist() for dfa in dfas]
-    number: dict[tuple[bool, ...], int] = {}
+    nowhere = (NOT_ACCEPTING,) * len(dfas)
+    number: dict[tuple[int, ...], int] = {}
 
     def outcome(state: tuple[int, ...]) -> int:
-        vector = tuple([flags[q] for flags, q in zip(accepting, state)])
-        return number.setdefault(vector, len(number)) if any(vector) else NOT_ACCEPTING
+        vector = tuple([label[q] for label, q in zip(labels, state)])
+        return NOT_ACCEPTING if vector == nowhere else number.setdefault(vector, len(number))
 
     dfa = found.build(outcome)
     # The order of discovery belongs to the input; that of the canonical states to the language.

@@ -128,7 +128,7 @@ class Lexeme:
         rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
         rows[:, FLAGS] = READY
         if self.is_string:
-            rows[:, FLAGS] |= self._string_flags[begin:end]
+            rows[:, FLAGS] |= self.string_flags[begin:end]
         if self.bounds is not None:
             least, greatest = self.bounds
             rows[:, COUNT_LO], rows[:, COUNT_HI] = least[begin:end], greatest[begin:end]
@@ -136,7 +136,7 @@ class Lexeme:
         return rows
 
     @cached_property
-    def _string_flags(self) -> np.ndarray:
+    def string_flags(self) -> np.ndarray:
         """int32[n_states]."""
         flags = np.full(self.dfa.n_states, STRING | (COUNTED if self.is_counted else 0), np.int32)
         flags[~self.inside_character & (self.dfa.delta != 0).any(axis=1)] |= ESCAPABLE

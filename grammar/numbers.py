@@ -7,9 +7,12 @@ in an interval that `point` and the comparison determine. No float is involved.
 Which exponent forms are accepted. Plain decimal notation is accepted without a limit wherever the value
 qualifies, and any exponent after a zero mantissa or where there is no bound on that side of zero. Else:
 - with bounds, up to MAX_POINT integer digits, or up to MAX_POINT zeros after `0.`; any number of further digits;
-- for integers, the exponent must be at least the number of fraction digits (`1.5e1` but not `1.50e1`
-  or `10e-1`), of which there are at most MAX_FRACTION_DIGITS, and with bounds after exactly one integer digit;
-- in a list of values, exactly one integer digit, 1 to 9 (as Python and JavaScript write numbers).
+- for integers, the exponent must be at least the number of fraction digits, less the trailing zeros among the
+  first FEW_DIGITS of them and up to MAX_TRAILING_ZEROS before the point (`1.5e1`, `1.50e1`, `100e-2`, but not
+  `1.500e1`). There may be MAX_FRACTION_DIGITS; with bounds FEW_DIGITS unless there is exactly one integer digit;
+- in a list of values, exactly one integer digit, 1 to 9 (as Python and JavaScript write numbers);
+- outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
+  point must be at most POINT_MARGIN places further left or right than in all listed values.
 A text outside these limits is not accepted; a text with a wrong value never is.
 """
 
@@ -24,21 +27,27 @@ from math import ceil, floor
 from typing import Any, Protocol, TypeAlias
 
 from ..errors import CompileBudgetExceeded
-from .dfa import DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, crawl, table_bytes
+from .dfa import DEFAULT_BUDGET, ByteDfa, crawl, table_bytes
+from .exponents import ANY, AllBut, Exponents, ScaledText, Step, exponent_mark, holds
 from .recent import Recent
 
 MAX_POINT = 8
+POINT_MARGIN = 1
 MAX_FRACTION_DIGITS = 17
+FEW_DIGITS = 2
+MAX_TRAILING_ZEROS = 2
 MAX_MAGNITUDE = 2_000
 """Bounds have at most about this many digits before or after the decimal point."""
 
 Exact: TypeAlias = int | Decimal | Fraction
-Step = tuple[int, int, Hashable]
 
 _CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
 
 LESS, GREATER, NO_BOUND = -1, -2, -3
 """Outcomes of a comparison; a number >= 0 is the remainder of the bound after equal digits."""
+
+FREE: tuple[tuple[int, ...], int] = ((), 0)
+"""The comparison with a list of values that equals none of them."""
 
 
 def number_dfa(
@@ -70,15 +79,25 @@ def number_dfa(
 
 def number_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts whose value is one of `values`, which must have finite decimal expansions. Cached."""
-    wanted = frozenset(fraction for value in values if (fraction := _fraction(value)) is not None)
+    return _listed_dfa(_Listed, values, budget)
+
+
+def not_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
+    """The texts of numbers whose value is none of `values`. As `number_equal_dfa`."""
+    return _listed_dfa(_Unlisted, values, budget)
+
+
+def _listed_dfa(side: type[_Listed], values: Iterable[Exact], budget: int) -> ByteDfa:
+    listed = frozenset(fraction for value in values if (fraction := _fraction(value)) is not None)
 
     def build() -> ByteDfa:
-        positive = _Listed(sorted(_significand(value) for value in wanted if value > 0))
-        negative = _Listed(sorted(_significand(-value) for value in wanted if value < 0))
-        grammar = _NumberText((positive, negative), zero=0 in wanted, integer=False)
+        positive = side(sorted(_significand(value) for value in listed if value > 0))
+        negative = side(sorted(_significand(-value) for value in listed if value < 0))
+        zero = (0 in listed) == (side is _Listed)
+        grammar = _NumberText((positive, negative), zero=zero, integer=False)
         return crawl(("start",), grammar.step, grammar.label, budget=budget)
 
-    return _CACHE.get((wanted, budget), build)
+    return _CACHE.get((side, listed, budget), build)
 
 
 def _fraction(value: Exact | None) -> Fraction | None:
@@ -116,10 +135,6 @@ def _holds_zero(low: Fraction | None, low_open: bool, high: Fraction | None, hig
     return above and (high is None or high > 0 or (high == 0 and not high_open))
 
 
-# Sets of exponents: an interval with None for no bound, or a finite set.
-_Exponents: TypeAlias = tuple[int | None, int | None] | frozenset[int]
-
-
 class _Side(Protocol):
     """What magnitudes, other than zero, are wanted on one side of zero."""
 
@@ -138,10 +153,10 @@ class _Side(Protocol):
     def settle(self, point: int, comparison: Any) -> Hashable:
         """`comparison` with what cannot matter any more forgotten, once the point stays at `point`."""
 
-    def exponents(self, point: int, comparison: Any) -> _Exponents:
+    def exponents(self, point: int, comparison: Any) -> Exponents:
         """The exponents that qualify after a mantissa."""
 
-    def may_scale(self, point: int) -> bool:
+    def may_scale(self, point: int, comparison: Any) -> bool:
         """Whether an exponent may follow a mantissa with its decimal point there."""
 
     def is_lost(self, point: int, comparison: Any, least: int) -> bool:
@@ -211,7 +226,7 @@ class _Between:
         return min(max(point, self._points[0]), self._points[1]) if self.tracks_point else 0
 
     def settle(self, point: int, comparison: tuple[int, int]) -> Hashable:
-        if self.may_scale(point):
+        if self.may_scale(point, comparison):
             return comparison
         return tuple(
             [
@@ -220,7 +235,7 @@ class _Between:
             ]
         )
 
-    def exponents(self, point: int, comparison: tuple[int, int]) -> _Exponents:
+    def exponents(self, point: int, comparison: tuple[int, int]) -> Exponents:
         least = greatest = None
         low, high = self._bounds
         if low is not None:
@@ -231,7 +246,7 @@ class _Between:
             greatest = high.exponent - point - outside
         return least, greatest
 
-    def may_scale(self, point: int) -> bool:
+    def may_scale(self, point: int, comparison: Any) -> bool:
         return -MAX_POINT <= point <= MAX_POINT
 
     def is_lost(self, point: int, comparison: tuple[int, int], least: int) -> bool:
@@ -293,16 +308,48 @@ class _Listed:
     def settle(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Hashable:
         return comparison
 
-    def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> _Exponents:
+    def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Exponents:
         candidates, length = comparison
         values = [self._values[value] for value in candidates]
         return frozenset(exponent - point for digits, exponent in values if len(digits) <= length)
 
-    def may_scale(self, point: int) -> bool:
+    def may_scale(self, point: int, comparison: Any) -> bool:
         return point == 1
 
     def is_lost(self, point: int, comparison: Any, least: int) -> bool:
         return False
+
+
+class _Unlisted(_Listed):
+    """All magnitudes but those from a list.
+
+    Once the digits are those of no listed value, the comparison is FREE: no exponent can make them equal.
+    """
+
+    def __init__(self, values: list[tuple[str, int]]) -> None:
+        super().__init__(values)
+        self._points = (self._points[0] - POINT_MARGIN, self._points[1] + POINT_MARGIN)
+
+    @property
+    def start(self) -> Hashable:
+        return (tuple(range(len(self._values))), 0) if self._values else FREE
+
+    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, Hashable]]:
+        kept = list(super().read(comparison))
+        yield from kept
+        others = sorted({*range(10)} - {digit for digit, _, _ in kept})
+        yield from ((digit, digit, FREE) for digit in others)
+
+    def place(self, point: int) -> int:
+        return min(max(point, self._points[0] - 1), self._points[1] + 1)
+
+    def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Exponents:
+        equal = super().exponents(point, comparison)
+        assert isinstance(equal, frozenset)
+        return AllBut(equal) if equal else ANY
+
+    def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
+        return comparison == FREE or self._points[0] <= point <= self._points[1]
 
 
 def _significand(value: Fraction) -> tuple[str, int]:
@@ -316,10 +363,10 @@ def _significand(value: Fraction) -> tuple[str, int]:
     return digits, bound.exponent
 
 
-class _NumberText:
+class _NumberText(ScaledText):
     """The syntax of numbers as a crawlable automaton.
 
-    States are tuples: a kind, then (side, point, comparison, fraction digits, is the fraction not zero).
+    States are tuples: a kind, then (side, point, comparison, fraction digits, least integral exponent).
     """
 
     def __init__(self, sides: tuple[_Side, _Side], *, zero: bool, integer: bool) -> None:
@@ -329,19 +376,12 @@ class _NumberText:
         self._zero = zero
         self._integer = integer
 
-    def step(self, state: Any) -> Iterable[Step]:
-        steps = getattr(self, f"_after_{state[0]}")
-        return steps(*state[1:])
-
-    def label(self, state: Any) -> int:
-        kind = state[0]
-        if kind in ("zero", "leading") and (kind == "zero" or state[3]):
-            accepting = self._zero
-        elif kind == "integer" or (kind == "fraction" and state[4]):
-            accepting = _holds(self._allowed(*state[1:]), 0)
-        else:
-            accepting = kind in ("last", "digits") or (kind == "exponent" and _ends(*state[1:]))
-        return 0 if accepting else NOT_ACCEPTING
+    def _accepts(self, kind: str, *rest: Any) -> bool:
+        if kind == "zero" or (kind == "leading" and rest[2]):
+            return self._zero
+        if kind == "integer" or (kind == "fraction" and rest[3]):
+            return holds(self._allowed(*rest), 0)
+        return super()._accepts(kind, *rest)
 
     def _after_start(self) -> Iterator[Step]:
         yield ord("-"), ord("-"), ("minus",)
@@ -354,164 +394,92 @@ class _NumberText:
         yield ord("0"), ord("0"), ("zero", side)
         start = self._sides[side].start
         if start is not None:
-            yield from self._digits("integer", side, 1, start, 0, False, least=1)
+            yield from self._digits("integer", side, 1, start, 0, 0, first=1)
 
     def _digits(
-        self,
-        kind: str,
-        side: int,
-        point: int,
-        comparison: Any,
-        n_fraction: int,
-        uneven: bool,
-        *,
-        least: int = 0,
+        self, kind: str, side: int, point: int, comparison: Any, n: int, least: int, *, first: int = 0
     ) -> Iterator[Step]:
-        """Read one more significant digit, after which the decimal point is at `point`."""
+        """Read one more significant digit, of `first` or more, after which the decimal point is at `point`."""
         place = self._sides[side].place(point)
         if place is None:
             return
         for low, high, after in self._sides[side].read(comparison):
-            for first, last in ((low, min(high, 0)), (max(low, 1), high)):
-                if max(first, least) <= last:
-                    flag = self._integer and kind == "fraction" and (uneven or last > 0)
-                    if self._is_lost(side, place, after, n_fraction, flag):
+            for begin, end in ((low, min(high, 0)), (max(low, 1), high)):
+                if max(begin, first) <= end:
+                    integral = self._least(kind, side, place, n, least, is_zero=end == 0)
+                    if integral is None or self._is_lost(side, place, after, integral):
                         continue
                     settled = self._sides[side].settle(place, after) if kind == "fraction" else after
-                    target = (kind, side, place, settled, n_fraction, flag)
-                    yield 48 + max(first, least), 48 + last, target
+                    yield 48 + max(begin, first), 48 + end, (kind, side, place, settled, n, integral)
 
-    def _is_lost(self, side: int, point: int, comparison: Any, n_fraction: int, uneven: bool) -> bool:
+    def _least(
+        self, kind: str, side: int, point: int, n: int, least: int, *, is_zero: bool
+    ) -> int | None:
+        """The least exponent known to make the value integral after one more digit; None if there is none.
+
+        Fraction digits less trailing zeros; zeros far behind the decimal point are not taken off.
+        """
+        if not self._integer:
+            return 0
+        if kind == "integer":
+            return max(least - 1, -MAX_TRAILING_ZEROS) if is_zero else 0
+        exact, limit = self._limits(side, point)
+        if is_zero and least <= 0:
+            return least if n <= exact else 0
+        if is_zero and n <= exact:
+            return least
+        return n if n <= limit else None
+
+    def _limits(self, side: int, point: int) -> tuple[int, int]:
+        """Up to how many fraction digits trailing zeros are taken off, and an exponent may follow."""
+        if not self._sides[side].tracks_point:
+            return FEW_DIGITS, MAX_FRACTION_DIGITS
+        return FEW_DIGITS, MAX_FRACTION_DIGITS if point == 1 else FEW_DIGITS
+
+    def _is_lost(self, side: int, point: int, comparison: Any, least: int) -> bool:
         """Whether nothing that begins like this can qualify; it only keeps the crawl small."""
-        if uneven and n_fraction > MAX_FRACTION_DIGITS:
-            return True
         if self._integer:
-            return self._sides[side].is_lost(point, comparison, n_fraction if uneven else 0)
+            # Zeros appended move `point` and `least` by as much, other digits raise `least`.
+            return self._sides[side].is_lost(point, comparison, least if point <= MAX_POINT else 0)
         return point > MAX_POINT and self._sides[side].is_lost(point, comparison, 0)
 
-    def _after_integer(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:
-        yield from self._digits("integer", side, point + 1, comparison, 0, False)
+    def _after_integer(self, side: int, point: int, comparison: Any, n: int, least: int) -> Iterator[Step]:
+        yield from self._digits("integer", side, point + 1, comparison, 0, least)
         settled = self._sides[side].settle(point, comparison)
-        yield ord("."), ord("."), ("fraction", side, point, settled, 0, False)
-        yield from self._scale(self._allowed(side, point, comparison, n, uneven), side, point)
+        yield ord("."), ord("."), ("fraction", side, point, settled, 0, least)
+        yield from self._scale(self._allowed(side, point, comparison, n, least), side, point, comparison)
 
-    def _after_fraction(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> Iterator[Step]:
-        yield from self._digits("fraction", side, point, comparison, self._count(n, side, point), uneven)
+    def _after_fraction(self, side: int, point: int, comparison: Any, n: int, least: int) -> Iterator[Step]:
+        yield from self._digits("fraction", side, point, comparison, self._count(n, side, point), least)
         if n:
-            yield from self._scale(self._allowed(side, point, comparison, n, uneven), side, point)
+            yield from self._scale(self._allowed(side, point, comparison, n, least), side, point, comparison)
 
-    def _count(self, n_fraction: int, side: int, point: int) -> int:
+    def _count(self, n: int, side: int, point: int) -> int:
         """One more fraction digit, as far as it matters."""
-        if not self._integer:
-            return 1
-        if self._sides[side].tracks_point and point != 1:
-            return MAX_FRACTION_DIGITS + 1
-        return min(n_fraction, MAX_FRACTION_DIGITS) + 1
+        return min(n, self._limits(side, point)[1]) + 1 if self._integer else 1
 
     def _after_zero(self, side: int) -> Iterator[Step]:
         yield ord("."), ord("."), ("leading", side, 0, 0)
         if self._zero:
-            yield from _exponent_mark((None, None))
+            yield from exponent_mark(ANY)
 
     def _after_leading(self, side: int, point: int, n: int) -> Iterator[Step]:
         """After `0.` and `n` zeros (counted as far as it matters)."""
         start = self._sides[side].start
         count = self._count(n, side, point)
         if start is not None:
-            yield from self._digits("fraction", side, point, start, count, False, least=1)
+            yield from self._digits("fraction", side, point, start, count, 1, first=1)
         yield ord("0"), ord("0"), ("leading", side, self._sides[side].place(point - 1), count)
         if n and self._zero:
-            yield from _exponent_mark((None, None))
+            yield from exponent_mark(ANY)
 
-    def _allowed(self, side: int, point: int, comparison: Any, n: int, uneven: bool) -> _Exponents:
+    def _allowed(self, side: int, point: int, comparison: Any, n: int, least: int) -> Exponents:
         allowed = self._sides[side].exponents(point, comparison)
-        if not self._integer or isinstance(allowed, frozenset):
+        if not self._integer or isinstance(allowed, frozenset | AllBut):
             return allowed
-        least = n if uneven else 0
         low, high = allowed
-        # Too many fraction digits: no exponent is known to make the value integral.
-        if n > MAX_FRACTION_DIGITS and uneven:
-            return frozenset()
-        return max(least, least if low is None else low), high
+        return (least if low is None else max(least, low)), high
 
-    def _scale(self, allowed: _Exponents, side: int, point: int) -> Iterator[Step]:
-        if not self._sides[side].tracks_point or self._sides[side].may_scale(point):
-            yield from _exponent_mark(allowed)
-
-    def _after_mark(self, allowed: _Exponents) -> Iterator[Step]:
-        above, below = _above_zero(allowed), _below_zero(allowed)
-        yield ord("+"), ord("+"), ("signed", above)
-        yield ord("-"), ord("-"), ("signed", below)
-        yield from self._after_signed(above)
-
-    def _after_signed(self, allowed: _Exponents) -> Iterator[Step]:
-        yield from _exponent_digits(allowed, 0)
-
-    def _after_exponent(self, allowed: _Exponents, value: int) -> Iterator[Step]:
-        yield from _exponent_digits(allowed, value)
-
-    def _after_need(self) -> Iterator[Step]:
-        yield 48, 57, ("digits",)
-
-    def _after_digits(self) -> Iterator[Step]:
-        yield 48, 57, ("digits",)
-
-    def _after_last(self) -> Iterator[Step]:
-        return iter(())
-
-
-def _exponent_mark(allowed: _Exponents) -> Iterator[Step]:
-    if allowed:
-        for mark in b"Ee":
-            yield mark, mark, ("mark", allowed)
-
-
-def _above_zero(allowed: _Exponents) -> _Exponents:
-    if isinstance(allowed, frozenset):
-        return frozenset(value for value in allowed if value >= 0)
-    return max(0, allowed[0] or 0), allowed[1]
-
-
-def _below_zero(allowed: _Exponents) -> _Exponents:
-    """The absolute values of those not above zero."""
-    if isinstance(allowed, frozenset):
-        return frozenset(-value for value in allowed if value <= 0)
-    low, high = allowed
-    return (0 if high is None else max(0, -high)), (None if low is None else -low)
-
-
-def _holds(allowed: _Exponents, value: int) -> bool:
-    if isinstance(allowed, frozenset):
-        return value in allowed
-    low, high = allowed
-    return (low is None or low <= value) and (high is None or value <= high)
-
-
-def _ends(allowed: _Exponents, value: int) -> bool:
-    return _holds(allowed, value)
-
-
-def _exponent_digits(allowed: _Exponents, value: int) -> Iterator[Step]:
-    """Append a digit to `value`; leading zeros leave it 0."""
-    for digit in range(10):
-        target = _exponent_state(allowed, 10 * value + digit)
-        if target is not None:
-            yield 48 + digit, 48 + digit, target
-
-
-def _exponent_state(allowed: _Exponents, value: int) -> Hashable | None:
-    """The state after the digits of `value`, one for all values with the same continuations."""
-    if isinstance(allowed, frozenset):
-        text = str(value) if value else ""
-        kept = frozenset(number for number in allowed if str(number).startswith(text))
-        return ("exponent", kept, value) if kept else None
-    low, high = allowed[0] or 0, allowed[1]
-    if high is None:
-        if value >= low:
-            return ("digits",)
-        return ("need",) if 0 < value and 10 * value >= low else ("exponent", allowed, value)
-    if value > high or low > high:
-        return None
-    if 10 * value > high:
-        return ("last",) if value >= low else None
-    return ("exponent", allowed, value)
+    def _scale(self, allowed: Exponents, side: int, point: int, comparison: Any) -> Iterator[Step]:
+        if not self._sides[side].tracks_point or self._sides[side].may_scale(point, comparison):
+            yield from exponent_mark(allowed)

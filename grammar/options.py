@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import GramaskError
+from .schema.registry import Documents
+
+if TYPE_CHECKING:
+    from referencing import Registry
 
 # Long enough for the indentation of real documents, short enough that a model stuck on spaces gets out.
 FLEXIBLE_RUN = 32
@@ -28,6 +32,9 @@ class Options:
     order       : of object members: "schema" (as `properties` lists them) or "any".
     unsupported : a keyword that cannot be enforced is an "error"; "validate" is not available yet.
     formats     : "enforce" `format`, or take it as an annotation ("annotate").
+    registry    : the documents that references may name, beside the schema itself and the official metaschemas:
+                  a mapping from absolute URI to schema, which is copied, or a `referencing.Registry`. Nothing is
+                  fetched. Kept as `Documents`.
 
     Raises GramaskError for a value outside these.
     """
@@ -36,6 +43,7 @@ class Options:
     order: Literal["schema", "any"] = "schema"
     unsupported: Literal["error", "validate"] = "error"
     formats: Literal["enforce", "annotate"] = "enforce"
+    registry: Documents | Mapping[str, Any] | Registry[Any] | None = None
 
     def __post_init__(self) -> None:
         _check_whitespace(self.whitespace)
@@ -43,6 +51,8 @@ class Options:
             value = getattr(self, name)
             if value not in allowed:
                 raise _unknown_value(name, value, allowed)
+        if self.registry is not None and not isinstance(self.registry, Documents):
+            object.__setattr__(self, "registry", Documents(self.registry))
         if self.unsupported == "validate":
             raise GramaskError(
                 "the option unsupported='validate' is not available yet",

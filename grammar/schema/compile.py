@@ -23,17 +23,23 @@ def compile_schema(schema: Any, options: Options) -> Pushdown:
     document = Document(schema, formats=options.formats)
     patterns = []
     for number, keyword in document.lint():
-        if keyword == "pattern":
-            pointer = f"{document.pointers[number]}/pattern"
-            patterns.append((document.schemas[number]["pattern"], pointer))
+        if keyword in ("pattern", "patternProperties"):
+            patterns += _patterns_of(document, number, keyword)
     check_patterns(patterns)
     goals = Goals(document)
     emptiness = Emptiness(goals)
     root = document.intern("", schema)
-    if emptiness.is_empty((root,)):
+    if not emptiness.is_live((root,)):
         raise explain(goals, emptiness, (root,))
     space = options.whitespace_run
     pushdown = Pushdown(final_space=space)
     values = ValueStates(pushdown, emptiness, space=space, in_order=options.order == "schema")
     pushdown.start = values.value(((root,),))
     return pushdown
+
+
+def _patterns_of(document: Document, number: int, keyword: str) -> list[tuple[str, str, str]]:
+    """Each pattern of a keyword, with its pointer and the keyword."""
+    pointer = f"{document.pointers[number]}/{keyword}"
+    value = document.schemas[number][keyword]
+    return [(pattern, pointer, keyword) for pattern in ([value] if keyword == "pattern" else value)]

@@ -1,59 +1,105 @@
-"""A JSON Schema document: its subschemas by pointer, its references, and what in it is not enforced."""
+"""A JSON Schema document: its subschemas by number, what each refers to, and what in it is not enforced."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
+import reprlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from ...errors import InvalidSchema, UnsupportedSchema
-from .keywords import CHECKS, INTRODUCED, NOT_ENFORCED, subschemas
+from ...errors import CompileBudgetExceeded, InvalidSchema, UnsupportedSchema
+from .keywords import CHECKS, NAME_CHECKS, NOT_ENFORCED, REFERENCES
+from .pointers import escape_token as escape_token
+from .pointers import split_fragment
+from .positions import named_subschemas, subschemas
+from .references import RECURSIVE, Library, Place, Resource, Unresolved
+from .registry import Documents
 
-# What `$schema` contains, and the number by which drafts are compared here.
-_DRAFTS = {"draft-03": 3, "draft-04": 4, "draft-06": 6, "draft-07": 7, "2019-09": 2019, "2020-12": 2020}
-LATEST = 2020
+# Each is one more copy of a resource's subschemas. Real schemas have one for each way that leads to a metaschema.
+MAX_SCOPES = 1_000
+
+
+Scope = tuple[tuple[str, Resource], ...]
+
+_FORMS = {**CHECKS, **NAME_CHECKS}
+
+
+class Context(NamedTuple):
+    """What decides, beside its text, what a subschema means.
+
+    scope : the resource that `$dynamicRef` finds by each name, as far as it is not the document's root that it finds:
+            of the resources entered on the way to the subschema, the first with a dynamic anchor of that name.
+    """
+
+    resource: Resource
+    scope: Scope
+
+
+class Pointers:
+    """JSON Pointers by the number of the subschema, spelt out when asked for: a deep schema has long ones."""
+
+    def __init__(self) -> None:
+        self._above: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._above)
+
+    def __getitem__(self, number: int) -> str:
+        """In other documents than the user's behind the URI and "#"."""
+        parts = []
+        while number >= 0:
+            number, path = self._above[number]
+            parts.append(path)
+        return "/".join(reversed(parts))
+
+    def append(self, above: int, path: str) -> None:
+        """above : the number of a subschema that the next one is at `path` below; -1 for a resource's pointer."""
+        self._above.append((above, path))
 
 
 class Document:
-    """One schema document with its local references resolved on demand.
+    """One schema document, and what it refers to in it and in others.
 
-    Subschemas are named by small integers, so that a conjunction of them is a tuple of ints.
+    Subschemas are named by small integers, so that a conjunction of them is a tuple of ints. A subschema has a number
+    for each dynamic scope that it is reached with, which is one where there are no dynamic anchors.
+
+    registry          : the other documents that references may name.
+    schemas, pointers : by number.
+    draft, ref_alone  : of the root; see `draft_of`, `ref_alone_of`.
     """
 
-    def __init__(self, schema: Any, *, formats: str = "enforce") -> None:
+    def __init__(
+        self,
+        schema: Any,
+        *,
+        formats: str = "enforce",
+        registry: Documents | Mapping[str, Any] | None = None,
+    ) -> None:
         self.root = schema
         self.annotate_formats = formats == "annotate"
-        dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
-        if not isinstance(dialect, str):
-            raise InvalidSchema("$schema must be a string", pointer="/$schema", keyword="$schema")
-        self.draft = next((draft for name, draft in _DRAFTS.items() if name in dialect), LATEST)
-        self.ref_alone = self.draft <= 7
-        self.pointers: list[str] = []
+        documents = Documents(registry) if isinstance(registry, Mapping) else registry
+        self._library = Library(schema, documents)
+        self.draft = self._library.root.dialect.draft
+        self.ref_alone = self._library.root.dialect.ref_alone
+        self.pointers = Pointers()
         self.schemas: list[Any] = []
-        self._by_pointer: dict[str, int] = {}
-        self._bases: dict[int, str] = {}
-        self._targets: dict[int, int] = {}
+        self._contexts: list[Context] = []
+        self._scopes: set[Scope] = set()
+        self._roots: dict[Context, int] = {}
+        self._numbers: dict[tuple[int, str], int] = {}
+        self._targets: dict[tuple[int, str], int] = {}
         self._children: dict[tuple[int, str], tuple[int, ...]] = {}
-        self._resources: dict[str, str] | None = None
 
-    def intern(self, pointer: str, schema: Any, base: str = "") -> int:
-        """The number of the subschema at `pointer`."""
-        number = self._by_pointer.get(pointer)
-        if number is None:
-            if not isinstance(schema, dict | bool):
-                raise InvalidSchema(
-                    f"a schema must be an object or a boolean, not {_kind(schema)}", pointer=pointer
-                )
-            number = len(self.schemas)
-            self._by_pointer[pointer] = number
-            self.pointers.append(pointer)
-            self.schemas.append(schema)
-            self._bases[number] = self._base_of(schema, base)
-        return number
+    def intern(self, pointer: str, schema: Any) -> int:
+        """The number of the subschema at `pointer` of the user's document; "" is the root."""
+        root = self._root_of(Context(self._library.root, ()))
+        return root if not pointer else self.child(root, pointer[1:], schema)
 
     def child(self, parent: int, path: str, schema: Any) -> int:
         """The subschema at `path` (already escaped) below `parent`."""
-        return self.intern(f"{self.pointers[parent]}/{path}", schema, self._bases[parent])
+        number = self._numbers.get((parent, path))
+        if number is None:
+            number = self._numbers[parent, path] = self._new_child(parent, path, schema)
+        return number
 
     def children(self, number: int, keyword: str) -> tuple[int, ...]:
         """The subschemas that a keyword of subschema `number` applies, in document order."""
@@ -65,28 +111,53 @@ class Document:
             self._children[number, keyword] = found
         return found
 
+    def children_by_name(self, number: int, keyword: str) -> dict[str, int]:
+        """The same for a keyword whose subschemas are members of an object; none where it is absent."""
+        schema = self.schemas[number]
+        if isinstance(schema, bool) or keyword not in schema:
+            return {}
+        names = (name for name, _ in named_subschemas(keyword, schema[keyword]))
+        return dict(zip(names, self.children(number, keyword)))
+
     def synthetic(self, parent: int, name: str, schema: Any) -> int:
         """A schema that the document implies without spelling it, such as the one of a constant's member."""
         return self.child(parent, name, schema)
 
+    def draft_of(self, number: int) -> int:
+        """The draft that a subschema is written in: that of its resource."""
+        return self._contexts[number].resource.dialect.draft
+
+    def ref_alone_of(self, number: int) -> bool:
+        """Whether the siblings of a `$ref` in this subschema are ignored."""
+        return self._contexts[number].resource.dialect.ref_alone
+
+    def active(self, number: int) -> list[str]:
+        """The keywords of a subschema that count in its dialect: one that it does not know is an annotation."""
+        schema = self.schemas[number]
+        if isinstance(schema, bool):
+            return []
+        dialect = self._contexts[number].resource.dialect
+        if dialect.ref_alone and "$ref" in schema:
+            return ["$ref"]
+        return [keyword for keyword in schema if keyword not in dialect.ignored]
+
     def resolve(self, number: int) -> int:
         """The subschema that the `$ref` of subschema `number` names."""
-        target = self._targets.get(number)
-        if target is None:
-            target = self._targets[number] = self._find_target(number)
-        return target
+        return self.target(number, "$ref")
 
-    def _find_target(self, number: int) -> int:
-        reference = self.schemas[number]["$ref"]
-        pointer = self.pointers[number]
-        if not isinstance(reference, str):
-            raise InvalidSchema("$ref must be a string", pointer=pointer, keyword="$ref")
-        resource, fragment = urldefrag(urljoin(self._bases[number], reference))
-        home = self._home(resource, reference, pointer)
-        fragment = unquote(fragment)
-        if fragment and not fragment.startswith("/"):
-            return self._anchor(home, fragment, reference, pointer)
-        return self._walk(home, fragment, reference, pointer)
+    def references(self, number: int) -> tuple[int, ...]:
+        """The targets of all references that count in subschema `number`, in document order."""
+        return tuple(self.target(number, keyword) for keyword in self.active(number) if keyword in REFERENCES)
+
+    def target(self, number: int, keyword: str) -> int:
+        """The subschema that `$ref`, `$dynamicRef` or `$recursiveRef` of subschema `number` leads to.
+
+        Raises InvalidSchema if it leads nowhere, UnsupportedSchema if it names a document that nobody gave.
+        """
+        target = self._targets.get((number, keyword))
+        if target is None:
+            target = self._targets[number, keyword] = self._find_target(number, keyword)
+        return target
 
     def lint(self) -> Iterator[tuple[int, str]]:
         """Yield `(number, keyword)` for each keyword of each reachable subschema.
@@ -112,26 +183,17 @@ class Document:
             number = stack.pop()
             children: list[int] = []
             for keyword in self.active(number):
+                self._check(number, keyword)
                 refused = self._is_refused(number, keyword)
-                if not refused:
-                    self._check(number, keyword)
-                    children += (
-                        (self.resolve(number),) if keyword == "$ref" else self.children(number, keyword)
-                    )
+                if keyword in REFERENCES:
+                    children.append(self.target(number, keyword))
+                elif not refused:
+                    children += self.children(number, keyword)
                 yield number, keyword, refused
             for child in reversed(children):
                 if child not in seen:
                     seen.add(child)
                     stack.append(child)
-
-    def active(self, number: int) -> list[str]:
-        """The keywords of a subschema that count in its draft: one it does not know is an annotation."""
-        schema = self.schemas[number]
-        if isinstance(schema, bool):
-            return []
-        if self.ref_alone and "$ref" in schema:
-            return ["$ref"]
-        return [keyword for keyword in schema if INTRODUCED.get(keyword, 0) <= self.draft]
 
     def _is_refused(self, number: int, keyword: str) -> bool:
         refusal = NOT_ENFORCED.get(keyword)
@@ -140,103 +202,113 @@ class Document:
         return refusal.constrains(self.schemas[number])
 
     def _check(self, number: int, keyword: str) -> None:
-        check = CHECKS.get(keyword)
-        if check is not None:
-            check(self.schemas[number][keyword], f"{self.pointers[number]}/{keyword}")
+        """Raise InvalidSchema if the value of a keyword is malformed."""
+        schema = self.schemas[number]
+        form = _FORMS.get(keyword)
+        if form is not None and not form.holds(schema[keyword]):
+            raise self._malformed(number, keyword, form.expected)
+        if keyword == "items" and isinstance(schema[keyword], list) and "prefixItems" in self.active(number):
+            raise self._malformed(number, keyword, "a schema beside prefixItems")
 
-    def _base_of(self, schema: Any, base: str) -> str:
-        if not isinstance(schema, dict) or (self.ref_alone and "$ref" in schema):
-            return base
-        identifier = schema.get("id" if self.draft <= 4 else "$id")
-        if not isinstance(identifier, str) or identifier.startswith("#"):
-            return base
-        return urldefrag(urljoin(base, identifier))[0]
-
-    def _home(self, resource: str, reference: str, pointer: str) -> str:
-        """The pointer of the schema resource with this URI."""
-        if self._resources is None:
-            self._resources = {"": ""}
-            self._resources.update(self._find_resources())
-        home = self._resources.get(resource)
-        if home is None:
-            raise UnsupportedSchema(
-                f"$ref {reference!r} names another document",
-                pointer=pointer,
-                keyword="$ref",
-                hint="put the document under $defs and refer to it locally",
-            )
-        return home
-
-    def _find_resources(self) -> Iterator[tuple[str, str]]:
-        stack: list[tuple[str, Any, str]] = [("", self.root, "")]
-        while stack:
-            pointer, value, base = stack.pop()
-            if isinstance(value, dict):
-                inner = self._base_of(value, base)
-                if inner != base or not pointer:
-                    yield inner, pointer
-                stack.extend(
-                    (f"{pointer}/{escape_token(k)}", v, inner) for k, v in value.items() if k != "enum"
-                )
-            elif isinstance(value, list):
-                stack.extend((f"{pointer}/{i}", v, base) for i, v in enumerate(value))
-
-    def _anchor(self, home: str, name: str, reference: str, pointer: str) -> int:
-        stack: list[tuple[str, Any]] = [(home, self._value_at(home))]
-        while stack:
-            where, value = stack.pop()
-            if isinstance(value, dict):
-                old_style = self.ref_alone and f"#{name}" in (value.get("$id"), value.get("id"))
-                if value.get("$anchor") == name or old_style:
-                    return self._walk(where, "", reference, pointer)
-                stack.extend((f"{where}/{escape_token(k)}", v) for k, v in value.items())
-            elif isinstance(value, list):
-                stack.extend((f"{where}/{i}", v) for i, v in enumerate(value))
-        raise InvalidSchema(
-            f"$ref {reference!r} leads nowhere: no such anchor", pointer=pointer, keyword="$ref"
+    def _malformed(self, number: int, keyword: str, expected: str) -> InvalidSchema:
+        shown = reprlib.repr(self.schemas[number][keyword])  # `repr` would go down to any depth
+        return InvalidSchema(
+            f"{keyword} must be {expected}, not {shown[:60]}",
+            pointer=f"{self.pointers[number]}/{keyword}",
+            keyword=keyword,
         )
 
-    def _value_at(self, pointer: str) -> Any:
-        value = self.root
-        for token in pointer.split("/")[1:]:
-            value = value[int(token)] if isinstance(value, list) else value[unescape_token(token)]
-        return value
+    def _new_child(self, parent: int, path: str, schema: Any) -> int:
+        context = self._contexts[parent]
+        resource = context.resource
+        if isinstance(schema, dict) and resource.dialect.identifier in schema:
+            resource = self._library.enter(resource, f"{self.pointers[parent]}/{path}", schema)
+            if resource is not context.resource:
+                return self._root_of(self._entered(resource, context.scope))
+        return self._add(schema, context, parent, path)
 
-    def _walk(self, home: str, fragment: str, reference: str, pointer: str) -> int:
-        """The subschema at the JSON Pointer `fragment` below the resource at `home`."""
-        value: Any = self.root
-        base = ""
-        target = home + fragment
-        for token in target.split("/")[1:]:
-            base = self._base_of(value, base)
-            value = _member(value, unescape_token(token))
-            if value is _MISSING:
-                raise InvalidSchema(
-                    f"$ref {reference!r} leads nowhere: {target or '#'} does not exist",
-                    pointer=pointer,
-                    keyword="$ref",
-                )
-        return self.intern(target, value, base)
+    def _root_of(self, context: Context) -> int:
+        """The root of a resource."""
+        number = self._roots.get(context)
+        if number is None:
+            resource = context.resource
+            number = self._roots[context] = self._add(resource.schema, context, -1, resource.pointer)
+        return number
 
+    def _add(self, schema: Any, context: Context, above: int, path: str) -> int:
+        if not isinstance(schema, dict | bool):
+            raise InvalidSchema(
+                f"a schema must be an object or a boolean, not {_kind(schema)}",
+                pointer=f"{self.pointers[above]}/{path}" if above >= 0 else path,
+            )
+        number = len(self.schemas)
+        self.schemas.append(schema)
+        self._contexts.append(context)
+        self.pointers.append(above, path)
+        return number
 
-_MISSING = object()
+    def _entered(self, resource: Resource, scope: Scope) -> Context:
+        """The context inside `resource`, coming from `scope`."""
+        self._library.index()
+        # The root is entered before all others: what it names it names for ever.
+        taken = {*self._library.root.dynamic, *(name for name, _ in scope)}
+        more = [(name, resource) for name in resource.dynamic if name not in taken]
+        context = Context(resource, tuple(sorted((*scope, *more), key=lambda entry: entry[0])))
+        self._scopes.add(context.scope)
+        if len(self._scopes) > MAX_SCOPES:
+            raise CompileBudgetExceeded(
+                f"dynamic anchors give more than {MAX_SCOPES} meanings to the same schemas",
+                pointer=resource.pointer,
+                keyword="$dynamicAnchor",
+                hint="use $anchor and $ref where no other schema extends this one",
+            )
+        return context
 
+    def _find_target(self, number: int, keyword: str) -> int:
+        context = self._contexts[number]
+        reference = self.schemas[number][keyword]
+        if not isinstance(reference, str):
+            raise self._malformed(number, keyword, "a string")
+        try:
+            place = self._library.resolve(context.resource, reference)
+            if keyword != "$ref":
+                place = self._first_in_scope(context, place, reference, keyword)
+        except Unresolved as error:
+            raise self._unresolved(number, keyword, error) from None
+        return self._at(place, context)
 
-def _member(value: Any, token: str) -> Any:
-    if isinstance(value, dict):
-        return value.get(token, _MISSING)
-    if isinstance(value, list) and token.isdigit() and int(token) < len(value):
-        return value[int(token)]
-    return _MISSING
+    def _first_in_scope(self, context: Context, place: Place, reference: str, keyword: str) -> Place:
+        """Where a dynamic reference leads whose place is `place` as long as no resource before overrides it."""
+        self._library.index()
+        name = RECURSIVE if keyword == "$recursiveRef" else split_fragment(reference)[1]
+        known = place.resource.dynamic.get(name)
+        if known is None or (known is not place and keyword != "$recursiveRef"):
+            return place  # not at a dynamic anchor: the same as `$ref`
+        first = dict(context.scope).get(name, place.resource)
+        first = self._library.root if name in self._library.root.dynamic else first
+        found = first.dynamic[name]
+        if found is None:
+            raise Unresolved(
+                f"is ambiguous: two subschemas of {first.uri or 'the root'} have this dynamic anchor"
+            )
+        return found
 
+    def _at(self, place: Place, context: Context) -> int:
+        """The number of a place that is reached from `context`."""
+        if place.resource is not context.resource:
+            context = self._entered(place.resource, context.scope)
+        number = self._root_of(context)
+        for path, schema in place.steps:
+            number = self.child(number, path, schema)
+        return number
 
-def escape_token(token: str) -> str:
-    """One reference token of a JSON Pointer (RFC 6901, section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def unescape_token(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
+    def _unresolved(self, number: int, keyword: str, error: Unresolved) -> InvalidSchema | UnsupportedSchema:
+        message = f"{keyword} {self.schemas[number][keyword]!r} {error.reason}"
+        pointer = self.pointers[number]
+        if not error.is_outside:
+            return InvalidSchema(message, pointer=pointer, keyword=keyword)
+        hint = "pass it as registry={uri: schema}, or put it under $defs; nothing is fetched"
+        return UnsupportedSchema(message, pointer=pointer, keyword=keyword, hint=hint)
 
 
 def _kind(value: Any) -> str:

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from ..dfa import ByteDfa
+from .arrays import RichArrayPlan
 from .goals import Goals
-from .scalars import string_is_empty
-from .shapes import ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE, Arrays, Goal, Objects, Shape
+from .members import Members
+from .objects import RichObjectPlan
+from .scalars import numbers_are_empty, string_is_empty, string_language
+from .shapes import (
+    ANYTHING,
+    ARRAY,
+    FALSE,
+    NOTHING,
+    NULL,
+    NUMBER,
+    OBJECT,
+    STRING,
+    TRUE,
+    TRUE_SCHEMA,
+    Arrays,
+    Goal,
+    Objects,
+    Shape,
+)
 
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
-    "$ref const anyOf allOf pattern minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum "
-    "minItems maxItems".split()
+    "$ref $dynamicRef $recursiveRef const anyOf allOf oneOf not if pattern format minLength maxLength minimum maximum "
+    "exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems contains minProperties maxProperties "
+    "dependentRequired dependentSchemas dependencies patternProperties propertyNames "
+    "unevaluatedProperties unevaluatedItems uniqueItems".split()
 )
 _LOOK_DEPTH = 3
 
@@ -20,21 +43,52 @@ def _is_ascii(value: object) -> bool:
     return isinstance(value, str) and value.isascii()
 
 
+class _Clause:
+    """Something that makes `goal` hold: all of `open_needs` goals, or what `holds` finds out."""
+
+    __slots__ = ("goal", "n_open", "possible")
+
+    def __init__(self, goal: Goal, n_open: int, possible: Callable[[Live], bool] | None = None) -> None:
+        self.goal = goal
+        self.n_open = n_open
+        self.possible = possible
+
+
+Live = Callable[[Goal], bool]
+
+
 class Emptiness:
     """Answers are kept: a goal is known satisfiable, or known not to be."""
 
     def __init__(self, goals: Goals) -> None:
         self.goals = goals
-        self._known: dict[Goal, bool] = {(): True}
+        self._known: dict[Goal, bool] = {ANYTHING: True, NOTHING: False}
+        self._languages: dict[Goal, ByteDfa] = {}
+        self._members: dict[int, Members] = {}
 
-    def is_empty(self, goal: Goal) -> bool:
-        """Whether no finite value satisfies `goal`."""
+    def is_live(self, goal: Goal) -> bool:
+        """Whether some finite value satisfies `goal`."""
         if goal not in self._known:
-            if len(goal) == 1 and self._is_plain(goal[0]):
+            if len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
                 self._known[goal] = True
             else:
                 self._solve(goal)
-        return not self._known[goal]
+        return self._known[goal]
+
+    def language(self, goal: Goal) -> ByteDfa:
+        """The strings that satisfy `goal`, as UTF-8."""
+        found = self._languages.get(goal)
+        if found is None:
+            shapes = (s.strings for s in self.goals.alternatives(goal) if s.types & STRING)
+            found = self._languages[goal] = string_language(frozenset(shapes))
+        return found
+
+    def members(self, objects: Objects) -> Members:
+        """What `objects` says of each name; kept, because names by pattern are dear."""
+        found = self._members.get(id(objects))
+        if found is None:
+            found = self._members[id(objects)] = Members(objects, self.language)
+        return found
 
     def _is_plain(self, number: int, depth: int = 0) -> bool:
         """Whether a look at its keywords shows that a subschema has a value: most do, and all of them are asked."""
@@ -42,7 +96,7 @@ class Emptiness:
         schema = document.schemas[number]
         if isinstance(schema, bool) or depth > _LOOK_DEPTH:
             return schema is True
-        if "$ref" in schema and (document.ref_alone or len(schema) == 1):
+        if "$ref" in schema and (len(schema) == 1 or document.ref_alone_of(number)):
             return self._is_plain(document.resolve(number), depth + 1)
         if not _RESTRICTING.isdisjoint(schema) or isinstance(schema.get("type"), list):
             return False
@@ -67,7 +121,7 @@ class Emptiness:
         for shape in self.goals.alternatives(goal):
             types = self._live_types(shape)
             if types:
-                result.append(Shape(types, shape.numbers, shape.strings, shape.arrays, shape.objects))
+                result.append(shape if types == shape.types else replace(shape, types=types))
         return result
 
     def has_value(self, shape: Shape) -> bool:
@@ -76,68 +130,111 @@ class Emptiness:
 
     def _live_types(self, shape: Shape) -> int:
         types = self._simple_types(shape)
-        if shape.types & ARRAY and not any(self.is_empty(g) for g in needed_items(shape.arrays)):
-            types |= ARRAY * _in_order(shape.arrays)
-        if shape.types & OBJECT and not any(self.is_empty(g) for g in needed_members(shape.objects)):
-            types |= OBJECT
+        for kind, needs, possible in self._structures(shape):
+            if possible(self.is_live) if possible else all(map(self.is_live, needs)):
+                types |= kind
         return types
+
+    def _structures(self, shape: Shape) -> list[tuple[int, list[Goal], Callable[[Live], bool] | None]]:
+        """The container types of a shape: each with the goals that it needs, or a test where that is not enough."""
+        found: list[tuple[int, list[Goal], Callable[[Live], bool] | None]] = []
+        arrays, objects = shape.arrays, shape.objects
+        if shape.types & ARRAY and _in_order(arrays):
+            if arrays.is_rich:
+                found.append((ARRAY, [], lambda live: RichArrayPlan(arrays, live).is_possible))
+            else:
+                found.append((ARRAY, needed_items(arrays), None))
+        if shape.types & OBJECT:
+            members = self.members(objects)
+            if objects.is_rich:
+                # The order of members decides nothing here.
+                found.append(
+                    (OBJECT, [], lambda live: RichObjectPlan(members, live, in_order=False).is_possible)
+                )
+            else:
+                found.append((OBJECT, [members.goal(name) for name in objects.required], None))
+        return found
 
     def _solve(self, root: Goal) -> None:
         """Horn clauses over all goals that `root` depends on: a goal holds if all needs of one clause hold.
 
-        Linear-time unit propagation (Dowling and Gallier 1984), iterative so that deep schemas cannot overflow.
+        Unit propagation (Dowling and Gallier 1984), iterative so that deep schemas cannot overflow. Where a clause is
+        not a conjunction, it is tried again whenever one of the goals holds that it asked for in vain.
         """
-        waiting: dict[Goal, list[list[object]]] = {}
-        holds: list[Goal] = []
+        waiting: dict[Goal, list[_Clause]] = {}
         visited = {root}
         todo = [root]
-        while todo:
-            goal = todo.pop()
-            for needs in self._clauses(goal):
-                open_needs = {need for need in needs if self._known.get(need) is not True}
-                if any(self._known.get(need) is False for need in open_needs):
+        holds: list[Goal] = []
+
+        def ask(clause: _Clause, needs: set[Goal]) -> None:
+            for need in needs:
+                waiting.setdefault(need, []).append(clause)
+                if need not in visited:
+                    visited.add(need)
+                    todo.append(need)
+
+        while todo or holds:
+            if holds:
+                goal = holds.pop()
+                if self._known.get(goal):
                     continue
-                clause: list[object] = [goal, len(open_needs)]
-                if not open_needs:
-                    holds.append(goal)
+                self._known[goal] = True
+                for clause in waiting.pop(goal, ()):
+                    clause.n_open -= 1
+                    if clause.possible is not None:
+                        missing = self._try(clause.possible)
+                        if missing is None:
+                            holds.append(clause.goal)
+                        else:
+                            ask(clause, {need for need in missing if clause not in waiting.get(need, ())})
+                    elif clause.n_open == 0:
+                        holds.append(clause.goal)
+                continue
+            goal = todo.pop()
+            for shape in self.goals.alternatives(goal):
+                if self._known.get(goal) or self._visit(goal, shape, holds, ask):
                     break
-                for need in open_needs:
-                    waiting.setdefault(need, []).append(clause)
-                    if need not in visited:
-                        visited.add(need)
-                        todo.append(need)
-        self._propagate(holds, waiting)
         for goal in visited:
             self._known.setdefault(goal, False)
 
-    def _propagate(self, holds: list[Goal], waiting: dict[Goal, list[list[object]]]) -> None:
-        while holds:
-            goal = holds.pop()
-            if self._known.get(goal):
-                continue
-            self._known[goal] = True
-            for clause in waiting.get(goal, ()):
-                clause[1] -= 1  # type: ignore[operator]
-                if clause[1] == 0:
-                    holds.append(clause[0])  # type: ignore[arg-type]
+    def _visit(
+        self, goal: Goal, shape: Shape, holds: list[Goal], ask: Callable[[_Clause, set[Goal]], None]
+    ) -> bool:
+        """Add the clauses of one alternative. True where it holds at once."""
+        if self._simple_types(shape):
+            holds.append(goal)
+            return True
+        for _, needs, possible in self._structures(shape):
+            if possible is not None:
+                missing = self._try(possible)
+            else:
+                missing = {need for need in needs if self._known.get(need) is not True}
+                if any(self._known.get(need) is False for need in missing):
+                    continue
+                missing = missing or None  # type: ignore[assignment]
+            if missing is None:
+                holds.append(goal)
+                return True
+            ask(_Clause(goal, len(missing), possible), missing)
+        return False
 
-    def _clauses(self, goal: Goal) -> list[list[Goal]]:
-        """Each clause: goals that suffice, all together, for `goal` to have a value."""
-        clauses: list[list[Goal]] = []
-        for shape in self.goals.alternatives(goal):
-            if self._simple_types(shape):
-                return [[]]
-            if shape.types & ARRAY and _in_order(shape.arrays):
-                clauses.append(needed_items(shape.arrays))
-            if shape.types & OBJECT:
-                clauses.append(needed_members(shape.objects))
-        return clauses
+    def _try(self, possible: Callable[[Live], bool]) -> set[Goal] | None:
+        """None where a test succeeds with what is known; else the goals that it asked for in vain."""
+        missing: set[Goal] = set()
+
+        def live(goal: Goal) -> bool:
+            known = self._known.get(goal)
+            if known is None:
+                missing.add(goal)
+            return bool(known)
+
+        return None if possible(live) else missing
 
     @staticmethod
     def _simple_types(shape: Shape) -> int:
         """The scalar types that have a value of this shape."""
         types = shape.types & (NULL | TRUE | FALSE)
-        if shape.types & NUMBER and not shape.numbers.is_empty:
+        if shape.types & NUMBER and not numbers_are_empty(shape.numbers):
             types |= NUMBER
         if shape.types & STRING and not string_is_empty(shape.strings):
             types |= STRING
@@ -150,12 +247,7 @@ def _in_order(arrays: Arrays) -> bool:
 
 def needed_items(arrays: Arrays) -> list[Goal]:
     """The goals of the items that every array of this shape has."""
-    goals = list(arrays.prefix[: arrays.low])
-    if arrays.low > len(arrays.prefix):
-        goals.append(arrays.rest)
+    goals = list(arrays.items.prefix[: arrays.low])
+    if arrays.low > len(arrays.items.prefix):
+        goals.append(arrays.items.rest)
     return goals
-
-
-def needed_members(objects: Objects) -> list[Goal]:
-    """The goals of the members that every object of this shape has."""
-    return [objects.member(name) for name in objects.required]

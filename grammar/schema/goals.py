@@ -1,46 +1,48 @@
-"""Goals to alternatives: what a conjunction of subschemas allows, as a list of shapes whose union it is."""
+"""Goals to alternatives: what a conjunction of literals allows, as a list of shapes whose union it is."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ...errors import CompileBudgetExceeded
+from .contradiction import contradict
 from .document import Document
-from .shapes import (
-    ALL_TYPES,
-    ANY_OBJECT,
-    ANY_SHAPE,
-    ANYTHING,
-    ARRAY,
-    FALSE,
-    NULL,
-    NUMBER,
-    OBJECT,
-    STRING,
-    TRUE,
-    Arrays,
-    Goal,
-    Numbers,
-    Objects,
-    Shape,
-    Strings,
-)
+from .evaluated import annotated
+from .own_shape import constant, listed_values, own_shape
+from .shapes import ANY_SHAPE, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
 
 MAX_ALTERNATIVES = 5_000
-_TYPE_BITS = {
-    "null": NULL,
-    "boolean": TRUE | FALSE,
-    "integer": NUMBER,
-    "number": NUMBER,
-    "string": STRING,
-    "array": ARRAY,
-    "object": OBJECT,
-}
-_NOTHING = Shape(0)
-_ANY_NUMBER, _ANY_STRING, _ANY_ARRAY = Numbers(), Strings(), Arrays()
-_IN_PLACE = frozenset(("$ref", "allOf", "anyOf", "enum", "const"))
+_IN_PLACE = frozenset(
+    "$ref $dynamicRef $recursiveRef allOf anyOf oneOf not if dependentSchemas dependencies "
+    "unevaluatedProperties unevaluatedItems".split()
+)
+
+Option = tuple[Shape, tuple[int, ...]]
+"""One way to satisfy something: a shape, and literals that hold as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a literal asks for: a shape, further literals, and for each group one of its options."""
+
+    shape: Shape = ANY_SHAPE
+    literals: tuple[int, ...] = ()
+    groups: tuple[tuple[Option, ...], ...] = ()
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A conjunction on its way to a shape.
+
+    Literals and groups come with the literals through which they were reached: a subschema that is reached through
+    itself without a value in between has no finite meaning, and that branch is dead.
+    """
+
+    shape: Shape
+    literals: list[tuple[int, frozenset[int]]]
+    groups: list[tuple[tuple[Option, ...], frozenset[int]]]
+    added: frozenset[int]
 
 
 class Goals:
@@ -49,246 +51,289 @@ class Goals:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._shapes: dict[int, Shape] = {}
-        self._alternatives: dict[Goal, tuple[Shape, ...]] = {(): (ANY_SHAPE,)}
+        self._firm: dict[int, Shape] = {}
+        self._demands: dict[int, Demand] = {}
+        self._either: list[tuple[int, ...]] = []
+        self._alternatives: dict[Goal, tuple[Shape, ...]] = {(): (ANY_SHAPE,), NOTHING: ()}
 
     def alternatives(self, goal: Goal) -> tuple[Shape, ...]:
         """The shapes whose union is `goal`; empty where types or finite sets already contradict each other."""
         found = self._alternatives.get(goal)
         if found is None:
-            simple = len(goal) == 1 and self._is_simple(goal[0])
+            simple = len(goal) == 1 and self.is_simple(goal[0])
             found = (self.own_shape(goal[0]),) if simple else tuple(self._expand(goal))
             self._alternatives[goal] = found
         return found
 
-    def _is_simple(self, number: int) -> bool:
+    def is_simple(self, literal: int) -> bool:
         """Whether a subschema is nothing but its own shape: no applicator in place, no constant that needs a branch."""
-        schema = self.document.schemas[number]
-        return isinstance(schema, dict) and _IN_PLACE.isdisjoint(schema)
+        if not 0 <= literal < TRUE_SCHEMA:
+            return False
+        schema = self.document.schemas[literal]
+        if not isinstance(schema, dict) or not _IN_PLACE.isdisjoint(schema):
+            return False
+        return not any(isinstance(value, dict | list) for value in (*schema.get("enum", ()), schema.get("const")))
 
     def describe(self, goal: Goal) -> tuple[str, ...]:
         """The pointers of a goal's subschemas, for error messages."""
-        return tuple(self.document.pointers[number] for number in goal)
+        numbers = dict.fromkeys(literal if literal >= 0 else ~literal for literal in goal)
+        return tuple(self.document.pointers[number] for number in numbers if number < TRUE_SCHEMA)
 
-    def _expand(self, goal: Goal) -> list[Shape]:
-        """Distribute the disjunctions of `goal` over its conjunctions, depth first."""
-        result: list[Shape] = []
-        # Each entry: the shape so far, subschemas still to add, each with those it was reached through, those added.
-        # A subschema reached through itself without a value in between has no finite meaning: that branch is dead.
-        start = tuple((number, frozenset[int]()) for number in goal)
-        stack: list[tuple[Shape, tuple[tuple[int, frozenset[int]], ...], frozenset[int]]] = [
-            (ANY_SHAPE, start, frozenset())
-        ]
-        steps = 0
-        while stack:
-            shape, pending, added = stack.pop()
-            steps += 1
-            if steps > 4 * MAX_ALTERNATIVES or len(result) > MAX_ALTERNATIVES:
-                raise CompileBudgetExceeded(
-                    f"more than {MAX_ALTERNATIVES} combinations of alternatives",
-                    pointer=self.document.pointers[goal[0]],
-                    keyword="anyOf",
-                    hint="nest fewer anyOf inside one conjunction",
-                )
-            if not pending:
-                result.append(shape)
-                continue
-            (number, above), *others = pending
-            if number in above:
-                continue
-            if number in added:
-                stack.append((shape, tuple(others), added))
-                continue
-            merged = shape & self.own_shape(number)
-            if not merged.types:
-                continue
-            for choice in reversed(self.choices(number)):
-                inner = tuple((child, above | {number}) for child in choice)
-                stack.append((merged, (*inner, *others), added | {number}))
-        return result
-
-    def choices(self, number: int) -> list[tuple[int, ...]]:
-        """Ways to satisfy the applicators of one subschema in place: each a set of further subschemas."""
-        schema = self.document.schemas[number]
-        if isinstance(schema, bool):
-            return [()]
-        active = self.document.active(number)
-        always: tuple[int, ...] = ()
-        if "$ref" in active:
-            always += (self.document.resolve(number),)
-        if "allOf" in active:
-            always += self.document.children(number, "allOf")
-        choices = [always]
-        for branches in self._disjunctions(number, active):
-            choices = [(*choice, branch) for choice in choices for branch in branches]
-        return choices
-
-    def _disjunctions(self, number: int, active: list[str]) -> list[list[int]]:
-        schema = self.document.schemas[number]
-        groups = []
-        if "anyOf" in active:
-            groups.append(list(self.document.children(number, "anyOf")))
-        for keyword in ("enum", "const"):
-            values = [v for v in self._listed(schema, keyword, active) if isinstance(v, dict | list)]
-            if values:
-                groups.append(self._constant_branches(number, keyword, schema, values))
-        return groups
-
-    def _constant_branches(
-        self, number: int, keyword: str, schema: dict[str, Any], values: list[Any]
-    ) -> list[int]:
-        """One subschema for each array or object of an enum, and one for all its scalars."""
-        scalars = [v for v in self._listed(schema, keyword, [keyword]) if not isinstance(v, dict | list)]
-        branches = [
-            self.document.synthetic(number, f"{keyword}/={i}", _constant(value))
-            for i, value in enumerate(values)
-        ]
-        if scalars:
-            branches.append(self.document.synthetic(number, f"{keyword}/=scalars", {"enum": scalars}))
-        return branches
-
-    @staticmethod
-    def _listed(schema: dict[str, Any], keyword: str, active: list[str]) -> list[Any]:
-        if keyword not in active:
-            return []
-        return [schema["const"]] if keyword == "const" else schema["enum"]
+    def either(self, literals: tuple[int, ...]) -> int:
+        """A literal that holds where one of `literals` does."""
+        self._either.append(literals)
+        return TRUE_SCHEMA + len(self._either)
 
     def own_shape(self, number: int) -> Shape:
         """The constraints of one subschema without its applicators in place."""
         shape = self._shapes.get(number)
         if shape is None:
-            shape = self._shapes[number] = self._parse(number)
+            is_virtual = number >= TRUE_SCHEMA
+            shape = self._shapes[number] = ANY_SHAPE if is_virtual else own_shape(self.document, number)
         return shape
 
-    def _parse(self, number: int) -> Shape:
-        schema = self.document.schemas[number]
-        if isinstance(schema, bool):
-            return ANY_SHAPE if schema else _NOTHING
-        active = self.document.active(number)
-        schema = {keyword: schema[keyword] for keyword in active}
-        types = _types(schema.get("type"))
-        shape = Shape(
-            types,
-            _numbers(schema, plain=self.document.draft <= 4) if types & NUMBER else _ANY_NUMBER,
-            _strings(schema) if types & STRING else _ANY_STRING,
-            self._arrays(number, schema) if types & ARRAY else _ANY_ARRAY,
-            self._objects(number, schema) if types & OBJECT else ANY_OBJECT,
-        )
-        for keyword in ("enum", "const"):
-            if keyword in active:
-                shape = shape & _scalars_of(self._listed(schema, keyword, active))
+    def firm_shape(self, number: int) -> Shape:
+        """A shape that every value of subschema `number` has: its own, with those of `$ref` and `allOf`."""
+        shape = self._firm.get(number)
+        if shape is None:
+            self._firm[number] = ANY_SHAPE  # for a subschema that leads to itself
+            shape = self.own_shape(number)
+            for literal in self._always(number):
+                if literal >= 0:
+                    shape = shape & self.firm_shape(literal)
+            self._firm[number] = shape
         return shape
 
-    def _arrays(self, number: int, schema: dict[str, Any]) -> Arrays:
-        as_tuple = isinstance(schema.get("items"), list)
-        prefix, rest = ("items", "additionalItems") if as_tuple else ("prefixItems", "items")
-        return Arrays(
-            int(schema.get("minItems", 0)),
-            _integer_or_none(schema.get("maxItems")),
-            self._applied(number, schema, prefix),
-            next(iter(self._applied(number, schema, rest)), ANYTHING),
-        )
-
-    def _objects(self, number: int, schema: dict[str, Any]) -> Objects:
-        return Objects(
-            dict(zip(schema.get("properties", ()), self._applied(number, schema, "properties"), strict=True)),
-            tuple(dict.fromkeys(schema.get("required", ()))),
-            next(iter(self._applied(number, schema, "additionalProperties")), ANYTHING),
-        )
-
-    def _applied(self, number: int, schema: dict[str, Any], keyword: str) -> tuple[Goal, ...]:
-        """The goals of the subschemas of a keyword, none where it is absent."""
-        if keyword not in schema:
+    def _always(self, number: int) -> tuple[int, ...]:
+        """The literals that hold wherever subschema `number` does."""
+        if number >= TRUE_SCHEMA:
             return ()
-        return tuple(map(self._goal, self.document.children(number, keyword)))
+        active = self.document.active(number)
+        always = self.document.references(number)
+        if "allOf" in active:
+            always += self.document.children(number, "allOf")
+        if "not" in active:
+            always += (~self.document.children(number, "not")[0],)
+        return always
 
-    def _goal(self, number: int) -> Goal:
+    def demand(self, literal: int) -> Demand:
+        """What `literal` asks for."""
+        found = self._demands.get(literal)
+        if found is None:
+            make = self._demand_of if literal >= 0 else self._demand_of_negation
+            found = self._demands[literal] = make(literal)
+        return found
+
+    def _demand_of(self, number: int) -> Demand:
+        if number >= TRUE_SCHEMA:
+            return self._demand_of_virtual(number)
+        active = self.document.active(number)
+        if "unevaluatedProperties" in active or "unevaluatedItems" in active:
+            options = annotated(self, number, exact=False)
+            return Demand(groups=(tuple((option.shape, option.literals) for option in options),))
+        groups = tuple(self.groups(number, active))
+        return Demand(self.own_shape(number), self._always(number), groups)
+
+    def _demand_of_virtual(self, number: int) -> Demand:
+        if number == TRUE_SCHEMA:
+            return Demand()
+        literals = self._either[number - TRUE_SCHEMA - 1]
+        return Demand(groups=(tuple((ANY_SHAPE, (literal,)) for literal in literals),))
+
+    def _demand_of_negation(self, literal: int) -> Demand:
+        """Some part of the subschema does not hold."""
+        number = ~literal
+        if number > TRUE_SCHEMA:
+            return Demand(literals=tuple(~part for part in self._either[number - TRUE_SCHEMA - 1]))
+        if number == TRUE_SCHEMA:
+            return Demand(groups=((),))
+        options: list[Option] = [(shape, ()) for shape in self.own_shape(number).complement()]
+        options += [(ANY_SHAPE, (~part,)) for part in self._always(number)]
+        active = self.document.active(number)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in active:
+                options += self._no_match(keyword, self.document.children(number, keyword))
+        options += self._broken_condition(number, active)
+        options += self._broken_dependencies(number, active)
+        for branches in self.constants(number, active):
+            options.append((ANY_SHAPE, tuple(~branch for branch in branches)))
+        if "unevaluatedProperties" in active or "unevaluatedItems" in active:
+            # What is left over is only known where it is known which branches hold.
+            found = annotated(self, number, exact=True, broken=True)
+            options += [(option.shape, option.literals) for option in found]
+        return Demand(groups=(tuple(options),))
+
+    def groups(self, number: int, active: list[str]) -> Iterator[tuple[Option, ...]]:
+        """What the disjunctive applicators of one subschema ask for."""
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in active:
+                branches = self.document.children(number, keyword)
+                yield tuple((ANY_SHAPE, literals) for literals in _matches(keyword, branches))
+        if "if" in active:
+            yield from self._condition(number, active)
+        for name, child in self.dependencies(number, active):
+            yield (Shape(OBJECT, objects=Objects({}, (name,))), (child,)), (_without(name), ())
+        for constants in self.constants(number, active):
+            yield tuple((ANY_SHAPE, (branch,)) for branch in constants)
+
+    def _no_match(self, keyword: str, branches: tuple[int, ...]) -> list[Option]:
+        """Ways in which `anyOf` or `oneOf` fails."""
+        found: list[Option] = [(ANY_SHAPE, tuple(~branch for branch in branches))]
+        if keyword == "oneOf":
+            found += [(ANY_SHAPE, (a, b)) for i, a in enumerate(branches) for b in branches[i + 1 :]]
+        return found
+
+    def _condition(self, number: int, active: list[str]) -> Iterator[tuple[Option, ...]]:
+        condition, then, otherwise = self.branches_of_if(number, active)
+        if then is not None or otherwise is not None:
+            yield (
+                (ANY_SHAPE, (condition,) if then is None else (condition, then)),
+                (ANY_SHAPE, (~condition,) if otherwise is None else (~condition, otherwise)),
+            )
+
+    def _broken_condition(self, number: int, active: list[str]) -> Iterator[Option]:
+        if "if" in active:
+            condition, then, otherwise = self.branches_of_if(number, active)
+            if then is not None:
+                yield ANY_SHAPE, (condition, ~then)
+            if otherwise is not None:
+                yield ANY_SHAPE, (~condition, ~otherwise)
+
+    def branches_of_if(self, number: int, active: list[str]) -> tuple[int, int | None, int | None]:
+        """The subschemas of `if`, `then` and `else`."""
+        condition, then, otherwise = (
+            self.document.children(number, keyword)[0] if keyword in active else None
+            for keyword in ("if", "then", "else")
+        )
+        assert condition is not None
+        return condition, then, otherwise
+
+    def dependencies(self, number: int, active: list[str]) -> Iterator[tuple[str, int]]:
+        for keyword in ("dependentSchemas", "dependencies"):
+            if keyword in active:
+                yield from self.document.children_by_name(number, keyword).items()
+
+    def _broken_dependencies(self, number: int, active: list[str]) -> Iterator[Option]:
+        for name, child in self.dependencies(number, active):
+            yield Shape(OBJECT, objects=Objects({}, (name,))), (~child,)
+
+    def constants(self, number: int, active: list[str]) -> Iterator[list[int]]:
+        """For each keyword that lists arrays or objects: a subschema for each, and one for all its scalars."""
         schema = self.document.schemas[number]
-        return () if schema is True or schema == {} else (number,)
+        for keyword in ("enum", "const"):
+            if keyword not in active:
+                continue
+            values = listed_values(schema, keyword)
+            structured = [value for value in values if isinstance(value, dict | list)]
+            scalars = [value for value in values if not isinstance(value, dict | list)]
+            if not structured:
+                continue
+            branches = [
+                self.document.synthetic(number, f"{keyword}/={i}", constant(value))
+                for i, value in enumerate(structured)
+            ]
+            if scalars:
+                branches.append(
+                    self.document.synthetic(number, f"{keyword}/=scalars", {"enum": scalars})
+                )
+            yield branches
+
+    # Expansion
+
+    def _expand(self, goal: Goal) -> list[Shape]:
+        """Distribute the disjunctions of `goal` over its conjunctions, depth first, the smallest choice first."""
+        result: list[Shape] = []
+        start = [(literal, frozenset[int]()) for literal in goal]
+        stack = [_Branch(ANY_SHAPE, start, [], frozenset())]
+        steps = 0
+        while stack:
+            branch = stack.pop()
+            steps += 1
+            if steps > 4 * MAX_ALTERNATIVES or len(result) > MAX_ALTERNATIVES:
+                raise CompileBudgetExceeded(
+                    f"more than {MAX_ALTERNATIVES} combinations of alternatives",
+                    pointer=next(iter(self.describe(goal)), ""),
+                    keyword="anyOf",
+                    hint="nest fewer anyOf, oneOf and not inside one conjunction",
+                )
+            if not self._absorb(branch):
+                continue
+            if not branch.groups:
+                result.append(branch.shape)
+                continue
+            options, above = branch.groups.pop(0)
+            for shape, literals in reversed(options):
+                inner = [(literal, above) for literal in literals]
+                stack.append(_Branch(branch.shape & shape, inner, list(branch.groups), branch.added))
+        return result
+
+    def _absorb(self, branch: _Branch) -> bool:
+        """Take in all literals and every group that leaves no choice. False where the branch is dead."""
+        while True:
+            while branch.literals:
+                if not self._take(branch, *branch.literals.pop(0)):
+                    return False
+            if not branch.groups:
+                return True
+            groups = branch.groups
+            branch.groups = []
+            for options, above in groups:
+                viable = self._viable(branch, options)
+                if not viable:
+                    return False
+                if len(viable) == 1:
+                    ((shape, literals),) = viable
+                    branch.shape = branch.shape & shape
+                    branch.literals += [(literal, above) for literal in literals]
+                elif not any(shape is ANY_SHAPE and branch.added.issuperset(ls) for shape, ls in viable):
+                    branch.groups.append((viable, above))
+            if not branch.literals:
+                branch.groups.sort(key=lambda group: len(group[0]))
+                return True
+
+    def _take(self, branch: _Branch, literal: int, above: frozenset[int]) -> bool:
+        """Add one literal to a branch."""
+        if literal in above or ~literal in branch.added:
+            return False
+        if literal in branch.added:
+            return True
+        branch.added = branch.added | {literal}
+        if literal < 0 and contradict(self, branch.shape, self.firm_shape(~literal)):
+            return True  # it holds already
+        demand = self.demand(literal)
+        branch.shape = branch.shape & demand.shape
+        if not branch.shape.types:
+            return False
+        here = above | {literal}
+        branch.literals += [(inner, here) for inner in demand.literals]
+        branch.groups += [(options, here) for options in demand.groups]
+        return True
+
+    def _viable(self, branch: _Branch, options: tuple[Option, ...]) -> tuple[Option, ...]:
+        """The options that do not contradict what a branch has already, on their face."""
+        if branch.shape is ANY_SHAPE:
+            return options
+        return tuple(
+            (shape, literals)
+            for shape, literals in options
+            if not any(~literal in branch.added for literal in literals)
+            and not contradict(self, branch.shape, self._firm_option(shape, literals))
+        )
+
+    def _firm_option(self, shape: Shape, literals: tuple[int, ...]) -> Shape:
+        for literal in literals:
+            if literal >= 0:
+                shape = shape & self.firm_shape(literal)
+        return shape
 
 
-def _types(value: Any) -> int:
-    if value is None:
-        return ALL_TYPES
-    bits = 0
-    for name in value if isinstance(value, list) else [value]:
-        bits |= _TYPE_BITS[name]
-    return bits
+def _matches(keyword: str, branches: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Ways in which `anyOf` or `oneOf` holds."""
+    if keyword == "anyOf":
+        return [(branch,) for branch in branches]
+    return [(branch, *(~other for other in branches if other != branch)) for branch in branches]
 
 
-def exact(value: float | int | Decimal) -> Fraction:
-    """The number that a JSON text of `value` means: 0.1 is one tenth, not the nearest double."""
-    return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
-
-
-def _numbers(schema: dict[str, Any], *, plain: bool) -> Numbers:
-    names = schema.get("type", "number")
-    names = names if isinstance(names, list) else [names]
-    integer = "integer" in names and "number" not in names
-    result = Numbers(integer, plain=integer and plain)
-    for limit, exclusive, is_low in (
-        ("minimum", "exclusiveMinimum", True),
-        ("maximum", "exclusiveMaximum", False),
-    ):
-        flag = schema.get(exclusive)
-        # Draft 4 has a boolean that makes the inclusive bound exclusive; later drafts a bound of its own.
-        if limit in schema:
-            result = result & _bound(exact(schema[limit]), is_open=flag is True, is_low=is_low)
-        if flag is not None and not isinstance(flag, bool):
-            result = result & _bound(exact(flag), is_open=True, is_low=is_low)
-    return result
-
-
-def _bound(value: Fraction, *, is_open: bool, is_low: bool) -> Numbers:
-    return Numbers(low=value, low_open=is_open) if is_low else Numbers(high=value, high_open=is_open)
-
-
-def _strings(schema: dict[str, Any]) -> Strings:
-    pattern = schema.get("pattern")
-    return Strings(
-        int(schema.get("minLength", 0)),
-        _integer_or_none(schema.get("maxLength")),
-        frozenset() if pattern is None else frozenset([pattern]),
-    )
-
-
-def _integer_or_none(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def _scalars_of(values: list[Any]) -> Shape:
-    """The shape of a finite set of values; its arrays and objects are left to `_constant_branches`."""
-    types = 0
-    for value in values:
-        types |= _type_of(value)
-    numbers = frozenset(exact(v) for v in values if _type_of(v) == NUMBER)
-    texts = frozenset(v for v in values if isinstance(v, str))
-    return Shape(types, Numbers(values=numbers), Strings(texts=texts))
-
-
-def _type_of(value: Any) -> int:
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return TRUE if value else FALSE
-    if isinstance(value, str):
-        return STRING
-    if isinstance(value, list):
-        return ARRAY
-    return OBJECT if isinstance(value, dict) else NUMBER
-
-
-def _constant(value: Any) -> dict[str, Any]:
-    """A schema that only `value` satisfies."""
-    if isinstance(value, dict):
-        return {
-            "type": "object",
-            "properties": {name: _constant(member) for name, member in value.items()},
-            "required": list(value),
-            "additionalProperties": False,
-        }
-    if isinstance(value, list):
-        n = len(value)
-        # As a list, `items` is a tuple in every draft that has it, and no later one gives the list another meaning.
-        prefix = {"items": [_constant(item) for item in value]} if value else {}
-        return {"type": "array", "minItems": n, "maxItems": n, **prefix}
-    return {"enum": [value]}
+def _without(name: str) -> Shape:
+    """All values but the objects that have a member `name`."""
+    return Shape(objects=Objects({name: NOTHING}))

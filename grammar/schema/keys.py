@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..lexemes import TEXT
+from ..dfa import ByteDfa, labelled_product
+from ..lexemes import TEXT, Lexeme
 from ..pushdown import (
-    ANY_CHARACTER,
     END,
     ESCAPABLE,
     FLAGS,
@@ -23,8 +23,13 @@ from ..pushdown import (
 )
 from ..utf8 import UTF8
 
+from .members import only_labels
+from .objects import SimpleObjectPlan
+
 if TYPE_CHECKING:
-    from .containers import ObjectPlan
+    from collections.abc import Hashable
+
+    from .objects import ObjectPlan
     from .shapes import Goal
     from .values import ObjectRun, Position, ValueStates
 
@@ -33,21 +38,20 @@ class KeyStates:
     """The states inside a member name.
 
     A state stands for the declared names that begin with what was read, and for which of them may come now. Where
-    other names are allowed too, a byte that leaves the trie pushes the frame of such a name and goes on as plain
-    text: everything there is shared with every other string.
+    other names are allowed too, a byte that leaves the trie pushes the frame of such a name and goes on in the
+    lexeme of all such names: everything there is shared with other strings.
     """
 
     def __init__(self, values: ValueStates) -> None:
         self.values = values
         self._tables: dict[tuple[ObjectPlan, ...], _NameTable] = {}
         self._names: dict[tuple[object, ...], _Names] = {}
-        self._others: dict[int, _Others] = {}
+        self._others: dict[tuple[object, ...], _Others] = {}
+        self._languages: dict[tuple[object, ...], tuple[Lexeme, list[tuple[int, ...]]]] = {}
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
-        return any(
-            plan.after_extra(progress) is not None or plan.candidates(progress) for plan, _, progress in run
-        )
+        return any(plan.open_classes(progress) or plan.candidates(progress) for plan, _, progress in run)
 
     def begin(self, position: Position, run: ObjectRun) -> int:
         """The operation at the opening quote of a name, DEAD where no name may come."""
@@ -55,37 +59,69 @@ class KeyStates:
         table = self._tables.get(plans)
         if table is None:
             table = self._tables[plans] = _NameTable(plans)
-        choices = _choices(run, None)
-        other = self.values.after_name(position, choices) if choices else 0
+        others = self._other_names(position, run)
         allowed = tuple(table.allowed(plan, progress) for plan, _, progress in run)
-        if not other and not any(allowed):
+        if others is None and not any(allowed):
             return 0
         # In order, what follows a name does not depend on what came before it, so its states are shared.
-        seen = None if self.values.in_order else run
-        key = (position, plans, tuple(bit for _, bit, _ in run), other, seen)
+        is_simple = self.values.in_order and all(isinstance(plan, SimpleObjectPlan) for plan in plans)
+        seen = None if is_simple else run
+        key = (position, plans, tuple(bit for _, bit, _ in run), others, seen)
         names = self._names.get(key)
         if names is None:
-            names = self._names[key] = _Names(self.values, position, table, self.others(other))
+            names = self._names[key] = _Names(self.values, position, table, others)
         return goto(names.state(run, allowed, 0, len(table.keys), 0))
 
-    def others(self, after: int) -> _Others | None:
-        """The names that nobody declares, None where there can be none; `after` is the state behind one."""
-        if not after:
+    def _other_names(self, position: Position, run: ObjectRun) -> _Others | None:
+        """The names that nobody declares, None where there can be none now."""
+        able = [
+            (plan, bit, progress, kinds)
+            for plan, bit, progress in run
+            if (kinds := plan.open_classes(progress))
+        ]
+        if not able:
             return None
-        found = self._others.get(after)
+        if all(plan.others is UTF8 for plan, *_ in able):
+            lexeme, labels = TEXT, [(0,)]
+            place = [0] * len(able)
+        else:
+            parts = tuple(dict.fromkeys((plan.others, kinds) for plan, _, _, kinds in able))
+            lexeme, labels = self._language(parts)
+            place = [parts.index((plan.others, kinds)) for plan, _, _, kinds in able]
+        afters = []
+        for label in labels:
+            choices = tuple(
+                (plan, bit, *step)
+                for at, (plan, bit, progress, _) in zip(place, able, strict=True)
+                if label[at] >= 0
+                for step in plan.after_other(progress, label[at])
+            )
+            afters.append(self.values.after_name(position, choices))
+        return self.others(lexeme, tuple(afters))
+
+    def _language(
+        self, parts: tuple[tuple[ByteDfa | None, tuple[int, ...]], ...]
+    ) -> tuple[Lexeme, list[tuple[int, ...]]]:
+        """The lexeme of the names in some part, and for each of its labels the class in each part, -1 for none."""
+        found = self._languages.get(parts)
         if found is None:
-            found = self._others[after] = _Others(self.values, after)
+            dfas = [only_labels(dfa, {kind: kind for kind in kinds}) for dfa, kinds in parts if dfa is not None]
+            dfa, vectors = labelled_product(dfas)
+            lexeme = TEXT if dfa.digest == UTF8.digest else Lexeme(dfa, is_string=True)
+            found = self._languages[parts] = (lexeme, vectors)
+        return found
+
+    def others(self, lexeme: Lexeme, afters: tuple[int, ...]) -> _Others:
+        """The names of `lexeme`; `afters` has the state behind one of each label."""
+        found = self._others.get((lexeme, afters))
+        if found is None:
+            found = self._others[lexeme, afters] = _Others(self.values, lexeme, afters)
         return found
 
 
-def _choices(run: ObjectRun, name: str | None) -> tuple[tuple[ObjectPlan, int, int, Goal], ...]:
-    """The alternatives that allow `name` (None: one that nobody declares), with the goal of its value."""
-    found = []
-    for plan, bit, progress in run:
-        following = plan.after_extra(progress) if name is None else plan.after(progress, name)
-        if following is not None:
-            found.append((plan, bit, *following))
-    return tuple(found)
+def _choices(run: ObjectRun, name: str) -> tuple[tuple[ObjectPlan, int, Hashable, Goal], ...]:
+    """The alternatives that allow `name`, with the goal of its value."""
+    return tuple((plan, bit, *step) for plan, bit, progress in run for step in plan.after_name(progress, name))
 
 
 class _NameTable:
@@ -98,38 +134,59 @@ class _NameTable:
         self.names = [name for _, name in pairs]
         self.text_states = [_text_states(key) for key in self.keys]
         self._rank = {name: 1 << i for i, name in enumerate(self.names)}
-        self._foreign = dict.fromkeys(plans, 0)
+        self._foreign: dict[ObjectPlan, list[str]] = dict.fromkeys(plans, [])
         if len(plans) > 1:
             for plan in plans:
-                self._foreign[plan] = sum(self._rank[n] for n in self.names if n not in plan.index)
-        self._allowed: dict[tuple[ObjectPlan, int], int] = {}
+                self._foreign[plan] = [name for name in self.names if name not in plan.index]
+        self._allowed: dict[tuple[ObjectPlan, Hashable], int] = {}
 
-    def allowed(self, plan: ObjectPlan, progress: int) -> int:
+    def allowed(self, plan: ObjectPlan, progress: Hashable) -> int:
         """The names that `plan` allows after `progress`."""
         found = self._allowed.get((plan, progress))
         if found is None:
             found = sum(map(self._rank.__getitem__, plan.candidates(progress)))
-            if plan.after_extra(progress) is not None:
-                found |= self._foreign[plan]
+            if plan.open_classes(progress):
+                foreign = self._foreign[plan]
+                found |= sum(self._rank[name] for name in foreign if plan.after_name(progress, name))
             self._allowed[plan, progress] = found
         return found
 
 
 class _Others:
-    """Names that nobody declares: plain text under a frame that leads to the state behind them."""
+    """Names that nobody declares: a lexeme under a frame that leads to the state behind them."""
 
-    def __init__(self, values: ValueStates, after: int) -> None:
-        self.after = after
-        self.frame = values.pushdown.new_frame((goto(after),))
-        self.plain = [values.lexicon.state(TEXT, state) for state in range(UTF8.n_states)]
+    def __init__(self, values: ValueStates, lexeme: Lexeme, afters: tuple[int, ...]) -> None:
+        self.lexeme = lexeme
+        self.frame = values.pushdown.new_frame([goto(after) for after in afters])
+        self.plain = [values.lexicon.state(lexeme, state) for state in range(lexeme.dfa.n_states)]
         pushes = [0] + [values.pushdown.push([self.frame], state) for state in self.plain[1:]]
-        table = np.array(pushes, np.int32)
-        # For each state of plain text the row of a name that is not finished there and has left no trie yet.
-        self.rows = np.zeros((UTF8.n_states, ROW_WIDTH), np.int32)
-        self.rows[:, :256] = table[UTF8.delta]
-        self.rows[:, FLAGS] = STRING | SHARED_PUSH
-        self.rows[UTF8.start, FLAGS] |= ESCAPABLE | ANY_CHARACTER
-        self.rows[UTF8.start, END] = goto(after)
+        self._pushes = np.array(pushes, np.int32)
+        label = lexeme.dfa.label
+        self._ends = np.where(label >= 0, np.array([*afters, 0], np.int32)[label] << 2, 0)
+        self._rows: dict[int, np.ndarray] = {}
+
+    def row(self, state: int) -> np.ndarray:
+        """int32[ROW_WIDTH], for a state of the lexeme: the row of a name that has left no trie yet. Not to be changed."""
+        row = self._rows.get(state)
+        if row is None:
+            row = self._rows[state] = np.zeros(ROW_WIDTH, np.int32)
+            row[:256] = self._pushes[self.lexeme.dfa.delta[state]]
+            row[FLAGS] = STRING | SHARED_PUSH | self.lexeme.string_flags[state]
+            row[END] = self._ends[state]
+        return row
+
+    def rows(self, states: list[int]) -> np.ndarray:
+        """int32[n, ROW_WIDTH]."""
+        return np.stack([self.row(state) for state in states])
+
+    def states(self, text: bytes) -> list[int]:
+        """The states of the lexeme before, between and behind the bytes of `text`."""
+        state = self.lexeme.dfa.start
+        found = [state]
+        for byte in text:
+            state = int(self.lexeme.dfa.delta[state, byte])
+            found.append(state)
+        return found
 
 
 class _Names:
@@ -142,6 +199,11 @@ class _Names:
         self.position = position
         self.table = table
         self.others = others
+        self._other_states = table.text_states
+        if others is not None and others.lexeme is not TEXT:
+            self._other_states = [others.states(key) for key in table.keys]
+        # Where each declared name could also be the beginning of another one, masks are alike.
+        self._is_covered = others is not None and all(states[-1] for states in self._other_states)
         self._states: dict[tuple[int, int, tuple[int, ...]], int] = {}
 
     def state(self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int) -> int:
@@ -159,23 +221,27 @@ class _Names:
             state = self._states[key] = self._chain(run, allowed, first, depth)
             return state
         pushdown = self.values.pushdown
-        text_state = self.table.text_states[first][depth] if self.table.keys else UTF8.start
-        origin = self._origin(pushdown.n_states, [text_state])
+        origin = self._origin(pushdown.n_states, [self._other_state(first, depth)])
         expand = lambda _, row: self._expand(run, allowed, first, last, depth, row)  # noqa: E731
         state = self._states[key] = pushdown.new_states(1, expand, origin)
         return state
 
     def _origin(self, first: int, text_states: list[int]) -> NamePart | None:
-        if self.others is None:
+        if self.others is None or not self._is_covered:
             return None
         return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in text_states))
+
+    def _other_state(self, first: int, depth: int) -> int:
+        """The state of the lexeme of other names after the `depth` bytes that are common from `first` on."""
+        if self.table.keys:
+            return self._other_states[first][depth]
+        return UTF8.start if self.others is None else self.others.lexeme.dfa.start
 
     def _expand(
         self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int, row: Row
     ) -> None:
         keys = self.table.keys
-        text_state = self.table.text_states[first][depth] if keys else UTF8.start
-        self._begin_row(text_state, row)
+        self._begin_row(self._other_state(first, depth), row)
         offset = 0
         if first < last and len(keys[first]) == depth:
             row[END] = self._end(run, allowed, first)
@@ -187,12 +253,13 @@ class _Names:
             inner = tuple(bits >> offset & (1 << end - begin) - 1 for bits in allowed)
             row[byte] = goto(self.state(run, inner, begin, end, depth + 1))
             offset = end - first
+        text_state = self.table.text_states[first][depth] if keys else UTF8.start
         if text_state == UTF8.start and row[:256].any():
             row[FLAGS] |= ESCAPABLE
 
-    def _begin_row(self, text_state: int, row: Row) -> None:
+    def _begin_row(self, other_state: int, row: Row) -> None:
         if self.others is not None:
-            row[:] = self.others.rows[text_state]
+            row[:] = self.others.row(other_state)
         else:
             row[FLAGS] = STRING
 
@@ -208,7 +275,11 @@ class _Names:
         n = len(key) - depth
         rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
         if self.others is not None:
-            rows[:] = self.others.rows[text_states[depth:]]
+            rows[:] = self.others.rows(self._other_states[rank][depth:])
+            if self.others.lexeme is not TEXT:
+                between = [s == UTF8.start for s in text_states[depth:]]
+                rows[:, FLAGS] |= np.where(between, ESCAPABLE, 0)
+                rows[n, FLAGS] = self.others.row(self._other_states[rank][-1])[FLAGS]
         else:
             rows[:, FLAGS] = STRING | ESCAPABLE
             if not key.isascii():
@@ -221,7 +292,7 @@ class _Names:
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return pushdown.add_rows(rows, self._origin(base, text_states[depth:]))
+        return pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth:]))
 
 
 def _text_states(text: bytes) -> list[int]:

@@ -1,93 +1,89 @@
-"""What is known of each JSON Schema keyword: how its value must look, and where its subschemas are."""
+"""What is known of each JSON Schema keyword: how its value must look, which drafts have it, what is not enforced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-from ...errors import InvalidSchema
+from math import isfinite
+from typing import Any, NamedTuple
 
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
-Check = Callable[[Any, str], None]
 
+class Form(NamedTuple):
+    """How the value of a keyword must look: the test, and the words for it."""
 
-def _fail(expected: str, value: Any, pointer: str) -> None:
-    keyword = pointer.rsplit("/", 1)[-1]
-    shown = repr(value)
-    raise InvalidSchema(f"{keyword} must be {expected}, not {shown[:60]}", pointer=pointer, keyword=keyword)
+    holds: Callable[[Any], bool]
+    expected: str
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    return isinstance(value, float | Decimal) and isfinite(value)
 
 
-def _count(value: Any, pointer: str) -> None:
-    if not is_number(value) or value < 0 or value != int(value):
-        _fail("a non-negative integer", value, pointer)
+def is_schema(value: Any) -> bool:
+    return isinstance(value, dict | bool)
 
 
-def _number(value: Any, pointer: str) -> None:
-    if not is_number(value) or value != value or value in (float("inf"), float("-inf")):
-        _fail("a number", value, pointer)
+def _is_count(value: Any) -> bool:
+    return is_number(value) and value >= 0 and value == int(value)
 
 
-def _number_or_flag(value: Any, pointer: str) -> None:
-    if not isinstance(value, bool):
-        _number(value, pointer)
+def _is_type(value: Any) -> bool:
+    return value in TYPES or (
+        isinstance(value, list) and bool(value) and all(name in TYPES for name in value)
+    )
 
 
-def _types(value: Any, pointer: str) -> None:
-    names = value if isinstance(value, list) else [value]
-    for name in names:
-        if name not in TYPES:
-            _fail(f"one of {', '.join(TYPES)} or a list of them", name, pointer)
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _text(value: Any, pointer: str) -> None:
-    if not isinstance(value, str):
-        _fail("a string", value, pointer)
+def _are_dependents(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_are_texts, value.values()))
 
 
-def _texts(value: Any, pointer: str) -> None:
-    if not isinstance(value, list) or not all(isinstance(x, str) for x in value):
-        _fail("an array of strings", value, pointer)
+def _are_dependencies(value: Any) -> bool:
+    return isinstance(value, dict) and all(is_schema(v) or _are_texts(v) for v in value.values())
 
 
-def _array(value: Any, pointer: str) -> None:
-    if not isinstance(value, list):
-        _fail("an array", value, pointer)
+_COUNT = Form(_is_count, "a non-negative integer")
+_NUMBER = Form(is_number, "a number")
+# Draft 4 has a boolean that makes the inclusive bound exclusive; later drafts have a bound of its own.
+_BOUND = Form(lambda value: isinstance(value, bool) or is_number(value), "a number")
+_TEXT = Form(lambda value: isinstance(value, str), "a string")
+_TEXTS = Form(_are_texts, "an array of strings")
+_ARRAY = Form(lambda value: isinstance(value, list), "an array")
+_OBJECT = Form(lambda value: isinstance(value, dict), "an object")
+_BRANCHES = Form(lambda value: isinstance(value, list) and bool(value), "a non-empty array of schemas")
 
+# The keywords whose value is a schema are not here: it is checked where it gets its number.
+CHECKS: dict[str, Form] = {
+    "type": Form(_is_type, f"one of {', '.join(TYPES)} or a list of them"),
+    "enum": _ARRAY,
+    **dict.fromkeys(("properties", "patternProperties", "dependentSchemas"), _OBJECT),
+    "dependentRequired": Form(_are_dependents, "an object of arrays of strings"),
+    "dependencies": Form(_are_dependencies, "an object of schemas and arrays of strings"),
+    "required": _TEXTS,
+    **dict.fromkeys(("minProperties", "maxProperties", "minItems", "maxItems"), _COUNT),
+    **dict.fromkeys(("minContains", "maxContains", "minLength", "maxLength"), _COUNT),
+    "uniqueItems": Form(lambda value: isinstance(value, bool), "a boolean"),
+    **dict.fromkeys(("minimum", "maximum"), _NUMBER),
+    **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum"), _BOUND),
+    "multipleOf": Form(lambda value: is_number(value) and value > 0, "a number above 0"),
+    **dict.fromkeys(("pattern", "format", "$ref", "$dynamicRef"), _TEXT),
+    "$recursiveRef": Form(lambda value: value == "#", "'#'"),
+    **dict.fromkeys(("anyOf", "allOf", "oneOf", "prefixItems"), _BRANCHES),
+}
 
-def _branches(value: Any, pointer: str) -> None:
-    if not isinstance(value, list) or not value:
-        _fail("a non-empty array of schemas", value, pointer)
-
-
-def _object(value: Any, pointer: str) -> None:
-    if not isinstance(value, dict):
-        _fail("an object", value, pointer)
-
-
-CHECKS: dict[str, Check] = {
-    "type": _types,
-    "enum": _array,
-    "properties": _object,
-    "required": _texts,
-    "minItems": _count,
-    "maxItems": _count,
-    "minLength": _count,
-    "maxLength": _count,
-    "minimum": _number,
-    "maximum": _number,
-    "exclusiveMinimum": _number_or_flag,
-    "exclusiveMaximum": _number_or_flag,
-    "pattern": _text,
-    "anyOf": _branches,
-    "allOf": _branches,
-    "prefixItems": _branches,
+# The same for keywords that name places and constrain nothing themselves. A fragment alone as `$id` is an anchor
+# in old drafts; later ones forbid it, but schemas of all ages carry it, and nothing depends on it.
+NAME_CHECKS: dict[str, Form] = {
+    **dict.fromkeys(("$id", "$anchor", "$dynamicAnchor"), _TEXT),
+    "$recursiveAnchor": Form(lambda value: isinstance(value, bool), "a boolean"),
 }
 
 # The draft that introduced a keyword; in an earlier one it is unknown, and so an annotation.
@@ -97,28 +93,18 @@ INTRODUCED = {
     **dict.fromkeys(
         ("dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems"), 2019
     ),
-    **dict.fromkeys(("minContains", "maxContains", "$recursiveRef"), 2019),
-    **dict.fromkeys(("prefixItems", "$dynamicRef"), 2020),
+    **dict.fromkeys(("minContains", "maxContains", "$anchor", "$recursiveRef", "$recursiveAnchor"), 2019),
+    **dict.fromkeys(("prefixItems", "$dynamicRef", "$dynamicAnchor"), 2020),
 }
 
-# Where the subschemas of a keyword are: in its value, in a list, or in the members of an object.
-_DIRECT = ("additionalProperties", "items", "additionalItems")
-_LISTS = ("anyOf", "allOf", "prefixItems")
-_MEMBERS = ("properties",)
+# The draft that dropped a keyword. Not here: `dependencies`, which validators of later drafts still know, and a list
+# as `items` with its `additionalItems`, which no later draft gives another meaning.
+RETIRED = {
+    **dict.fromkeys(("extends", "disallow", "divisibleBy"), 4),
+    **dict.fromkeys(("$recursiveRef", "$recursiveAnchor"), 2020),
+}
 
-
-def subschemas(keyword: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The `(path, subschema)` pairs that an enforced keyword applies."""
-    value = schema[keyword]
-    if keyword == "additionalItems" and not isinstance(schema.get("items"), list):
-        return  # without a tuple there is nothing that it could be additional to
-    if keyword in _DIRECT and not isinstance(value, list):
-        yield keyword, value
-    elif keyword in _LISTS or (keyword in _DIRECT and isinstance(value, list)):
-        yield from ((f"{keyword}/{i}", item) for i, item in enumerate(value))
-    elif keyword in _MEMBERS:
-        for name, item in value.items():
-            yield f"{keyword}/{name.replace('~', '~0').replace('/', '~1')}", item
+REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +147,6 @@ NOT_ENFORCED: dict[str, Refusal] = {
     "uniqueItems": Refusal(_LATER, lambda s: s["uniqueItems"] is False),
     "multipleOf": Refusal(_LATER),
     "format": Refusal('pass formats="annotate" to treat it as an annotation'),
-    "$dynamicRef": Refusal("use $ref"),
-    "$recursiveRef": Refusal("use $ref"),
+    # Draft 3 alone has these.
+    **dict.fromkeys(("extends", "disallow", "divisibleBy"), Refusal("use draft 4 or later")),
 }

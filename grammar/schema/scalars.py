@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ...errors import GramaskError, GrammarSyntaxError
-from ..dfa import ByteDfa, bounded_length, code_point_lengths, intersect, literals, product, union
+from ..dfa import ByteDfa, bounded_length, code_point_lengths, difference, intersect, literals, product, union
+from ..formats import format_bounds, format_dfa
 from ..lexemes import TEXT, Lexeme
-from ..numbers import number_dfa, number_equal_dfa
-from ..regex import compile_pattern, compile_regex
+from .._shim import numbers_dfa
+from .._shim import numbers_are_empty as are_empty
+from ..regex import compile_pattern
 from ..utf8 import UTF8
-from .shapes import FALSE, NULL, TRUE, Numbers, Strings
+from .members import is_text
+from .scalar_shapes import Matcher, Numbers, Strings, least
+from .shapes import FALSE, NULL, TRUE
 
 _WORDS = ((NULL, b"null"), (TRUE, b"true"), (FALSE, b"false"))
 
@@ -26,9 +30,13 @@ def string_lexeme(
     """
     if len(alternatives) == 1:
         return _string_union(alternatives[0]), ((True,),)
-    dfas = [_explicit(_string_union(shapes)) for shapes in alternatives]
-    dfa, vectors = product(dfas)
+    dfa, vectors = product([string_language(shapes) for shapes in alternatives])
     return Lexeme(dfa, is_string=True), tuple(vectors)
+
+
+def string_language(shapes: frozenset[Strings]) -> ByteDfa:
+    """The strings of a union of shapes, as UTF-8, without run-time counting."""
+    return _explicit(_string_union(shapes))
 
 
 @lru_cache(maxsize=4096)
@@ -40,40 +48,72 @@ def _string_union(shapes: frozenset[Strings]) -> Lexeme:
         return Lexeme(literals([]), is_string=True)
     if TEXT in lexemes:
         return TEXT
-    return Lexeme(union(*map(_explicit, lexemes)), is_string=True)
+    dfa = union(*map(_explicit, lexemes))
+    return TEXT if dfa.digest == UTF8.digest else Lexeme(dfa, is_string=True)
 
 
 @lru_cache(maxsize=4096)
 def _one_string(shape: Strings) -> Lexeme:
     if shape == Strings():
         return TEXT
+    low, high = _length_bounds(shape)
     dfa = _content(shape)
-    if shape.texts is not None or (shape.low == 0 and shape.high is None):
+    if shape.texts is not None or (low == 0 and high is None):
         return Lexeme(dfa, is_string=True)
     if dfa is not UTF8 and not code_point_lengths(dfa)[2]:
-        return Lexeme(bounded_length(dfa, shape.low, shape.high), is_string=True)
-    return Lexeme(dfa, is_string=True, low=shape.low, high=shape.high)
+        return Lexeme(bounded_length(dfa, low, high), is_string=True)
+    return Lexeme(dfa, is_string=True, low=low, high=high)
+
+
+def _length_bounds(shape: Strings) -> tuple[int, int | None]:
+    """The bounds on the length, those of the formats among them."""
+    low, high = shape.low, shape.high
+    for matcher in shape.matchers:
+        if matcher.kind == "format" and not matcher.negated:
+            least_length, greatest = format_bounds(matcher.text)
+            low, high = max(low, least_length), least(high, greatest)
+    return low, high
 
 
 def _content(shape: Strings) -> ByteDfa:
     if shape.texts is not None:
-        return literals(encoded for text in shape.texts if (encoded := _encode(text, shape)) is not None)
+        return literals(text.encode() for text in shape.texts if _fits(text, shape))
     dfa = UTF8
-    for pattern in sorted(shape.patterns):
-        matches = compile_pattern(pattern)
-        dfa = matches if dfa is UTF8 else intersect(dfa, matches)
+    for matcher in sorted(shape.matchers):
+        dfa = _restrict(dfa, matcher)
+    excluded = [text.encode() for text in shape.excluded if is_text(text)]
+    return difference(dfa, literals(excluded)) if excluded else dfa
+
+
+def _restrict(dfa: ByteDfa, matcher: Matcher) -> ByteDfa:
+    if matcher.negated:
+        return difference(dfa, _whole(matcher))
+    matches = _matching(matcher)
+    return matches if dfa is UTF8 else intersect(dfa, matches)
+
+
+def _matching(matcher: Matcher) -> ByteDfa:
+    return compile_pattern(matcher.text) if matcher.kind == "pattern" else format_dfa(matcher.text)
+
+
+@lru_cache(maxsize=256)
+def _whole(matcher: Matcher) -> ByteDfa:
+    """The strings that a matcher accepts, the bounds of a format's length among its states."""
+    dfa = _matching(matcher)
+    if matcher.kind == "format" and format_bounds(matcher.text) != (0, None):
+        return bounded_length(dfa, *format_bounds(matcher.text))
     return dfa
 
 
-def _encode(text: str, shape: Strings) -> bytes | None:
-    """The UTF-8 content of `text`, None where it cannot be spelled or breaks another constraint of its shape."""
-    if len(text) < shape.low or (shape.high is not None and len(text) > shape.high):
-        return None
-    try:
-        content = text.encode()
-    except UnicodeEncodeError:  # a lone surrogate is not text
-        return None
-    return content if all(compile_pattern(p).accepts(content) for p in shape.patterns) else None
+def _fits(text: str, shape: Strings) -> bool:
+    """Whether a text can be spelled and meets the other constraints of its shape."""
+    low, high = _length_bounds(shape)
+    if len(text) < low or (high is not None and len(text) > high) or text in shape.excluded:
+        return False
+    if not is_text(text):
+        return False
+    content = text.encode()
+    return all(_whole(matcher).accepts(content) != matcher.negated for matcher in shape.matchers)
 
 
 def _explicit(lexeme: Lexeme) -> ByteDfa:
@@ -101,18 +141,20 @@ def _number_union(shapes: frozenset[Numbers]) -> ByteDfa:
     return union(*dfas) if dfas else literals([])
 
 
+def _fields(shape: Numbers) -> dict[str, object]:
+    return {name: getattr(shape, name) for name in shape.__slots__}
+
+
 def _one_number(shape: Numbers) -> ByteDfa:
-    if shape.values is not None:
-        dfa = number_equal_dfa(sorted(v for v in shape.values if shape.contains(v)))
-    else:
-        dfa = number_dfa(
-            integer=shape.integer,
-            lo=shape.low,
-            lo_exclusive=shape.low_open,
-            hi=shape.high,
-            hi_exclusive=shape.high_open,
-        )
-    return intersect(dfa, compile_regex(r"-?(0|[1-9][0-9]*)")) if shape.plain else dfa
+    return numbers_dfa(**_fields(shape))  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4096)
+def numbers_are_empty(shape: Numbers) -> bool:
+    """Whether no number has this shape."""
+    if shape == Numbers():
+        return False
+    return are_empty(**_fields(shape))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1024)
@@ -129,14 +171,14 @@ def string_is_empty(shape: Strings) -> bool:
     """Whether no string has this shape."""
     if shape.high is not None and shape.low > shape.high:
         return True
-    if not shape.patterns and shape.texts is None:
+    if not shape.matchers and shape.texts is None and not shape.excluded:
         return False
     return _one_string(shape).is_empty
 
 
-def check_patterns(patterns: Sequence[tuple[str, str]]) -> None:
-    """Refuse the first `(pattern, pointer)` that the dialect does not have."""
-    for pattern, pointer in patterns:
+def check_patterns(patterns: Sequence[tuple[str, str, str]]) -> None:
+    """Refuse the first `(pattern, pointer, keyword)` that the dialect does not have."""
+    for pattern, pointer, keyword in patterns:
         try:
             compile_pattern(pattern)
         except GrammarSyntaxError as error:
@@ -146,8 +188,8 @@ def check_patterns(patterns: Sequence[tuple[str, str]]) -> None:
                 line=error.line,
                 column=error.column,
                 pointer=pointer,
-                keyword="pattern",
+                keyword=keyword,
                 hint=error.hint,
             ) from None
         except GramaskError as error:
-            raise type(error)(error.message, pointer=pointer, keyword="pattern", hint=error.hint) from None
+            raise type(error)(error.message, pointer=pointer, keyword=keyword, hint=error.hint) from None

@@ -9,16 +9,17 @@ completed any more, so that what is left is always completable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
-from .containers import ArrayPlan, ObjectPlan
+from .arrays import ArrayPlan, array_plan
 from .emptiness import Emptiness
 from .keys import KeyStates
+from .objects import ObjectPlan, object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
@@ -28,8 +29,8 @@ Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
 MAX_OUTCOMES = 255
 
 # An alternative inside a container: its plan, the goals of the position that it stands for, and its progress.
-ObjectRun = tuple[tuple[ObjectPlan, int, int], ...]
-ArrayRun = tuple[tuple[ArrayPlan, int, int], ...]
+ObjectRun = tuple[tuple[ObjectPlan, int, Hashable], ...]
+ArrayRun = tuple[tuple[ArrayPlan, int, Hashable], ...]
 
 
 @dataclass(eq=False)
@@ -71,7 +72,7 @@ class ValueStates:
         self.keys = KeyStates(self)
         self._interned: dict[tuple[object, ...], int] = {}
         self._outcomes: dict[Position, Outcomes] = {}
-        self._plans: dict[tuple[str, Position], tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]] = {}
+        self._plans: dict[tuple[str, Position], tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]] = {}
         self._live: dict[Goal, list[Shape]] = {}
 
     def outcomes(self, position: Position) -> Outcomes:
@@ -174,19 +175,21 @@ class ValueStates:
 
     def _container(
         self, kind: str, position: Position
-    ) -> tuple[tuple[ObjectPlan | ArrayPlan, int, int], ...]:
+    ) -> tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]:
         """The alternatives of a container at `position`, each with the bit of its goal and no progress yet."""
         key = (kind, position)
         found = self._plans.get(key)
         if found is None:
-            runs: list[tuple[ObjectPlan | ArrayPlan, int, int]] = []
+            runs: list[tuple[ObjectPlan | ArrayPlan, int, Hashable]] = []
             for i, goal in enumerate(position):
                 for shape in self.live(goal):
                     if kind == "object" and shape.types & OBJECT:
-                        plan = ObjectPlan.of(shape.objects, self.emptiness, in_order=self.in_order)
-                        runs.append((plan, 1 << i, 0))
+                        members = self.emptiness.members(shape.objects)
+                        plan = object_plan(members, self.emptiness.is_live, in_order=self.in_order)
+                        runs.append((plan, 1 << i, plan.start))
                     if kind == "array" and shape.types & ARRAY:
-                        runs.append((ArrayPlan.of(shape.arrays, self.emptiness), 1 << i, 0))
+                        items = array_plan(shape.arrays, self.emptiness.is_live)
+                        runs.append((items, 1 << i, items.start))
             found = self._plans[key] = tuple(runs)
         return found
 
@@ -218,7 +221,7 @@ class ValueStates:
 
         return self.intern(("next name", position, run), expand)
 
-    def after_name(self, position: Position, choices: tuple[tuple[ObjectPlan, int, int, Goal], ...]) -> int:
+    def after_name(self, position: Position, choices: tuple[tuple[ObjectPlan, int, Hashable, Goal], ...]) -> int:
         """The state behind a name; `choices` are the alternatives that allow it, with the goal of its value."""
 
         def expand(state: int, row: Row) -> None:
@@ -226,12 +229,7 @@ class ValueStates:
             inner = tuple(dict.fromkeys(goal for *_, goal in choices))
 
             def resume(satisfied: int) -> int:
-                run = tuple(
-                    (plan, bit, progress)
-                    for plan, bit, progress, goal in choices
-                    if satisfied >> inner.index(goal) & 1
-                )
-                return goto(self.after_member(position, run))
+                return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
             row[0x3A] = self.pushdown.push([self.frame(inner, resume)], self.value(inner))
 
@@ -261,25 +259,14 @@ class ValueStates:
     def _item(self, position: Position, run: ArrayRun) -> tuple[int, int] | None:
         """The frame and the value state of the next item, None where no alternative has room for one."""
         choices = tuple(
-            (plan, bit, *following)
-            for plan, bit, progress in run
-            if (following := plan.after_item(progress)) is not None
+            (plan, bit, *following) for plan, bit, progress in run for following in plan.after_item(progress)
         )
         if not choices:
             return None
         inner = tuple(dict.fromkeys(goal for *_, goal in choices))
 
         def resume(satisfied: int) -> int:
-            return goto(
-                self._after_item(
-                    position,
-                    tuple(
-                        (plan, bit, progress)
-                        for plan, bit, progress, goal in choices
-                        if satisfied >> inner.index(goal) & 1
-                    ),
-                )
-            )
+            return goto(self._after_item(position, _surviving(choices, inner, satisfied)))
 
         key = ("item frame", position, choices)
         frame = self._interned.get(key)
@@ -298,7 +285,20 @@ class ValueStates:
         return self.intern(("after item", position, run), expand)
 
 
-def _closing(run: tuple[tuple[Plan, int, int], ...]) -> int:
+def _surviving(
+    choices: tuple[tuple[Plan, int, Hashable, Goal], ...], inner: Position, satisfied: int
+) -> tuple[tuple[Plan, int, Hashable], ...]:
+    """The alternatives whose goal is among the `satisfied` ones of the position `inner`."""
+    return tuple(
+        dict.fromkeys(
+            (plan, bit, progress)
+            for plan, bit, progress, goal in choices
+            if satisfied >> inner.index(goal) & 1
+        )
+    )
+
+
+def _closing(run: tuple[tuple[Plan, int, Hashable], ...]) -> int:
     """The goals that hold if the container ends here."""
     satisfied = 0
     for plan, bit, progress in run:

@@ -43,16 +43,17 @@ def _contradiction(goals: Goals, emptiness: Emptiness, goal: Goal) -> Unsatisfia
 def _empty_member(goals: Goals, emptiness: Emptiness, goal: Goal) -> Goal | None:
     """The goal of a needed member that has no value, for the first alternative that fails only for that."""
     for shape in goals.alternatives(goal):
-        for need in _needs(shape):
-            if need and emptiness.is_empty(need):
+        for need in _needs(emptiness, shape):
+            if need and not emptiness.is_live(need):
                 return need
     return None
 
 
-def _needs(shape: Shape) -> list[Goal]:
+def _needs(emptiness: Emptiness, shape: Shape) -> list[Goal]:
     needs: list[Goal] = []
     if shape.types & OBJECT:
-        needs += [shape.objects.member(name) for name in shape.objects.required]
+        members = emptiness.members(shape.objects)
+        needs += [members.goal(name) for name in shape.objects.required]
     if shape.types & ARRAY:
         needs += needed_items(shape.arrays)
     return needs
@@ -63,10 +64,7 @@ def _conflict(goals: Goals, emptiness: Emptiness, goal: Goal) -> tuple[str, ...]
     parts = _conjuncts(goals, goal)
     for size in (1, 2):
         for subset in combinations(parts, size):
-            shape = ANY_SHAPE
-            for number in subset:
-                shape = shape & goals.own_shape(number)
-            if not emptiness.has_value(shape):
+            if not emptiness.is_live(subset):
                 return goals.describe(subset)
     return goals.describe(goal)
 
@@ -76,11 +74,8 @@ def _conjuncts(goals: Goals, goal: Goal) -> tuple[int, ...]:
     found: list[int] = []
     todo = list(goal)
     while todo:
-        number = todo.pop(0)
-        if number in found:
-            continue
-        found.append(number)
-        choices = goals.choices(number)
-        if len(choices) == 1:
-            todo.extend(choices[0])
+        literal = todo.pop(0)
+        if literal not in found:
+            found.append(literal)
+            todo.extend(goals.demand(literal).literals)
     return tuple(found)

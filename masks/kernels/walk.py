@@ -136,8 +136,9 @@ def _utf8_byte(code_point, length, index):
 
 
 @jit
-def _any_alive(table, state, count, first, last, ctl):
+def _any_alive(machine, state, count, first, last, ctl):
     """Whether some code point of [first, last] may be the next character of the string in `state`."""
+    table, code, _, _ = machine
     flags = table[state, FLAGS]
     if flags & ANY_CHARACTER:
         return STEP_DEAD if flags & COUNTED and count > table[state, COUNT_HI] else STEP_ALIVE
@@ -156,9 +157,8 @@ def _any_alive(table, state, count, first, last, ctl):
             operation = table[here, _utf8_byte(point, length, index)]
             if operation == 0:
                 break
-            if operation & 3 != GOTO:
-                return STEP_ALIVE  # into the plain string, where everything is possible
-            here = operation >> 2
+            # A push leaves the declared names for the lexeme of all others.
+            here = operation >> 2 if operation & 3 == GOTO else code[operation >> 2]
             index += 1
         if index == length:
             status = _in_bounds(table, here, count, ctl) if flags & COUNTED else STEP_ALIVE
@@ -172,13 +172,13 @@ def _any_alive(table, state, count, first, last, ctl):
 
 
 @jit
-def _partial_alive(table, state, count, value, n_digits, ctl):
+def _partial_alive(machine, state, count, value, n_digits, ctl):
     r"""Whether `\u` and the hex digits `value` can still become a character that `state` accepts."""
     shift = 4 * (4 - n_digits)
     first = value << shift
     last = first + (1 << shift) - 1
     if first < 0xD800 or last > 0xDFFF:
-        status = _any_alive(table, state, count, first, last, ctl)
+        status = _any_alive(machine, state, count, first, last, ctl)
         if status != STEP_DEAD:
             return status
     high = max(first, 0xD800)
@@ -186,7 +186,7 @@ def _partial_alive(table, state, count, value, n_digits, ctl):
     if high > high_last:
         return STEP_DEAD
     return _any_alive(
-        table,
+        machine,
         state,
         count,
         0x10000 + ((high - 0xD800) << 10),
@@ -196,7 +196,7 @@ def _partial_alive(table, state, count, value, n_digits, ctl):
 
 
 @jit
-def _partial_low_alive(table, state, count, high, value, n_digits, ctl):
+def _partial_low_alive(machine, state, count, high, value, n_digits, ctl):
     """The same for the low half of a surrogate pair."""
     shift = 4 * (4 - n_digits)
     first = max(value << shift, 0xDC00)
@@ -204,7 +204,7 @@ def _partial_low_alive(table, state, count, high, value, n_digits, ctl):
     if first > last:
         return STEP_DEAD
     base = 0x10000 + (high << 10) - 0xDC00
-    return _any_alive(table, state, count, base + first, base + last, ctl)
+    return _any_alive(machine, state, count, base + first, base + last, ctl)
 
 
 @jit
@@ -268,7 +268,6 @@ def _step_escape(machine, path, depth, byte, ctl):
     `escape` is 1 after the backslash; after `\u` it is the hex digits so far behind a leading 1 nibble and a 0
     nibble; PAIR | high << 20 | (0 | 1 | digits) while the low half of a surrogate pair is awaited.
     """
-    table = machine[0]
     state, count, escape = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, ESCAPE]
     node, n_local = path[depth - 1, NODE], path[depth - 1, N_LOCAL]
     pair = escape & PAIR
@@ -290,9 +289,9 @@ def _step_escape(machine, path, depth, byte, ctl):
     n_digits = 1 if progress < 0x1000 else (2 if progress < 0x10000 else 3)
     value = progress & ((1 << 4 * n_digits) - 1)
     if pair:
-        status = _partial_low_alive(table, state, count, escape >> 20 & 0x3FF, value, n_digits, ctl)
+        status = _partial_low_alive(machine, state, count, escape >> 20 & 0x3FF, value, n_digits, ctl)
     else:
-        status = _partial_alive(table, state, count, value, n_digits, ctl)
+        status = _partial_alive(machine, state, count, value, n_digits, ctl)
     if status == STEP_ALIVE:
         _put(path, depth, state, count, upper | progress, node, n_local)
     return status
@@ -313,7 +312,7 @@ def _finish_hex(machine, path, depth, value, ctl):
         return _feed(machine, path, depth, value, ctl)
     high = value - 0xD800
     first = 0x10000 + (high << 10)
-    status = _any_alive(machine[0], state, count, first, first + 0x3FF, ctl)
+    status = _any_alive(machine, state, count, first, first + 0x3FF, ctl)
     if status == STEP_ALIVE:
         _put(path, depth, state, count, PAIR | high << 20, path[depth - 1, NODE], path[depth - 1, N_LOCAL])
     return status
@@ -339,7 +338,7 @@ def _step_string(machine, path, depth, byte, ctl):
             return STEP_DEAD
         if flags & COUNTED:
             count += 1
-            status = _any_alive(table, state, count, 0, 0x10FFFF, ctl)
+            status = _any_alive(machine, state, count, 0, 0x10FFFF, ctl)
             if status != STEP_ALIVE:
                 return status
         return _put(path, depth, state, count, 1, node, n_local)

@@ -1,0 +1,56 @@
+"""How many texts a DFA accepts, and which, where they are few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from .dfa import DEAD, ByteDfa
+
+MANY = 1 << 40
+"""Stands for more texts than anyone counts, and for infinitely many."""
+
+
+@lru_cache(maxsize=256)
+def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
+    """For each state the number of texts that are accepted from it, at most MANY."""
+    source, byte = np.nonzero(dfa.delta)
+    target = dfa.delta[source, byte]
+    # Edges between the same two states count once in the order, and with their number in the sum.
+    pairs, weight = np.unique(source.astype(np.int64) * dfa.n_states + target, return_counts=True)
+    into: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
+    n_open = [0] * dfa.n_states
+    for pair, count in zip(pairs.tolist(), weight.tolist()):
+        before, after = divmod(pair, dfa.n_states)
+        into[after].append((before, count))
+        n_open[before] += 1
+    total = [MANY] * dfa.n_states
+    partial = (dfa.label >= 0).astype(int).tolist()
+    # A state on a cycle, or before one, is never closed: it accepts infinitely many texts.
+    ready = [state for state in range(dfa.n_states) if n_open[state] == 0]
+    for state in ready:
+        total[state] = min(partial[state], MANY)
+        for before, count in into[state]:
+            partial[before] += count * total[state]
+            n_open[before] -= 1
+            if n_open[before] == 0:
+                ready.append(before)
+    total[DEAD] = 0
+    return tuple(total)
+
+
+def texts(dfa: ByteDfa, limit: int) -> list[tuple[bytes, int]] | None:
+    """All texts with their labels, in the order of their bytes; None if there are more than `limit`."""
+    return None if n_texts(dfa)[dfa.start] > limit else list(_texts(dfa))
+
+
+def _texts(dfa: ByteDfa) -> Iterator[tuple[bytes, int]]:
+    stack = [(b"", dfa.start)] if dfa.start else []
+    while stack:
+        text, state = stack.pop()
+        if dfa.label[state] >= 0:
+            yield text, int(dfa.label[state])
+        row = dfa.delta[state]
+        stack += [(text + bytes([byte]), int(row[byte])) for byte in row.nonzero()[0][::-1].tolist()]

@@ -1,0 +1,178 @@
+"""Member names of one set of objects: the ones that are declared, and the classes of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..dfa import NOT_ACCEPTING, ByteDfa, minimize, product
+from ..regex import compile_pattern
+from ..utf8 import UTF8
+from .shapes import ANYTHING, Goal, Names, Objects, conjoin
+
+Language = Callable[[Goal], ByteDfa]
+"""The strings that satisfy a goal, as UTF-8."""
+
+Said = tuple[Goal, tuple[tuple[Goal, ...], ...]]
+"""What is said of a name: the goal of its value, and for each need the goals with which it would meet it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classes:
+    """The names that are not declared.
+
+    dfa  : over their UTF-8; its labels are the indices of `said`.
+    """
+
+    dfa: ByteDfa
+    said: tuple[Said, ...]
+
+
+class Members:
+    """What `objects` says of each name."""
+
+    def __init__(self, objects: Objects, language: Language) -> None:
+        self.objects = objects
+        self._language = language
+
+    @cached_property
+    def ordered(self) -> tuple[str, ...]:
+        """The names that come in order: declared ones, then required ones."""
+        return tuple(dict.fromkeys([*self.objects.properties, *self.objects.required]))
+
+    @cached_property
+    def selectors(self) -> tuple[Names, ...]:
+        needs = [names for need in self.objects.needs for names, _ in need.rules]
+        return tuple(dict.fromkeys([names for names, _ in self.objects.rules] + needs))
+
+    @cached_property
+    def loose(self) -> tuple[str, ...]:
+        """Other names of which something is said: their order is free."""
+        objects = self.objects
+        found: dict[str, None] = {}
+        for names in self.selectors:
+            found.update(dict.fromkeys(sorted(names.listed)))
+        for need in objects.needs:
+            found.update(dict.fromkeys(sorted(need.absent)))
+        for name, implied in objects.implied:
+            found.update(dict.fromkeys((name, *implied)))
+        return tuple(name for name in found if name not in objects.properties and name not in objects.required)
+
+    def goal(self, name: str) -> Goal:
+        """The goal of the value of a member."""
+        goal = self.objects.properties.get(name, ANYTHING)
+        for names, more in self.objects.rules:
+            if self.selects(names, name):
+                goal = conjoin(goal, more)
+        return goal
+
+    def said(self, name: str) -> Said:
+        """What is said of one name."""
+        return self.goal(name), tuple(
+            tuple(goal for names, goal in need.rules if self.selects(names, name))
+            for need in self.objects.needs
+        )
+
+    def selects(self, names: Names, name: str) -> bool:
+        """Whether `name` is one of `names`."""
+        found = name in names.listed or self._matches(names, name)
+        return found != names.others
+
+    def _matches(self, names: Names, name: str) -> bool:
+        if not names.patterns and names.goal is None:
+            return False
+        if not is_text(name):
+            return False
+        content = name.encode()
+        if any(compile_pattern(pattern).accepts(content) for pattern in names.patterns):
+            return True
+        return names.goal is not None and self._language(names.goal).accepts(content)
+
+    @cached_property
+    def extra(self) -> Goal:
+        """The goal of all other names, where no pattern tells them apart."""
+        goal = ANYTHING
+        for names, more in self.objects.rules:
+            if names.others:
+                goal = conjoin(goal, more)
+        return goal
+
+    @cached_property
+    def tells_apart(self) -> bool:
+        """Whether names that are not listed differ in what is said of them."""
+        return any(names.patterns or names.goal is not None for names in self.selectors)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """The classes of all names that are neither ordered nor loose.
+
+        Raises CompileBudgetExceeded.
+        """
+        tests: list[tuple[str, object]] = []
+        for names in self.selectors:
+            tests += [("pattern", pattern) for pattern in sorted(names.patterns)]
+            tests += [("goal", names.goal)] if names.goal is not None else []
+        tests = list(dict.fromkeys(tests))
+        dfa, vectors = product([UTF8, *map(self._test, tests)])
+        said: dict[Said, int] = {}
+        labels = []
+        for vector in vectors:
+            holds = {test for test, held in zip(tests, vector[1:], strict=True) if held}
+            labels.append(said.setdefault(self._said_of_class(holds), len(said)))
+        labels.append(NOT_ACCEPTING)
+        relabelled = minimize(dfa.delta, dfa.start, np.array(labels, np.int32)[dfa.label])
+        return _renumbered(relabelled, tuple(said))
+
+    def _test(self, test: tuple[str, object]) -> ByteDfa:
+        kind, content = test
+        return compile_pattern(content) if kind == "pattern" else self._language(content)  # type: ignore[arg-type]
+
+    def _said_of_class(self, holds: set[tuple[str, object]]) -> Said:
+        def selected(names: Names) -> bool:
+            found = any(("pattern", pattern) in holds for pattern in names.patterns)
+            return (found or ("goal", names.goal) in holds) != names.others
+
+        goal = ANYTHING
+        for names, more in self.objects.rules:
+            if selected(names):
+                goal = conjoin(goal, more)
+        needs = (tuple(more for names, more in need.rules if selected(names)) for need in self.objects.needs)
+        return goal, tuple(needs)
+
+
+def is_text(name: str) -> bool:
+    """Whether `name` has no lone surrogate: with one it never occurs (RFC 8259, section 8.2)."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _renumbered(dfa: ByteDfa, said: tuple[Said, ...]) -> Classes:
+    """Labels in the order of the canonical states, so that equal languages have equal labels."""
+    used = list(dict.fromkeys(dfa.label[dfa.label >= 0].tolist()))
+    position = np.full(len(said) + 1, NOT_ACCEPTING, np.int32)
+    position[used] = np.arange(len(used))
+    return Classes(ByteDfa(dfa.delta, dfa.start, position[dfa.label]), tuple(said[i] for i in used))
+
+
+def only_labels(dfa: ByteDfa, kept: dict[int, int]) -> ByteDfa:
+    """The texts of `dfa` with a label in `kept`, under the label that it gives."""
+    table = np.full(int(dfa.label.max(initial=0)) + 2, NOT_ACCEPTING, np.int32)
+    for old, new in kept.items():
+        table[old] = new
+    if all(old == new for old, new in kept.items()) and len(kept) == len(set(dfa.label.tolist()) - {-1}):
+        return dfa
+    return trimmed(dfa.delta, dfa.start, table[dfa.label])
+
+
+def trimmed(delta: np.ndarray, start: int, label: np.ndarray) -> ByteDfa:
+    """The canonical DFA of one in which some states may not reach an accepting one any more."""
+    alive = label != NOT_ACCEPTING
+    while True:
+        grown = alive | alive[delta].any(axis=1)
+        if (grown == alive).all():
+            break
+        alive = grown
+    kept = np.where(alive[delta] & alive[:, None], delta, 0).astype(np.int32)
+    return minimize(kept, start if alive[start] else 0, np.where(alive, label, NOT_ACCEPTING).astype(np.int32))
