@@ -34,6 +34,7 @@ MAX_FRACTION_DIGITS = 17
 MAX_TRAILING_ZEROS = 2
 FEW_DIGITS = 2
 MAX_DIVISOR_STATES = 5_000
+MAX_BITS = 4_000
 MAX_POWER, MAX_LIGHT_POWER = 40, 400
 """Divisors have at most this many factors 2 or 5, above or below the line; powers of ten may have more."""
 
@@ -84,6 +85,8 @@ class _Divisor:
     def __init__(self, divisor: Fraction) -> None:
         if divisor <= 0:
             raise ValueError(f"not above zero: {divisor}")
+        if max(divisor.numerator, divisor.denominator).bit_length() > MAX_BITS:
+            raise _too_large()
         twos, top = _power(divisor.numerator, 2)
         fives, self.coprime = _power(top, 5)
         twos_below, bottom = _power(divisor.denominator, 2)
@@ -108,7 +111,7 @@ class _Divisor:
         return places + self.highest - (_power(rest, self.prime)[0] if rest else spread)
 
     def missing(self, digits: int, shift: int) -> int | None:
-        """The least number of at most `shift` digits that, appended, give a multiple of `whole`."""
+        """The least number that, appended as `shift` digits, gives a multiple of `whole`; None if there is none."""
         missing = -digits * 10**shift % self.whole
         return missing if missing < 10**shift else None
 
@@ -190,7 +193,8 @@ class _MultipleText(ScaledText):
     def _fraction(self, before: int, digit: int, places: int, least: _Range) -> Hashable | None:
         """One more fraction digit, the last of `places`, while an exponent may follow."""
         if places > self._places:  # only before the last place of a multiple, so `weight` is `whole`
-            return self._missing(10 * before + digit, places)
+            missing = self._divisor.missing(before, self._divisor.places - places + 1)
+            return self._still_missing(missing, digit, places)
         digits = (10 * before + digit) % self._divisor.weight
         if digit:
             least = _exactly(self._divisor.least_exponent(digits, places))
@@ -262,28 +266,28 @@ class _MultipleText(ScaledText):
 
     def _after_plain(self, digits: int) -> Iterator[Step]:
         yield from _digits(lambda digit: self._plain(digits, digit))
-        yield ord("."), ord("."), ("plain_point", digits)
+        missing = self._divisor.missing(digits, self._divisor.places)
+        if missing is not None or not self._wanted:
+            yield ord("."), ord("."), ("plain_point", missing)
 
-    def _after_plain_point(self, digits: int) -> Iterator[Step]:
-        yield from _digits(lambda digit: self._missing(10 * digits + digit, 1))
-
-    def _missing(self, digits: int, places: int) -> Hashable | None:
-        """After fraction digits where no exponent may follow: what the next ones must spell."""
-        if places > self._divisor.places:
-            return ("plain_fraction", 0, self._divisor.places) if digits == 0 else self._other(None)
-        missing = self._divisor.missing(digits, self._divisor.places - places)
-        return self._other(None) if missing is None else ("plain_fraction", missing, places)
+    def _after_plain_point(self, missing: int | None) -> Iterator[Step]:
+        yield from _digits(lambda digit: self._still_missing(missing, digit, 1))
 
     def _after_plain_fraction(self, missing: int, places: int) -> Iterator[Step]:
         yield from _digits(lambda digit: self._still_missing(missing, digit, places + 1))
 
-    def _still_missing(self, missing: int, digit: int, places: int) -> Hashable | None:
-        if places > self._divisor.places:
-            return self._missing(digit, places)
-        rest = (missing - digit * 10 ** (self._divisor.places - places)) % self._divisor.whole
-        if rest >= 10 ** (self._divisor.places - places):
+    def _still_missing(self, missing: int | None, digit: int, places: int) -> Hashable | None:
+        """After one more fraction digit, the last of `places`, where no exponent may follow.
+
+        missing : the least number that the fraction digits from this one on can spell to give a multiple.
+        """
+        if missing is None:
             return self._other(None)
-        return "plain_fraction", rest, places
+        if places > self._divisor.places:
+            return self._other(None) if digit else ("plain_fraction", 0, self._divisor.places)
+        worth = 10 ** (self._divisor.places - places)
+        rest = (missing - digit * worth) % self._divisor.whole
+        return ("plain_fraction", rest, places) if rest < worth else self._other(None)
 
 
 def _digits(after: Callable[[int], Hashable | None]) -> Iterator[Step]:

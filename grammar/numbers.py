@@ -108,11 +108,18 @@ def _fraction(value: Exact | None) -> Fraction | None:
             raise ValueError(f"not a number: {value}")
         digits = value.as_tuple()
         if value and max(value.adjusted(), -value.adjusted(), -int(digits.exponent)) > MAX_MAGNITUDE:
-            raise CompileBudgetExceeded(
-                f"a bound has more than {MAX_MAGNITUDE} digits", hint="use a bound of usual size"
-            )
+            raise _too_long()
         value = value if value else Decimal(0)
-    return Fraction(value)
+    exact = Fraction(value)
+    if max(abs(exact.numerator), exact.denominator).bit_length() > 4 * MAX_MAGNITUDE:
+        raise _too_long()
+    return exact
+
+
+def _too_long() -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        f"a bound or value has more than {MAX_MAGNITUDE} digits", hint="use a number of usual size"
+    )
 
 
 def _integral(value: Fraction | None, exclusive: bool, towards: Any, inside: int) -> Fraction | None:
@@ -335,10 +342,10 @@ class _Unlisted(_Listed):
         return (tuple(range(len(self._values))), 0) if self._values else FREE
 
     def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, Hashable]]:
-        kept = list(super().read(comparison))
+        kept = sorted(super().read(comparison))
         yield from kept
-        others = sorted({*range(10)} - {digit for digit, _, _ in kept})
-        yield from ((digit, digit, FREE) for digit in others)
+        ends = [-1, *(digit for digit, _, _ in kept), 10]
+        yield from ((low + 1, high - 1, FREE) for low, high in itertools.pairwise(ends) if low + 1 < high)
 
     def place(self, point: int) -> int:
         return min(max(point, self._points[0] - 1), self._points[1] + 1)
@@ -412,9 +419,7 @@ class _NumberText(ScaledText):
                     settled = self._sides[side].settle(place, after) if kind == "fraction" else after
                     yield 48 + max(begin, first), 48 + end, (kind, side, place, settled, n, integral)
 
-    def _least(
-        self, kind: str, side: int, point: int, n: int, least: int, *, is_zero: bool
-    ) -> int | None:
+    def _least(self, kind: str, side: int, point: int, n: int, least: int, *, is_zero: bool) -> int | None:
         """The least exponent known to make the value integral after one more digit; None if there is none.
 
         Fraction digits less trailing zeros; zeros far behind the decimal point are not taken off.

@@ -36,6 +36,8 @@ FORMAT_TEXTS = [
     "/a~0b", "/a~b", "123e4567-e89b-12d3-a456-426614174000",
 ]  # fmt: skip
 TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
+# Keywords whose value has schemas under names.
+NAMED = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions")
 CONSTANTS: list[Any] = [
     *WORDS, 0, 1, 1.0, 2, -1, 0.5, "", "a", "ab", "é", [], [1], [1, 1], [True], ["a", "b"], [[1]], {}, {"a": 1},
     {"a": 1, "b": "a"}, {"b": {"a": 1}}, {"c": []}, [{"a": 1}, {"a": 1}],
@@ -329,22 +331,40 @@ def repeat_member(rng: random.Random, text: str) -> str:
 
 
 def smaller(schema: Schema) -> Iterator[Schema]:
-    """Schemas one step simpler: a keyword, a member or a list entry less, or a subschema in place of the whole."""
-    if isinstance(schema, dict):
-        for name, value in schema.items():
-            if name == "$schema":
-                continue
-            yield {key: inner for key, inner in schema.items() if key != name}
-            for less in smaller(value):
-                yield schema | {name: less}
-            if isinstance(value, dict) and name not in ("properties", "$defs", "definitions"):
-                yield {"$schema": schema["$schema"]} | value if "$schema" in schema else value
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            if len(schema) > 1:
-                yield schema[:index] + schema[index + 1 :]
-            for less in smaller(value):
-                yield [*schema[:index], less, *schema[index + 1 :]]
+    """Schemas one step simpler: a part of the schema in place of the whole, or a keyword, member or entry less."""
+    if not isinstance(schema, dict):
+        return
+    kept = {key: schema[key] for key in ("$schema",) if key in schema}
+    for keyword, value in schema.items():
+        if keyword in kept:
+            continue
+        yield {key: inner for key, inner in schema.items() if key != keyword}
+        parts: list[Schema] = [value] if isinstance(value, dict) else []
+        if keyword in NAMED:
+            parts = list(value.values())
+        elif isinstance(value, list):
+            parts = value
+        yield from (
+            kept | part for part in parts if isinstance(part, dict) and keyword not in ("enum", "const")
+        )
+        for less in _smaller_value(keyword, value):
+            yield schema | {keyword: less}
+
+
+def _smaller_value(keyword: str, value: Any) -> Iterator[Any]:
+    if keyword in NAMED:
+        for name, part in value.items():
+            yield {key: inner for key, inner in value.items() if key != name}
+            for less in smaller(part):
+                yield value | {name: less}
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            if len(value) > 1:
+                yield value[:index] + value[index + 1 :]
+            for less in smaller(part):
+                yield [*value[:index], less, *value[index + 1 :]]
+    else:
+        yield from smaller(value)
 
 
 def shrink(schema: Schema, fails: Callable[[Schema], bool], *, attempts: int = 400) -> Schema:

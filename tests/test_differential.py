@@ -28,7 +28,7 @@ import gramask
 
 ROUNDS = float(os.environ.get("GRAMASK_ROUNDS", "1"))
 BLOCKS = 8
-SCHEMAS_IN_BLOCK = round(60 * ROUNDS)
+SCHEMAS_IN_BLOCK = round(300 * ROUNDS)
 WALKS = 4
 INSTANCES = 60
 # Of all schemas drawn, the share that may be refused: lower it as the engine learns, never raise it.
@@ -272,3 +272,38 @@ def test_masks_agree_with_the_judge(block: int) -> None:
     assert not shown, "\n".join(["", *shown])
     share = counts["schemas refused"] / SCHEMAS_IN_BLOCK
     assert share <= MOST_REFUSED, f"{share:.0%} of the schemas are refused: {dict(reasons)}"
+
+
+@pytest.mark.parametrize(
+    ("judged_schema", "compiled_schema", "kinds"),
+    [
+        (
+            {"type": "integer"},
+            {"type": ["integer", "null"]},
+            {"false accept", "a walk wrote an invalid document"},
+        ),
+        ({"type": ["integer", "null"]}, {"type": "integer"}, {"false reject"}),
+        ({"type": "null"}, False, {"said to be unsatisfiable"}),
+        ({"required": ["a"]}, {"minLength": 0}, {"false accept", "a walk wrote an invalid document"}),
+    ],
+)
+def test_a_wrong_engine_is_found(
+    judged_schema: Any, compiled_schema: Any, kinds: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_as_is = gramask.compile
+    monkeypatch.setattr(
+        gramask, "compile", lambda _, *args, **options: compile_as_is(compiled_schema, *args, **options)
+    )
+    options = {"formats": "annotate", "whitespace": "compact"}
+    found = list(faults_of(judged_schema, "wrong", options, Counter()))
+    assert {fault.kind for fault in found} <= kinds
+    assert found
+
+
+def test_shrink_keeps_what_fails() -> None:
+    schema = {
+        "$schema": "s",
+        "type": "object",
+        "properties": {"a": {"anyOf": [{"not": {}}, {"type": "null"}]}},
+    }
+    assert shrink(schema, lambda s: "not" in json.dumps(s)) == {"$schema": "s", "not": {}}

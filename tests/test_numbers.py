@@ -14,8 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gramask.errors import CompileBudgetExceeded
-from gramask.grammar.dfa import intersect, minimize
-from gramask.grammar.numbers import MAX_FRACTION_DIGITS, MAX_POINT, number_dfa, number_equal_dfa
+from gramask.grammar.dfa import intersect, minimize, union
+from gramask.grammar.numbers import (
+    FEW_DIGITS,
+    MAX_FRACTION_DIGITS,
+    MAX_POINT,
+    MAX_TRAILING_ZEROS,
+    not_equal_dfa,
+    number_dfa,
+    number_equal_dfa,
+)
+from gramask.grammar.regex import compile_regex
 
 NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 TEXTS = ["".join(t) for n in range(1, 6) for t in itertools.product("-0159.e", repeat=n)]
@@ -54,10 +63,17 @@ def is_promised(text: str, *, integer: bool) -> bool:
     if not integer:
         leading = len(fraction) - len(fraction.lstrip("0")) if whole == "0" else 0
         return len(whole) <= MAX_POINT and leading < MAX_POINT
+    if whole == "0" or len(whole) > MAX_POINT:
+        return False
     if not fraction.strip("0"):
-        return whole != "0" and len(whole) <= MAX_POINT and int(exponent) >= 0
-    return len(whole) == 1 and whole != "0" and len(fraction) <= min(MAX_FRACTION_DIGITS, int(exponent))
+        zeros = min(len(whole) - len(whole.rstrip("0")), MAX_TRAILING_ZEROS)
+        return int(exponent) >= (-zeros if len(fraction) <= FEW_DIGITS else 0)
+    limit = MAX_FRACTION_DIGITS if len(whole) == 1 else FEW_DIGITS
+    places = len(fraction.rstrip("0")) if len(fraction) <= FEW_DIGITS else len(fraction)
+    return len(fraction) <= limit and int(exponent) >= places
 
+
+DECIMAL_TEXTS = compile_regex(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 BOUNDS: list[dict[str, Any]] = [
     {},
@@ -165,6 +181,9 @@ def test_integers_by_value() -> None:
         "1E+16",
         "1.2345678901234567e+19",
         "0.000e-5",
+        "1.50e1",
+        "100e-2",
+        "10.0e-1",
     ]
     rejected = ["1.5", "1.5e0", "1e-1", "0.5", "01", "1.", ".5", "", "-", "1e", "+1", "1.05e1"]
     assert [text for text in accepted if not dfa.accepts(text.encode())] == []
@@ -226,17 +245,59 @@ def test_one_value_as_a_list_and_as_bounds() -> None:
         assert intersect(listed, bounded).digest == listed.digest
 
 
+@pytest.mark.parametrize("values", VALUES, ids=str)
+def test_values_that_are_not_listed(values: list[Any]) -> None:
+    dfa = not_equal_dfa(values)
+    unwanted = {Fraction(value) for value in values}
+    for text in [*TEXTS, "1e20", "1.0E+20", "1e21", "100000000000000000000", "5e-7", "0.0000005", "5e-8"]:
+        match = NUMBER.fullmatch(text)
+        wanted = bool(match) and Fraction(text) not in unwanted
+        assert wanted >= dfa.accepts(text.encode()), text
+        if (
+            match
+            and wanted
+            and (match[4] is None or (len(match[2]) == 1 and match[2] != "0" and not match[3]))
+        ):
+            assert dfa.accepts(text.encode()), text
+    assert minimize(dfa.delta, dfa.start, dfa.label).digest == dfa.digest
+
+
+@given(st.lists(st.decimals(-1000, 1000, places=2), max_size=8), st.lists(NUMBER_TEXTS, min_size=5))
+def test_not_listed_against_fractions(values: list[Decimal], texts: list[str]) -> None:
+    dfa = not_equal_dfa(values)
+    unwanted = set(map(Fraction, values))
+    for text in [*texts, *(format(value, "f") for value in values), *(f"{value:e}" for value in values)]:
+        wanted = Fraction(text) not in unwanted
+        assert wanted >= dfa.accepts(text.encode()), text
+        if wanted and "e" not in text.lower():
+            assert dfa.accepts(text.encode()), text
+
+
+@pytest.mark.parametrize("values", VALUES, ids=str)
+def test_listed_or_not(values: list[Any]) -> None:
+    listed, others = number_equal_dfa(values), not_equal_dfa(values)
+    assert intersect(listed, others).is_empty
+    assert intersect(union(listed, others), DECIMAL_TEXTS).digest == DECIMAL_TEXTS.digest
+
+
 def test_sizes_stay_small() -> None:
     assert number_dfa(integer=False).n_states == 10
     for low, high in ((0, 1), (1, 100), (0, 65535), (-180, 180)):
         assert number_dfa(integer=False, lo=low, hi=high).n_states < 300
-        assert number_dfa(integer=True, lo=low, hi=high).n_states < 120
+        assert number_dfa(integer=True, lo=low, hi=high).n_states < 200
+    assert number_dfa(integer=True).n_states < 130
+    assert not_equal_dfa([0]).n_states < 15
+    assert not_equal_dfa(range(100)).n_states < 100
 
 
 def test_absurd_bounds_are_a_named_error() -> None:
     for bound in (Decimal("1e999999999"), Decimal("-1e-999999999")):
         with pytest.raises(CompileBudgetExceeded):
             number_dfa(integer=False, lo=bound)
+        with pytest.raises(CompileBudgetExceeded):
+            not_equal_dfa([bound])
+    with pytest.raises(CompileBudgetExceeded):
+        number_equal_dfa([Fraction(10) ** 5000])
     with pytest.raises(ValueError, match="not a number"):
         number_dfa(integer=False, lo=Decimal("nan"))
 

@@ -8,11 +8,11 @@ an RFC is not regular, a part of it is accepted, and the docstring of its functi
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 from ..dfa import ByteDfa
 from .ecma_regex import regex_dfa
-from .idn import MAX_IDN_HOSTNAME, idn_email_dfa, idn_hostname_dfa
+from .idn import MAX_IDN_EMAIL, MAX_IDN_HOSTNAME, idn_email_dfa, idn_hostname_dfa
 from .names import MAX_EMAIL, MAX_HOSTNAME, email_dfa, hostname_dfa, ipv4_dfa, ipv6_dfa
 from .pointers import json_pointer_dfa, relative_json_pointer_dfa, uri_template_dfa, uuid_dfa
 from .times import date_dfa, date_time_dfa, duration_dfa, time_dfa
@@ -43,14 +43,20 @@ _BUILDERS: dict[str, Callable[[], ByteDfa]] = {
 _BOUNDS: dict[str, tuple[int, int | None]] = {
     "email": (0, MAX_EMAIL),
     "hostname": (0, MAX_HOSTNAME),
+    "idn-email": (0, MAX_IDN_EMAIL),
     "idn-hostname": (0, MAX_IDN_HOSTNAME),
 }
 
 FORMATS: frozenset[str] = frozenset(_BUILDERS)
 """The names whose rules are known here."""
 
+EXACT_FORMATS: frozenset[str] = frozenset(
+    {"date", "email", "ipv4", "ipv6", "iri", "iri-reference", "json-pointer", "uri", "uri-reference", "uuid"}
+)
+"""Those that accept every text of their RFC. Of the others the complement says nothing: it holds valid texts too."""
 
-@lru_cache(maxsize=None)
+
+@cache
 def format_dfa(name: str) -> ByteDfa:
     """The texts of a format (one of `FORMATS`) as UTF-8, label 0, but for `format_bounds`. Cached; thread-safe."""
     return _BUILDERS[name]()

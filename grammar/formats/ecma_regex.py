@@ -1,4 +1,4 @@
-"""Regular expressions of ECMA-262 (2024, section 22.2.1) with the `u` flag, as texts: the part that is regular and small.
+"""Regular expressions of ECMA-262 (2024, section 22.2.1) with the `u` flag, as texts: a regular and small part.
 
 Each text that is accepted makes `new RegExp(text, "u")` succeed. Limits, beyond which a valid text is not accepted:
 - groups nest up to MAX_DEPTH; lookarounds stand at the outermost two levels and not inside each other;
@@ -12,6 +12,8 @@ Each text that is accepted makes `new RegExp(text, "u")` succeed. Limits, beyond
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from ..dfa import NOT_ACCEPTING, ByteDfa, crawl
@@ -30,7 +32,9 @@ _CATEGORIES = {"C": "cfnos", "L": "Clmotu", "M": "cen", "N": "dlo", "P": "cdefio
 _MAX_COUNT_DIGITS = 3
 
 # A range from a to b is accepted if a <= cut <= b for one of these. A start is known by the first cut behind it.
-_CHARACTER_CUTS = tuple(sorted({*map(ord, " !09AFZafz"), *range(ord("1"), ord("9")), 0x7F, 0xC0, 0x430, 0x4E00}))
+_CHARACTER_CUTS = tuple(
+    sorted({*map(ord, " !09AFZafz"), *range(ord("1"), ord("9")), 0x7F, 0xC0, 0x430, 0x4E00})
+)
 _HEX_CUTS = (0x00, 0x01, 0x20, 0x21, 0x80, 0xA0, 0xC0)
 _UNICODE_CUTS = (0x0000, 0x0001, 0x0020, 0x0080, 0x00C0, 0x0100, 0x0400, 0x1000, 0x5000, 0xB000)
 
@@ -97,15 +101,10 @@ def _quantified(context: Context) -> Iterator[Step]:
 
 def _wide(low: int, high: int, target: Hashable) -> Iterator[Step]:
     """The UTF-8 encodings of code points from 0x80 on."""
-    yield from _tails(tuple(byte_sequences(low, high)), target)
+    yield from _branch(tuple((sequence, target) for sequence in _sequences(low, high)))
 
 
-def _tails(sequences: tuple[tuple[tuple[int, int], ...], ...], target: Hashable) -> Iterator[Step]:
-    by_lead: dict[tuple[int, int], list[tuple[tuple[int, int], ...]]] = {}
-    for lead, *rest in sequences:
-        by_lead.setdefault(lead, []).append(tuple(rest))
-    for (low, high), rests in by_lead.items():
-        yield low, high, target if rests == [()] else ("tails", tuple(rests), target)
+_sequences = cache(byte_sequences)
 
 
 # Groups
@@ -249,43 +248,30 @@ _HEX_RANGES = ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66))
 
 def _unicode(target: Hashable) -> Iterator[Step]:
     yield from _hex(target, 4)
-    yield from _byte("{", ("braced", target, -1))
+    yield from _byte("{", ("braced", target, -1, 6))
 
 
-def _braced(target: Hashable, value: int) -> Iterator[Step]:
-    """Inside `\\u{`: a value up to 10FFFF, known only as far as it bounds the digits to come; -1: no digit yet."""
-    for low, high, number in _hex_digits():
-        reached = max(value, 0) * 16 + number
-        if reached <= MAX_CODE_POINT:
-            yield low, high, ("braced", target, _shape_of(reached))
-    if value >= 0:
+def _braced(target: Hashable, n_digits: int, limit: int) -> Iterator[Step]:
+    """Inside `\\u{`: a value up to 10FFFF. `n_digits` count from the first that is not 0, -1: there is no digit yet.
+
+    limit : how many digits there may be; 6 only if the first two are 1 and 0.
+    """
+    n = max(n_digits, 0)
+    if n < limit:
+        for low, high, number in _hex_digits():
+            if n == 0:
+                allowed = 6 if number <= 1 else 5
+            else:
+                allowed = 5 if n == 1 and number else limit
+            yield low, high, ("braced", target, n + 1 if n or number else 0, allowed)
+    if n_digits >= 0:
         yield from _byte("}", target)
 
 
-def _shape_of(value: int) -> int:
-    """The least value that allows the same further digits."""
-    same = [0, *(16**n + extra for n in range(6) for extra in (0, 16**n // 16))]
-    room = _room(value)
-    return next(least for least in sorted({*same, value}) if _room(least) == room)
-
-
-def _room(value: int) -> tuple[int, bool]:
-    """How many more digits fit, zeros and with Fs."""
-    n_zeros = n_fs = 0
-    low = high = value
-    while 0 < low * 16 <= MAX_CODE_POINT:
-        low, n_zeros = low * 16, n_zeros + 1
-    while 0 < high and high * 16 + 15 <= MAX_CODE_POINT:
-        high, n_fs = high * 16 + 15, n_fs + 1
-    return (n_zeros if value else -1), n_zeros == n_fs
-
-
 def _hex_digits() -> Iterator[tuple[int, int, int]]:
-    for number in range(16):
-        byte = ord(f"{number:x}")
-        yield byte, byte, number
-        if number > 9:
-            yield byte - 32, byte - 32, number
+    """Digits in either case, with their values."""
+    for char in "0123456789abcdefABCDEF":
+        yield ord(char), ord(char), int(char, 16)
 
 
 def _property(target: Hashable, expected: str) -> Iterator[Step]:
@@ -325,7 +311,7 @@ def _class(context: Context) -> Iterator[Step]:
     """The next member; not a hyphen."""
     yield from _byte("]", ("atom", context))
     yield from _byte("\\", ("class_escape", context))
-    for low, high, key in _character_runs():
+    for low, high, key in _CHARACTER_RUNS:
         target = ("single", context) if key is None else ("low", context, key)
         if high < 0x80:
             for first, last in _without(low, high, b"\\]-"):
@@ -343,7 +329,7 @@ def _without(low: int, high: int, holes: bytes) -> Iterator[tuple[int, int]]:
         yield low, high
 
 
-def _character_runs() -> Iterator[tuple[int, int, int | None]]:
+def _find_character_runs() -> Iterator[tuple[int, int, int | None]]:
     """Runs of code points and the cut that the end of a range from there must reach."""
     ascii_cuts = [cut for cut in _CHARACTER_CUTS if cut < 0x80]
     low = 0
@@ -358,20 +344,23 @@ def _character_runs() -> Iterator[tuple[int, int, int | None]]:
     yield low, MAX_CODE_POINT, None
 
 
+_CHARACTER_RUNS = tuple(_find_character_runs())
+
+
 def _tails_by_key(context: Context) -> Iterator[Step]:
     """Members beyond ASCII: only the cuts themselves begin ranges."""
     found = []
-    for low, high, key in _character_runs():
+    for low, high, key in _CHARACTER_RUNS:
         if low >= 0x80:
             target = ("single", context) if key is None else ("low", context, key)
-            found += [(sequence, target) for sequence in byte_sequences(low, high)]
+            found += [(sequence, target) for sequence in _sequences(low, high)]
     yield from _branch(tuple(found))
 
 
 def _branch(pairs: tuple[tuple[tuple[tuple[int, int], ...], Hashable], ...]) -> Iterator[Step]:
     """Transitions for disjoint byte sequences with a target each; leads are disjoint or equal once cut."""
     cuts = sorted({point for (lead, *_), _ in pairs for point in (lead[0], lead[1] + 1)})
-    for first, after in zip(cuts, cuts[1:]):
+    for first, after in pairwise(cuts):
         inside = [(tuple(rest), target) for (lead, *rest), target in pairs if lead[0] <= first <= lead[1]]
         if inside:
             done = [target for rest, target in inside if not rest]
@@ -418,7 +407,7 @@ def _class_zero(context: Context) -> Iterator[Step]:
 
 def _low_unicode(context: Context) -> Iterator[Step]:
     yield from _low_hex(context, 4, 0, _UNICODE_CUTS)
-    yield from _byte("{", ("braced", ("single", context), -1))
+    yield from _byte("{", ("braced", ("single", context), -1, 6))
 
 
 def _low_hex(context: Context, n_left: int, value: int, cuts: tuple[int, ...]) -> Iterator[Step]:
@@ -476,16 +465,22 @@ def _high_hex(context: Context, n_left: int, value: int, cut: int) -> Iterator[S
             yield low, high, ("high_hex", context, n_left - 1, value * 16 + number, cut)
 
 
-def _tail_states(rests: tuple[tuple[tuple[int, int], ...], ...], target: Hashable) -> Iterator[Step]:
-    yield from _tails(rests, target)
-
-
 _STEPS: dict[str, Callable[..., Iterable[Step]]] = {
     function.__name__.lstrip("_"): function
     for function in (
         *(_start, _term, _atom, _quantified, _group, _first_group, _group_kind, _angle, _name),
         *(_count, _comma, _upper, _escape, _zero, _control, _hex, _unicode, _braced, _property),
-        *(_class_start, _class_begun, _class, _single, _last_hyphen, _low, _hyphen, _class_escape, _class_zero),
+        *(
+            _class_start,
+            _class_begun,
+            _class,
+            _single,
+            _last_hyphen,
+            _low,
+            _hyphen,
+            _class_escape,
+            _class_zero,
+        ),
         *(_low_unicode, _low_hex, _low_escape, _escape_hyphen, _high_escape, _high_hex, _branch),
     )
-} | {"tails": _tail_states}
+}

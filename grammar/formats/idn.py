@@ -104,7 +104,9 @@ def _names(dots: frozenset[int]) -> ByteDfa:
                 order.append(target)
             row.append(DEAD if target is None else ids[target])
         rows.append(row)
-    labels = [NOT_ACCEPTING] + [0 if _may_end(state) and state.kind != "digits" else NOT_ACCEPTING for state in order]
+    labels = [NOT_ACCEPTING] + [
+        0 if _may_end(state) and state.kind != "digits" else NOT_ACCEPTING for state in order
+    ]
     dfa = minimal_char_dfa(rows, labels, 1)
     return lower_to_bytes(dfa.rows, dfa.labels, dfa.start, intervals)
 
@@ -151,7 +153,11 @@ def _follow_ascii(name: _Name, kind: str) -> _Name | None:
         now = "upper"
     else:
         now = "digits" if kind == "digit" and name.kind in ("", "digits") else "lower"
-    last = kind if kind == "hyphen" or (kind == "l" and now != "upper" and name.length <= MAX_U_LABEL - 3) else ""
+    last = (
+        kind
+        if kind == "hyphen" or (kind == "l" and now != "upper" and name.length <= MAX_U_LABEL - 3)
+        else ""
+    )
     return name._replace(order=order, length=name.length + 1, kind=now, last=last)
 
 
@@ -192,20 +198,22 @@ def _follow_rtl(name: _Name, kind: str) -> _Name | None:
     last = kind if kind in ("hebrew", "hyphen") else ""
     # Hebrew script includes the two marks, so one may follow another.
     last = "hebrew" if kind == "geresh" else last
-    return name._replace(
-        order="rtl", wide=True, length=name.length + 1, kind="rtl", last=last, digits=digits
-    )
+    return name._replace(order="rtl", wide=True, length=name.length + 1, kind="rtl", last=last, digits=digits)
 
 
 def _alphabet(dots: frozenset[int]) -> tuple[list[Interval], list[str]]:
     """The classes of all characters as intervals, and their names; "" is not allowed anywhere."""
     found = {point: _ascii_class(chr(point)) for point in range(0x80)}
-    found |= _SPECIAL | dict.fromkeys(range(0x660, 0x66A), "an") | _wide_classes() | dict.fromkeys(dots, "dot")
-    kinds = [""] + sorted(set(found.values()) - {""})
+    found |= (
+        _SPECIAL | dict.fromkeys(range(0x660, 0x66A), "an") | _wide_classes() | dict.fromkeys(dots, "dot")
+    )
+    kinds = ["", *sorted(set(found.values()) - {""})]
     intervals: list[Interval] = []
     end = 0
     points = sorted(found)
-    for _, run in groupby(enumerate(points), key=lambda item: (item[1] - item[0], found[item[1]], item[1] < 0x80)):
+    for _, run in groupby(
+        enumerate(points), key=lambda item: (item[1] - item[0], found[item[1]], item[1] < 0x80)
+    ):
         members = [point for _, point in run]
         if members[0] > end:
             intervals += _outside(end, members[0] - 1)
@@ -305,7 +313,9 @@ class _IdnMailbox(Mailbox):
         elif kind == "tail":
             yield from self._inside(*n)
         elif kind == "label":
-            yield from ((low, high, ("domain", target)) for low, high, target in self._domain_runs[self._domain.start])
+            yield from (
+                (low, high, ("domain", target)) for low, high, target in self._domain_runs[self._domain.start]
+            )
             yield from (step for step in super().step(state) if step[0] == ord("["))
         else:
             yield from super().step(state)

@@ -30,9 +30,7 @@ def uri_template_dfa() -> ByteDfa:
     literal = rf"(?:[!#$&-;=?-\[\]_a-z~{UCS}{PRIVATE}]|{PERCENT})"
     character = f"(?:[A-Za-z0-9_]|{PERCENT})"
     variable = rf"{character}(?:\.?{character})*(?::[1-9][0-9]{{0,3}}|\*)?"
-    return compile_regex(
-        rf"(?:{literal}|\{{[+#./;?&]?{variable}(?:,{variable})*\}})*", dialect="ecma262"
-    )
+    return compile_regex(rf"(?:{literal}|\{{[+#./;?&]?{variable}(?:,{variable})*\}})*", dialect="ecma262")
 
 
 def uuid_dfa() -> ByteDfa:

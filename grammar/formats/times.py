@@ -111,7 +111,9 @@ class _DateTime:
                 yield letter, letter, ("hour", near, 0, 0)
 
     def _hour(self, near: str, n_digits: int, value: int) -> Iterator[Step]:
-        yield from _two_digits(("hour", near), n_digits, value, 24, lambda hour: ("colon", "minute", near, hour))
+        yield from _two_digits(
+            ("hour", near), n_digits, value, 24, lambda hour: ("colon", "minute", near, hour)
+        )
 
     def _colon(self, kind: str, near: str, value: int) -> Iterator[Step]:
         yield ord(":"), ord(":"), (kind, near, value, 0, 0)

@@ -38,22 +38,28 @@ class Pointers:
     """JSON Pointers by the number of the subschema, spelt out when asked for: a deep schema has long ones."""
 
     def __init__(self) -> None:
-        self._above: list[tuple[int, str]] = []
+        self._above: list[tuple[int, str] | Resource] = []
 
     def __len__(self) -> int:
         return len(self._above)
 
     def __getitem__(self, number: int) -> str:
         """In other documents than the user's behind the URI and "#"."""
-        parts = []
-        while number >= 0:
-            number, path = self._above[number]
-            parts.append(path)
-        return "/".join(reversed(parts))
+        resource, path = self.inside(number)
+        return resource.pointer + path
 
-    def append(self, above: int, path: str) -> None:
-        """above : the number of a subschema that the next one is at `path` below; -1 for a resource's pointer."""
-        self._above.append((above, path))
+    def inside(self, number: int) -> tuple[Resource, str]:
+        """The resource that a subschema is in, and the pointer inside it."""
+        parts = []
+        above = self._above[number]
+        while not isinstance(above, Resource):
+            parts.append(f"/{above[1]}")
+            above = self._above[above[0]]
+        return above, "".join(reversed(parts))
+
+    def append(self, above: tuple[int, str] | Resource) -> None:
+        """above : the next subschema is at a path below the one with this number, or the root of a resource."""
+        self._above.append(above)
 
 
 class Document:
@@ -220,31 +226,30 @@ class Document:
 
     def _new_child(self, parent: int, path: str, schema: Any) -> int:
         context = self._contexts[parent]
-        resource = context.resource
-        if isinstance(schema, dict) and resource.dialect.identifier in schema:
-            resource = self._library.enter(resource, f"{self.pointers[parent]}/{path}", schema)
-            if resource is not context.resource:
+        if isinstance(schema, dict) and context.resource.dialect.identifier in schema:
+            home, above = self.pointers.inside(parent)
+            resource = self._library.enter(home, f"{above}/{path}", schema)
+            if resource is not home:
                 return self._root_of(self._entered(resource, context.scope))
-        return self._add(schema, context, parent, path)
+        elif not isinstance(schema, dict | bool):
+            raise _no_schema(schema, f"{self.pointers[parent]}/{path}")
+        return self._add(schema, context, (parent, path))
 
     def _root_of(self, context: Context) -> int:
         """The root of a resource."""
         number = self._roots.get(context)
         if number is None:
             resource = context.resource
-            number = self._roots[context] = self._add(resource.schema, context, -1, resource.pointer)
+            if not isinstance(resource.schema, dict | bool):
+                raise _no_schema(resource.schema, resource.pointer)
+            number = self._roots[context] = self._add(resource.schema, context, resource)
         return number
 
-    def _add(self, schema: Any, context: Context, above: int, path: str) -> int:
-        if not isinstance(schema, dict | bool):
-            raise InvalidSchema(
-                f"a schema must be an object or a boolean, not {_kind(schema)}",
-                pointer=f"{self.pointers[above]}/{path}" if above >= 0 else path,
-            )
+    def _add(self, schema: Any, context: Context, above: tuple[int, str] | Resource) -> int:
         number = len(self.schemas)
         self.schemas.append(schema)
         self._contexts.append(context)
-        self.pointers.append(above, path)
+        self.pointers.append(above)
         return number
 
     def _entered(self, resource: Resource, scope: Scope) -> Context:
@@ -309,6 +314,10 @@ class Document:
             return InvalidSchema(message, pointer=pointer, keyword=keyword)
         hint = "pass it as registry={uri: schema}, or put it under $defs; nothing is fetched"
         return UnsupportedSchema(message, pointer=pointer, keyword=keyword, hint=hint)
+
+
+def _no_schema(value: Any, pointer: str) -> InvalidSchema:
+    return InvalidSchema(f"a schema must be an object or a boolean, not {_kind(value)}", pointer=pointer)
 
 
 def _kind(value: Any) -> str:

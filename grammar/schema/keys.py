@@ -17,14 +17,14 @@ from ..pushdown import (
     ROW_WIDTH,
     SHARED_PUSH,
     STRING,
+    UNFILLED,
     NamePart,
     Row,
     goto,
+    leave,
 )
 from ..utf8 import UTF8
-
 from .members import only_labels
-from .objects import SimpleObjectPlan
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -33,21 +33,25 @@ if TYPE_CHECKING:
     from .shapes import Goal
     from .values import ObjectRun, Position, ValueStates
 
+Parts = tuple[tuple[ByteDfa, tuple[int, ...]], ...]
+"""Languages of names that are not declared, each with those of its classes that may occur."""
+Choices = tuple[tuple["ObjectPlan", int, "Hashable", "Goal"], ...]
+"""The alternatives that allow a name, with the goal of its value."""
+
 
 class KeyStates:
     """The states inside a member name.
 
-    A state stands for the declared names that begin with what was read, and for which of them may come now. Where
-    other names are allowed too, a byte that leaves the trie pushes the frame of such a name and goes on in the
-    lexeme of all such names: everything there is shared with other strings.
+    The opening quote pushes a frame that knows what was seen before; the states above it do not, so they are shared
+    between all places of an object where the same names may come. Their outcome is the rank of the name, or, behind
+    the ranks, the class of a name that is not declared.
     """
 
     def __init__(self, values: ValueStates) -> None:
         self.values = values
         self._tables: dict[tuple[ObjectPlan, ...], _NameTable] = {}
-        self._names: dict[tuple[object, ...], _Names] = {}
-        self._others: dict[tuple[object, ...], _Others] = {}
-        self._languages: dict[tuple[object, ...], tuple[Lexeme, list[tuple[int, ...]]]] = {}
+        self._names: dict[tuple[_NameTable, Lexeme | None], _Names] = {}
+        self._languages: dict[Parts, tuple[Lexeme, list[tuple[int, ...]]]] = {}
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
@@ -55,73 +59,70 @@ class KeyStates:
 
     def begin(self, position: Position, run: ObjectRun) -> int:
         """The operation at the opening quote of a name, DEAD where no name may come."""
-        plans = tuple(plan for plan, _, _ in run)
+        table = self._table(run)
+        allowed = 0
+        for plan, _, progress in run:
+            allowed |= table.allowed(plan, progress)
+        parts: Parts = tuple(
+            dict.fromkeys(
+                (plan.others, kinds)
+                for plan, _, progress in run
+                if plan.others is not None and (kinds := plan.open_classes(progress))
+            )
+        )
+        if not parts and not allowed:
+            return 0
+        lexeme, labels = self._language(parts) if parts else (None, [])
+        n_names = len(table.keys)
+
+        def resume(outcome: int) -> int:
+            if outcome < n_names:
+                choices = _choices(run, table.names[outcome])
+            else:
+                choices = _other_choices(run, parts, labels[outcome - n_names])
+            return goto(self.values.after_name(position, choices)) if choices else 0
+
+        names = self._names.get((table, lexeme))
+        if names is None:
+            names = self._names[table, lexeme] = _Names(self.values, table, lexeme, len(labels))
+        frame = self.values.pushdown.new_frame([UNFILLED] * (n_names + len(labels)), resume)
+        return self.values.pushdown.push([frame], names.state(allowed, 0, n_names, 0))
+
+    def _table(self, run: ObjectRun) -> _NameTable:
+        plans = tuple(dict.fromkeys(plan for plan, _, _ in run))
         table = self._tables.get(plans)
         if table is None:
             table = self._tables[plans] = _NameTable(plans)
-        others = self._other_names(position, run)
-        allowed = tuple(table.allowed(plan, progress) for plan, _, progress in run)
-        if others is None and not any(allowed):
-            return 0
-        # In order, what follows a name does not depend on what came before it, so its states are shared.
-        is_simple = self.values.in_order and all(isinstance(plan, SimpleObjectPlan) for plan in plans)
-        seen = None if is_simple else run
-        key = (position, plans, tuple(bit for _, bit, _ in run), others, seen)
-        names = self._names.get(key)
-        if names is None:
-            names = self._names[key] = _Names(self.values, position, table, others)
-        return goto(names.state(run, allowed, 0, len(table.keys), 0))
+        return table
 
-    def _other_names(self, position: Position, run: ObjectRun) -> _Others | None:
-        """The names that nobody declares, None where there can be none now."""
-        able = [
-            (plan, bit, progress, kinds)
-            for plan, bit, progress in run
-            if (kinds := plan.open_classes(progress))
-        ]
-        if not able:
-            return None
-        if all(plan.others is UTF8 for plan, *_ in able):
-            lexeme, labels = TEXT, [(0,)]
-            place = [0] * len(able)
-        else:
-            parts = tuple(dict.fromkeys((plan.others, kinds) for plan, _, _, kinds in able))
-            lexeme, labels = self._language(parts)
-            place = [parts.index((plan.others, kinds)) for plan, _, _, kinds in able]
-        afters = []
-        for label in labels:
-            choices = tuple(
-                (plan, bit, *step)
-                for at, (plan, bit, progress, _) in zip(place, able, strict=True)
-                if label[at] >= 0
-                for step in plan.after_other(progress, label[at])
-            )
-            afters.append(self.values.after_name(position, choices))
-        return self.others(lexeme, tuple(afters))
-
-    def _language(
-        self, parts: tuple[tuple[ByteDfa | None, tuple[int, ...]], ...]
-    ) -> tuple[Lexeme, list[tuple[int, ...]]]:
+    def _language(self, parts: Parts) -> tuple[Lexeme, list[tuple[int, ...]]]:
         """The lexeme of the names in some part, and for each of its labels the class in each part, -1 for none."""
+        if all(dfa is UTF8 for dfa, _ in parts):
+            return TEXT, [(0,) * len(parts)]
         found = self._languages.get(parts)
         if found is None:
-            dfas = [only_labels(dfa, {kind: kind for kind in kinds}) for dfa, kinds in parts if dfa is not None]
+            dfas = [only_labels(dfa, {kind: kind for kind in kinds}) for dfa, kinds in parts]
             dfa, vectors = labelled_product(dfas)
             lexeme = TEXT if dfa.digest == UTF8.digest else Lexeme(dfa, is_string=True)
             found = self._languages[parts] = (lexeme, vectors)
         return found
 
-    def others(self, lexeme: Lexeme, afters: tuple[int, ...]) -> _Others:
-        """The names of `lexeme`; `afters` has the state behind one of each label."""
-        found = self._others.get((lexeme, afters))
-        if found is None:
-            found = self._others[lexeme, afters] = _Others(self.values, lexeme, afters)
-        return found
 
-
-def _choices(run: ObjectRun, name: str) -> tuple[tuple[ObjectPlan, int, Hashable, Goal], ...]:
-    """The alternatives that allow `name`, with the goal of its value."""
+def _choices(run: ObjectRun, name: str) -> Choices:
     return tuple((plan, bit, *step) for plan, bit, progress in run for step in plan.after_name(progress, name))
+
+
+def _other_choices(run: ObjectRun, parts: Parts, label: tuple[int, ...]) -> Choices:
+    """The same for the names that have the class `label[i]` in each of `parts`."""
+    found = []
+    for plan, bit, progress in run:
+        if plan.others is None:
+            continue
+        kinds = plan.open_classes(progress)
+        kind = label[parts.index((plan.others, kinds))] if kinds else -1
+        if kind >= 0:
+            found += [(plan, bit, *step) for step in plan.after_other(progress, kind)]
+    return tuple(found)
 
 
 class _NameTable:
@@ -153,20 +154,20 @@ class _NameTable:
 
 
 class _Others:
-    """Names that nobody declares: a lexeme under a frame that leads to the state behind them."""
+    """Names that nobody declares: a lexeme under a frame that reports their classes, from `base` on."""
 
-    def __init__(self, values: ValueStates, lexeme: Lexeme, afters: tuple[int, ...]) -> None:
+    def __init__(self, values: ValueStates, lexeme: Lexeme, base: int, n_labels: int) -> None:
         self.lexeme = lexeme
-        self.frame = values.pushdown.new_frame([goto(after) for after in afters])
+        self.frame = values.pushdown.new_frame([leave(base + label) for label in range(n_labels)])
         self.plain = [values.lexicon.state(lexeme, state) for state in range(lexeme.dfa.n_states)]
         pushes = [0] + [values.pushdown.push([self.frame], state) for state in self.plain[1:]]
         self._pushes = np.array(pushes, np.int32)
         label = lexeme.dfa.label
-        self._ends = np.where(label >= 0, np.array([*afters, 0], np.int32)[label] << 2, 0)
+        self._ends = np.where(label >= 0, leave(base) + (label << 2), 0)
         self._rows: dict[int, np.ndarray] = {}
 
     def row(self, state: int) -> np.ndarray:
-        """int32[ROW_WIDTH], for a state of the lexeme: the row of a name that has left no trie yet. Not to be changed."""
+        """int32[ROW_WIDTH], not to be changed, for a state of the lexeme: a name that has left no trie yet."""
         row = self._rows.get(state)
         if row is None:
             row = self._rows[state] = np.zeros(ROW_WIDTH, np.int32)
@@ -190,46 +191,42 @@ class _Others:
 
 
 class _Names:
-    """The trie states of one table of names whose futures are alike: see `KeyStates.begin`."""
+    """The trie states of one table of names, beside the names of `lexeme`."""
 
-    def __init__(
-        self, values: ValueStates, position: Position, table: _NameTable, others: _Others | None
-    ) -> None:
-        self.values = values
-        self.position = position
+    def __init__(self, values: ValueStates, table: _NameTable, lexeme: Lexeme | None, n_labels: int) -> None:
+        self.pushdown = values.pushdown
         self.table = table
-        self.others = others
+        self.others = None if lexeme is None else _Others(values, lexeme, len(table.keys), n_labels)
         self._other_states = table.text_states
-        if others is not None and others.lexeme is not TEXT:
-            self._other_states = [others.states(key) for key in table.keys]
+        if self.others is not None and lexeme is not TEXT:
+            self._other_states = [self.others.states(key) for key in table.keys]
         # Where each declared name could also be the beginning of another one, masks are alike.
-        self._is_covered = others is not None and all(states[-1] for states in self._other_states)
-        self._states: dict[tuple[int, int, tuple[int, ...]], int] = {}
+        self._is_covered = all(states[-1] for states in self._other_states)
+        self._states: dict[tuple[int, int, int], int] = {}
 
-    def state(self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int) -> int:
+    def state(self, allowed: int, first: int, last: int, depth: int) -> int:
         """The state in which the names [first, last) share the `depth` bytes read so far.
 
-        `allowed` has for each alternative of `run` the names of that range, bit 0 being `first`.
+        allowed : those of that range that may come, bit 0 being `first`.
         """
-        if self.others is None and not any(allowed):
+        if self.others is None and not allowed:
             return 0
         key = (first, depth, allowed)
         state = self._states.get(key)
         if state is not None:
             return state
         if last - first == 1 and len(self.table.keys[first]) > depth:
-            state = self._states[key] = self._chain(run, allowed, first, depth)
+            state = self._states[key] = self._chain(allowed, first, depth)
             return state
-        pushdown = self.values.pushdown
-        origin = self._origin(pushdown.n_states, [self._other_state(first, depth)])
-        expand = lambda _, row: self._expand(run, allowed, first, last, depth, row)  # noqa: E731
-        state = self._states[key] = pushdown.new_states(1, expand, origin)
+        origin = self._origin(self.pushdown.n_states, [self._other_state(first, depth)])
+        expand = lambda _, row: self._expand(allowed, first, last, depth, row)  # noqa: E731
+        state = self._states[key] = self.pushdown.new_states(1, expand, origin)
         return state
 
-    def _origin(self, first: int, text_states: list[int]) -> NamePart | None:
+    def _origin(self, first: int, other_states: list[int]) -> NamePart | None:
         if self.others is None or not self._is_covered:
             return None
-        return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in text_states))
+        return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in other_states))
 
     def _other_state(self, first: int, depth: int) -> int:
         """The state of the lexeme of other names after the `depth` bytes that are common from `first` on."""
@@ -237,62 +234,47 @@ class _Names:
             return self._other_states[first][depth]
         return UTF8.start if self.others is None else self.others.lexeme.dfa.start
 
-    def _expand(
-        self, run: ObjectRun, allowed: tuple[int, ...], first: int, last: int, depth: int, row: Row
-    ) -> None:
+    def _expand(self, allowed: int, first: int, last: int, depth: int, row: Row) -> None:
         keys = self.table.keys
-        self._begin_row(self._other_state(first, depth), row)
+        if self.others is not None:
+            row[:] = self.others.row(self._other_state(first, depth))
+        else:
+            row[FLAGS] = STRING
         offset = 0
         if first < last and len(keys[first]) == depth:
-            row[END] = self._end(run, allowed, first)
+            row[END] = leave(first) if allowed & 1 else 0
             offset = 1
         while first + offset < last:
             begin = first + offset
             byte = keys[begin][depth]
             end = bisect_left(keys, byte + 1, begin, last, key=lambda name: name[depth])
-            inner = tuple(bits >> offset & (1 << end - begin) - 1 for bits in allowed)
-            row[byte] = goto(self.state(run, inner, begin, end, depth + 1))
+            inner = allowed >> offset & (1 << end - begin) - 1
+            row[byte] = goto(self.state(inner, begin, end, depth + 1))
             offset = end - first
         text_state = self.table.text_states[first][depth] if keys else UTF8.start
         if text_state == UTF8.start and row[:256].any():
             row[FLAGS] |= ESCAPABLE
 
-    def _begin_row(self, other_state: int, row: Row) -> None:
-        if self.others is not None:
-            row[:] = self.others.row(other_state)
-        else:
-            row[FLAGS] = STRING
-
-    def _end(self, run: ObjectRun, allowed: tuple[int, ...], rank: int) -> int:
-        """The operation at the quote behind a whole name."""
-        able = tuple(alternative for alternative, bits in zip(run, allowed, strict=True) if bits & 1)
-        choices = _choices(able, self.table.names[rank])
-        return goto(self.values.after_name(self.position, choices)) if choices else 0
-
-    def _chain(self, run: ObjectRun, allowed: tuple[int, ...], rank: int, depth: int) -> int:
+    def _chain(self, allowed: int, rank: int, depth: int) -> int:
         """The states of one name's remaining bytes, built at once: most states of an object are of this kind."""
         key, text_states = self.table.keys[rank], self.table.text_states[rank]
         n = len(key) - depth
         rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
         if self.others is not None:
             rows[:] = self.others.rows(self._other_states[rank][depth:])
-            if self.others.lexeme is not TEXT:
-                between = [s == UTF8.start for s in text_states[depth:]]
-                rows[:, FLAGS] |= np.where(between, ESCAPABLE, 0)
-                rows[n, FLAGS] = self.others.row(self._other_states[rank][-1])[FLAGS]
         else:
-            rows[:, FLAGS] = STRING | ESCAPABLE
-            if not key.isascii():
-                rows[:, FLAGS] = [STRING | (ESCAPABLE if s == UTF8.start else 0) for s in text_states[depth:]]
-            rows[n, FLAGS] = STRING
-        rows[n, END] = self._end(run, allowed, rank)
+            rows[:, FLAGS] = STRING
+        if key.isascii():
+            rows[:n, FLAGS] |= ESCAPABLE
+        else:
+            rows[:n, FLAGS] |= [ESCAPABLE * (state == UTF8.start) for state in text_states[depth:-1]]
+        rows[n, END] = leave(rank) if allowed else 0
         rows[:, FLAGS] |= READY
-        pushdown = self.values.pushdown
-        base = pushdown.n_states
+        base = self.pushdown.n_states
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth:]))
+        return self.pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth:]))
 
 
 def _text_states(text: bytes) -> list[int]:

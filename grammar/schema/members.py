@@ -158,7 +158,7 @@ def _renumbered(dfa: ByteDfa, said: tuple[Said, ...]) -> Classes:
 
 def only_labels(dfa: ByteDfa, kept: dict[int, int]) -> ByteDfa:
     """The texts of `dfa` with a label in `kept`, under the label that it gives."""
-    table = np.full(int(dfa.label.max(initial=0)) + 2, NOT_ACCEPTING, np.int32)
+    table = np.full(max(int(dfa.label.max(initial=0)), *kept, 0) + 2, NOT_ACCEPTING, np.int32)
     for old, new in kept.items():
         table[old] = new
     if all(old == new for old, new in kept.items()) and len(kept) == len(set(dfa.label.tolist()) - {-1}):

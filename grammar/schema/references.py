@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ...errors import CompileBudgetExceeded
 from .dialects import LATEST, Dialect, dialect_of, standard_dialect
 from .pointers import MISSING, escape_token, join_uri, member, split_fragment, unescape_token
 from .positions import Position, all_subschemas, position_below
 from .registry import Documents, official
+
+# Relative identifiers, each below the last, could make URIs as long as the schema is deep.
+MAX_URI = 10_000
 
 # Stands in `dynamic` for `$recursiveAnchor`, which has no name.
 RECURSIVE = ""
@@ -20,22 +24,32 @@ Steps = tuple[tuple[str, Any], ...]
 class Resource:
     """A schema with a URI of its own, as far as no other resource begins inside it.
 
-    uri      : its base URI, "" where it has none.
-    document : the URI by which its document was found, None for the document of the user.
-    pointer  : where it begins; in other documents behind their URI and "#".
+    uri   : its base URI, "" where it has none.
+    above : the resource that it begins in; None for a document.
+    path  : the pointer to it in there; for a document the URI that it was found by and "#", for the user's nothing.
     anchors, dynamic : places by plain name, all of them and those of `$dynamicAnchor`; None where two have one name.
     """
 
-    __slots__ = ("anchors", "dialect", "document", "dynamic", "pointer", "schema", "uri")
+    __slots__ = ("above", "anchors", "dialect", "dynamic", "path", "schema", "uri")
 
-    def __init__(self, uri: str, document: str | None, pointer: str, schema: Any, dialect: Dialect) -> None:
+    def __init__(self, uri: str, above: Resource | None, path: str, schema: Any, dialect: Dialect) -> None:
         self.uri = uri
-        self.document = document
-        self.pointer = pointer
+        self.above = above
+        self.path = path
         self.schema = schema
         self.dialect = dialect
         self.anchors: dict[str, Place | None] = {}
         self.dynamic: dict[str, Place | None] = {}
+
+    @property
+    def pointer(self) -> str:
+        """Where it begins, as JSON Pointer; in other documents than the user's behind their URI and "#"."""
+        paths = []
+        resource: Resource | None = self
+        while resource is not None:
+            paths.append(resource.path)
+            resource = resource.above
+        return "".join(reversed(paths))
 
 
 class Place(NamedTuple):
@@ -68,7 +82,8 @@ class Library:
     def __init__(self, schema: Any, documents: Documents | None) -> None:
         self._documents = documents
         self._by_uri: dict[str, Resource | None] = {}
-        self._by_place: dict[tuple[str | None, str], Resource] = {}
+        self._by_place: dict[tuple[Resource, str], Resource] = {}
+        self._taken_in: set[str] = set()
         self._is_indexed = False
         self._all_given_indexed = False
         dialect = dialect_of(schema, documents, standard_dialect(LATEST), "")
@@ -81,18 +96,18 @@ class Library:
             self._by_uri[""] = self.root
             self._list(self._search(self.root))
 
-    def enter(self, home: Resource, pointer: str, schema: dict[str, Any]) -> Resource:
-        """The resource of a subschema at `pointer` whose parent is in `home`: another one if it has an identifier."""
-        begun = self._begun(home, pointer, schema)
+    def enter(self, home: Resource, path: str, schema: dict[str, Any]) -> Resource:
+        """The resource of a subschema at `path` of `home`: another one if it has an identifier."""
+        self.index()
+        known = self._by_place.get((home, path))
+        if known is not None:
+            return known
+        begun = self._begun(home, path, schema)
         if begun is None:
             return home
-        self.index()
-        key = (begun.document, begun.pointer)
-        if key not in self._by_place:
-            # A schema only because something refers to it: nobody else can find it, or what is in it, by URI.
-            self._by_place[key] = begun
-            self._search(begun)
-        return self._by_place[key]
+        # A schema only because something refers to it: nobody else can find it, or what is in it, by URI.
+        self._search(begun)
+        return begun
 
     def resolve(self, home: Resource, reference: str) -> Place:
         """The place that a reference means inside `home`. Raises Unresolved."""
@@ -111,32 +126,29 @@ class Library:
     def _walk(self, home: Resource, fragment: str) -> Place:
         steps: list[tuple[str, Any]] = []
         value, position, path = home.schema, Position.SCHEMA, ""
-        pointer = home.pointer
         for token in map(unescape_token, fragment.split("/")[1:]):
-            ignored = home.dialect.ignored
             value = member(value, token)
             if value is MISSING:
                 raise Unresolved(f"leads nowhere: {fragment} does not exist")
-            position = position_below(position, token, value, ignored)
+            position = position_below(position, token, value, home.dialect.ignored)
             path += f"/{escape_token(token)}"
             if position is Position.SCHEMA:
-                home, pointer = self._step(home, pointer, path, value, steps)
+                home = self._step(home, steps, path[1:], value)
                 path = ""
         if path:
-            home, pointer = self._step(home, pointer, path, value, steps)
+            # In no place for schemas; that it is referred to makes it one.
+            home = self._step(home, steps, path[1:], value)
         return Place(home, tuple(steps))
 
-    def _step(
-        self, home: Resource, pointer: str, path: str, value: Any, steps: list[tuple[str, Any]]
-    ) -> tuple[Resource, str]:
+    def _step(self, home: Resource, steps: list[tuple[str, Any]], path: str, value: Any) -> Resource:
         """Go down to the subschema at `path`; `steps` begin anew where another resource does."""
-        pointer += path
-        inner = self.enter(home, pointer, value) if isinstance(value, dict) else home
-        if inner is home:
-            steps.append((path[1:], value))
-        else:
+        steps.append((path, value))
+        if not isinstance(value, dict) or home.dialect.identifier not in value:
+            return home
+        inner = self.enter(home, _pointer(steps), value)
+        if inner is not home:
             steps.clear()
-        return inner, pointer
+        return inner
 
     def _find(self, uri: str) -> Resource:
         """The resource with this URI: of the user's document, else given by the caller, else official."""
@@ -162,17 +174,16 @@ class Library:
         self._all_given_indexed = True
         for name in self._documents.uris():
             given = self._documents.get(name)
-            if given is not None and (name, f"{name}#") not in self._by_place:
+            if given is not None and name not in self._taken_in:
                 self._add(name, given.schema, given.draft)
         return uri in self._by_uri
 
     def _add(self, uri: str, schema: Any, draft: int | None) -> None:
         """Take in another document: without a `$schema` it is read as registered, else as the user's document."""
-        pointer = f"{uri}#"
+        self._taken_in.add(uri)
         default = self.root.dialect if draft is None else standard_dialect(draft)
-        dialect = dialect_of(schema, self._documents, default, pointer)
-        resource = Resource(_own_uri(schema, uri, dialect) or uri, uri, pointer, schema, dialect)
-        self._by_place[uri, pointer] = resource
+        dialect = dialect_of(schema, self._documents, default, f"{uri}#")
+        resource = Resource(_own_uri(schema, uri, dialect) or uri, None, f"{uri}#", schema, dialect)
         self._by_uri.setdefault(uri, resource)
         self._list(self._search(resource))
 
@@ -189,31 +200,33 @@ class Library:
             home, trail, schema = stack.pop()
             if not isinstance(schema, dict):
                 continue
-            begun = (
-                self._begun(home, _pointer(home, trail), schema) if _may_begin(home, trail, schema) else None
-            )
-            if begun is not None:
-                home, trail = begun, None
-                self._by_place[home.document, home.pointer] = home
-                found[home.uri] = None if home.uri in found else home
+            if trail is not None and home.dialect.identifier in schema:
+                begun = self._begun(home, _pointer(_steps(trail)), schema)
+                if begun is not None:
+                    home, trail = begun, None
+                    found[home.uri] = None if home.uri in found else home
             _note_anchors(home, trail, schema)
             below = [(home, (trail, path, s), s) for path, s in all_subschemas(schema, home.dialect.ignored)]
             stack.extend(reversed(below))
         return found
 
-    def _begun(self, home: Resource, pointer: str, schema: dict[str, Any]) -> Resource | None:
-        """The new resource that a subschema below `home` begins, if it does."""
+    def _begun(self, home: Resource, path: str, schema: dict[str, Any]) -> Resource | None:
+        """The new resource that a subschema at `path` of `home` begins, if it does."""
         # The dialect around it says what an identifier is: where it sees none, a `$schema` is out of place.
         uri = _own_uri(schema, home.uri, home.dialect)
         if uri is None or uri == home.uri:
             return None  # one that repeats the base names nothing new: generators of schemas write those
-        dialect = dialect_of(schema, self._documents, home.dialect, pointer)
-        return Resource(uri, home.document, pointer, schema, dialect)
-
-
-def _may_begin(home: Resource, trail: _Trail, schema: dict[str, Any]) -> bool:
-    """Whether a subschema could begin a resource, before its pointer is spelt out to find out."""
-    return trail is not None and home.dialect.identifier in schema
+        begun = self._by_place[home, path] = Resource(uri, home, path, schema, home.dialect)
+        if "$schema" in schema:
+            begun.dialect = dialect_of(schema, self._documents, home.dialect, begun.pointer)
+        if len(uri) > MAX_URI:
+            raise CompileBudgetExceeded(
+                f"a base URI has more than {MAX_URI} characters",
+                pointer=begun.pointer,
+                keyword=home.dialect.identifier,
+                hint="use absolute URIs in nested schemas",
+            )
+        return begun
 
 
 def _own_uri(schema: Any, base: str, dialect: Dialect) -> str | None:
@@ -241,9 +254,9 @@ def _anchors_of(schema: dict[str, Any], dialect: Dialect) -> Iterator[tuple[str,
     if dialect.ref_alone:
         identifier = schema.get(dialect.identifier)
         if isinstance(identifier, str) and "$ref" not in schema:
-            name = split_fragment(identifier)[1]
-            if name and not name.startswith("/"):
-                yield name, False
+            fragment = split_fragment(identifier)[1]
+            if fragment and not fragment.startswith("/"):
+                yield fragment, False
         return
     for keyword, is_dynamic in (("$anchor", False), ("$dynamicAnchor", True)):
         name = schema.get(keyword)
@@ -259,5 +272,5 @@ def _steps(trail: _Trail) -> Steps:
     return tuple(reversed(steps))
 
 
-def _pointer(home: Resource, trail: _Trail) -> str:
-    return "/".join([home.pointer, *(path for path, _ in _steps(trail))])
+def _pointer(steps: Iterable[tuple[str, Any]]) -> str:
+    return "".join(f"/{path}" for path, _ in steps)

@@ -23,8 +23,9 @@ class Documents:
     """Immutable and hashable: schemas by URI.
 
     given : a mapping from absolute URI to schema, which is copied, or a `referencing.Registry`, which is asked as it
-            is; only a `retrieve` function that the caller put into it can fetch anything.
+            is; only a `retrieve` function that the caller put into it can fetch anything. URIs are compared as text.
     Mappings of equal JSON text are equal; a registry is equal only to itself.
+    Raises GramaskError for anything else, InvalidSchema for documents that are not JSON.
     """
 
     def __init__(self, given: Mapping[str, Any] | Registry[Any]) -> None:
@@ -34,8 +35,9 @@ class Documents:
         self._schemas: dict[str, Any] = {uri.partition("#")[0]: schema for uri, schema in schemas.items()}
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Documents) and self._registry is other._registry
-        return same and isinstance(other, Documents) and self._text == other._text
+        if not isinstance(other, Documents):
+            return NotImplemented
+        return self._registry is other._registry and self._text == other._text
 
     def __hash__(self) -> int:
         return hash((id(self._registry), self._text))

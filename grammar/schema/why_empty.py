@@ -7,7 +7,7 @@ from itertools import combinations
 from ...errors import UnsatisfiableSchema
 from .emptiness import Emptiness, needed_items
 from .goals import Goals
-from .shapes import ANY_SHAPE, ARRAY, OBJECT, Goal, Shape
+from .shapes import ARRAY, NOTHING, OBJECT, Goal, Shape
 
 
 def explain(goals: Goals, emptiness: Emptiness, goal: Goal) -> UnsatisfiableSchema:
@@ -16,7 +16,7 @@ def explain(goals: Goals, emptiness: Emptiness, goal: Goal) -> UnsatisfiableSche
     while goal not in seen:
         seen.append(goal)
         deeper = _empty_member(goals, emptiness, goal)
-        if deeper is None:
+        if deeper is None or deeper == NOTHING:
             return _contradiction(goals, emptiness, goal)
         goal = deeper
     pointers = goals.describe(goal)

@@ -38,10 +38,10 @@ def to_python(pattern: str) -> re.Pattern[str]:
     out: list[str] = []
     inside = False
     for piece in PIECE.findall(pattern):
-        out.append(_in_class(piece) if inside else _outside(piece))
-        if piece == "[" or (inside and piece == "]"):
-            inside = piece == "["
-            out[-1] = piece
+        opens, closes = piece == "[" and not inside, piece == "]" and inside
+        translate = _in_class if inside else _outside
+        out.append(piece if opens or closes else translate(piece))
+        inside = (inside or opens) and not closes
     return re.compile("".join(out), re.ASCII)
 
 
@@ -65,7 +65,7 @@ def _in_class(piece: str) -> str:
         return SPACES if piece == r"\s" else NOT_SPACES
     if piece == "[":
         return r"\["
-    if piece == "[]":  # the piece reader sees an empty class where one class ends in an open bracket
+    if piece in ("[]", "[^]"):  # the piece reader sees an empty class where one class ends in an open bracket
         raise re.error("an open bracket before the end of a class")
     if piece[:2] in (r"\p", r"\P") and len(piece) > 2:
         return _property(piece)

@@ -68,6 +68,52 @@ def is_empty(bounds: Bounds) -> bool:
     return not meets(bounds, -far, far, end_open=False)
 
 
+@dataclass(frozen=True, slots=True)
+class NumberSet:
+    """A conjunction of constraints on a number; see `grammar/number_sets.py` for the fields."""
+
+    integer: bool = False
+    low: Fraction | None = None
+    low_open: bool = False
+    high: Fraction | None = None
+    high_open: bool = False
+    multiples: frozenset[Fraction] = frozenset()
+    non_multiples: frozenset[Fraction] = frozenset()
+    values: frozenset[Fraction] | None = None
+    excluded: frozenset[Fraction] = frozenset()
+    plain: bool | None = None
+
+    def __contains__(self, value: Fraction) -> bool:
+        """Whether some spelling of `value` is in the set."""
+        bounds = Bounds(
+            self.low, self.low_open, self.high, self.high_open, self.integer or self.plain is True
+        )
+        return (
+            contains(bounds, value)
+            and all(is_multiple(value, divisor) for divisor in self.multiples)
+            and not any(is_multiple(value, divisor) for divisor in self.non_multiples)
+            and (self.values is None or value in self.values)
+            and value not in self.excluded
+        )
+
+    def has_text(self, text: str) -> bool:
+        parts = COMPLETE.fullmatch(text)
+        if not parts:
+            return False
+        is_plain = parts[3] is None and parts[4] is None
+        return fraction_of(text) in self and self.plain in (None, is_plain)
+
+
+def is_multiple(value: Fraction, divisor: Fraction) -> bool:
+    return value % divisor == 0
+
+
+def is_decimal(text: str) -> bool:
+    """Whether `text` is a number in plain decimal notation, without an exponent."""
+    parts = COMPLETE.fullmatch(text)
+    return parts is not None and parts[4] is None
+
+
 @cache
 def accepts(bounds: Bounds, text: str, *, exponents: bool) -> bool:
     """Whether `text` spells a number in `bounds`; without `exponents` only in plain notation, unless trivial."""
