@@ -38,7 +38,7 @@ MAX_BITS = 4_000
 MAX_POWER, MAX_LIGHT_POWER = 40, 400
 """Divisors have at most this many factors 2 or 5, above or below the line; powers of ten may have more."""
 
-# T lies between the two; without the lower one it is not above the other, and not known.
+# (low, high): T lies between them; without `low` only the upper bound is known.
 _Range: TypeAlias = tuple[int | None, int]
 
 _CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)

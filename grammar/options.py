@@ -60,6 +60,12 @@ class Options:
             )
 
     @property
+    def documents(self) -> Documents | None:
+        """`registry`, as it is kept."""
+        assert self.registry is None or isinstance(self.registry, Documents)
+        return self.registry
+
+    @property
     def whitespace_run(self) -> int:
         """The longest run of whitespace allowed between two JSON tokens, in characters."""
         if self.whitespace == "flexible":

@@ -87,6 +87,8 @@ class Constraint:
         """
         kind, content = _packed(self.source)
         options = {name: getattr(self.options, name) for name in self.options.__slots__}
+        if self.options.documents is not None:
+            options["registry"] = self.options.documents.as_mapping()
         record = {
             "format": _FORMAT,
             "kind": kind,

@@ -12,6 +12,7 @@ from functools import cache
 
 from ..dfa import ByteDfa
 from .ecma_regex import regex_dfa
+from .hulls import hull_dfa
 from .idn import MAX_IDN_EMAIL, MAX_IDN_HOSTNAME, idn_email_dfa, idn_hostname_dfa
 from .names import MAX_EMAIL, MAX_HOSTNAME, email_dfa, hostname_dfa, ipv4_dfa, ipv6_dfa
 from .pointers import json_pointer_dfa, relative_json_pointer_dfa, uri_template_dfa, uuid_dfa
@@ -65,3 +66,8 @@ def format_dfa(name: str) -> ByteDfa:
 def format_bounds(name: str) -> tuple[int, int | None]:
     """The least and the greatest number of code points that a format asks for beside its DFA; None: no greatest."""
     return _BOUNDS.get(name, (0, None))
+
+
+def format_hull(name: str) -> ByteDfa:
+    """A superset of a format, as UTF-8: a text outside it does not have the format."""
+    return format_dfa(name) if name in EXACT_FORMATS else hull_dfa(name)

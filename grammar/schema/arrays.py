@@ -25,6 +25,10 @@ class ArrayPlan:
         """The ways to go on behind one more item."""
         raise NotImplementedError
 
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        """`progress` when an item turned out to satisfy the observed goals with these keys."""
+        return progress
+
     def may_close(self, progress: Hashable) -> bool:
         """Whether the array may end."""
         raise NotImplementedError
@@ -45,7 +49,7 @@ class SimpleArrayPlan(ArrayPlan):
         assert isinstance(progress, int)
         if self.high is not None and progress >= self.high:
             return []
-        return [(min(progress + 1, self.cap), self.items.at(progress))]
+        return [Step(min(progress + 1, self.cap), self.items.at(progress))]
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, int)
@@ -76,6 +80,7 @@ class RichArrayPlan(ArrayPlan):
         self.cap = max(*prefixes, arrays.low, 0 if self.high is None else self.high)
         self._completable: dict[Counts, bool] = {}
         self._known: dict[Counts, list[tuple[Counts, Goal]]] = {}
+        self._steps: dict[Counts, list[Step]] = {}
         self.start: Counts = (0, (0,) * len(arrays.contains))
 
     @property
@@ -91,11 +96,31 @@ class RichArrayPlan(ArrayPlan):
         )
 
     def after_item(self, progress: Hashable) -> list[Step]:
-        return [
-            (after, goal)
-            for after, goal in self._after(progress)  # type: ignore[arg-type]
-            if self.completable(after)
+        found = self._steps.get(progress)  # type: ignore[call-overload]
+        if found is None:
+            found = self._steps[progress] = self._steps_from(progress)  # type: ignore[index,arg-type]
+        return found
+
+    def _steps_from(self, progress: Counts) -> list[Step]:
+        """Where all that an item may turn out to be is fine, what it matches is observed; else each way is a step."""
+        following = self._after(progress)
+        able = [(after, goal) for after, goal in following if self.completable(after)]
+        n, counts = progress
+        goals = [contains.items.at(n) for contains in self.arrays.contains]
+        matter = [
+            i
+            for i, (contains, count) in enumerate(zip(self.arrays.contains, counts, strict=True))
+            if goals[i] != NOTHING and (contains.high is not None or count < contains.low)
         ]
+        if len(able) < len(following) or any(goals[i] == ANYTHING for i in matter) or len(able) < 2:
+            return [Step(after, goal) for after, goal in able]
+        goal = self.arrays.items.at(n)
+        observed = tuple((i, both) for i in matter if self._live(both := conjoin(goal, goals[i])))
+        return [Step((min(n + 1, self.cap), counts), goal, observed)] if self._live(goal) else []
+
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        n, counts = progress  # type: ignore[misc]
+        return n, tuple(count + (i in keys) for i, count in enumerate(counts))
 
     def _after(self, progress: Counts) -> list[tuple[Counts, Goal]]:
         """The same, whether or not the array can be completed then."""

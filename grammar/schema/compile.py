@@ -20,7 +20,7 @@ def compile_schema(schema: Any, options: Options) -> Pushdown:
     Raises InvalidSchema, UnsupportedSchema, UnsatisfiableSchema, CompileBudgetExceeded, or GrammarSyntaxError for
     a pattern; each names the pointer.
     """
-    document = Document(schema, formats=options.formats)
+    document = Document(schema, formats=options.formats, registry=options.documents)
     patterns = []
     for number, keyword in document.lint():
         if keyword in ("pattern", "patternProperties"):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...errors import CompileBudgetExceeded
+from .scalar_shapes import Strings
+from .scalars import numbers_are_empty, string_is_empty
 from .shapes import (
     ANY_SHAPE,
     ARRAY,
@@ -38,13 +41,20 @@ def _is_empty(goals: Goals, shape: Shape, depth: int) -> bool:
     types = shape.types
     if types & ~(NUMBER | STRING | ARRAY | OBJECT):
         return False
-    if types & NUMBER and not shape.numbers.contradicts_itself:
+    if types & NUMBER and not (shape.numbers.contradicts_itself or numbers_are_empty(shape.numbers)):
         return False
-    if types & STRING and not shape.strings.contradicts_itself:
+    if types & STRING and not (shape.strings.contradicts_itself or _no_string(shape.strings)):
         return False
     if types & ARRAY and not _no_array(goals, shape.arrays, depth):
         return False
     return not types & OBJECT or _no_object(goals, shape.objects, depth)
+
+
+def _no_string(strings: Strings) -> bool:
+    try:
+        return string_is_empty(strings)
+    except CompileBudgetExceeded:
+        return False
 
 
 def _no_array(goals: Goals, arrays: Arrays, depth: int) -> bool:

@@ -29,14 +29,13 @@ from .members import only_labels
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from .objects import ObjectPlan
-    from .shapes import Goal
+    from .objects import ObjectPlan, Step
     from .values import ObjectRun, Position, ValueStates
 
 Parts = tuple[tuple[ByteDfa, tuple[int, ...]], ...]
 """Languages of names that are not declared, each with those of its classes that may occur."""
-Choices = tuple[tuple["ObjectPlan", int, "Hashable", "Goal"], ...]
-"""The alternatives that allow a name, with the goal of its value."""
+Choices = tuple[tuple["ObjectPlan", int, "Step"], ...]
+"""The alternatives that allow a name, and how each goes on."""
 
 
 class KeyStates:
@@ -109,7 +108,7 @@ class KeyStates:
 
 
 def _choices(run: ObjectRun, name: str) -> Choices:
-    return tuple((plan, bit, *step) for plan, bit, progress in run for step in plan.after_name(progress, name))
+    return tuple((plan, bit, step) for plan, bit, progress in run for step in plan.after_name(progress, name))
 
 
 def _other_choices(run: ObjectRun, parts: Parts, label: tuple[int, ...]) -> Choices:
@@ -121,7 +120,7 @@ def _other_choices(run: ObjectRun, parts: Parts, label: tuple[int, ...]) -> Choi
         kinds = plan.open_classes(progress)
         kind = label[parts.index((plan.others, kinds))] if kinds else -1
         if kind >= 0:
-            found += [(plan, bit, *step) for step in plan.after_other(progress, kind)]
+            found += [(plan, bit, step) for step in plan.after_other(progress, kind)]
     return tuple(found)
 
 

@@ -118,35 +118,11 @@ class Refusal:
         return not self.harmless(schema)
 
 
-_LATER = "remove it and validate the result afterwards"
-
-
-def _without(*needed: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda schema: not any(name in schema for name in needed)
-
-
-# Every keyword of drafts 4 to 2020-12 that constrains instances and is not enforced.
+# Every keyword that constrains instances and is not enforced.
 NOT_ENFORCED: dict[str, Refusal] = {
-    "oneOf": Refusal("use anyOf where the branches exclude each other"),
-    "not": Refusal(_LATER, lambda s: s["not"] is False),
-    "if": Refusal(_LATER, _without("then", "else")),
-    "then": Refusal(_LATER, _without("if")),
-    "else": Refusal(_LATER, _without("if")),
-    "dependentSchemas": Refusal(_LATER, lambda s: not s["dependentSchemas"]),
-    "dependentRequired": Refusal(_LATER, lambda s: not s["dependentRequired"]),
-    "dependencies": Refusal(_LATER, lambda s: not s["dependencies"]),
-    "patternProperties": Refusal(_LATER, lambda s: not s["patternProperties"]),
-    "propertyNames": Refusal(_LATER, lambda s: s["propertyNames"] in (True, {})),
-    "minProperties": Refusal(_LATER, lambda s: s["minProperties"] == 0),
-    "maxProperties": Refusal(_LATER),
-    "unevaluatedProperties": Refusal(_LATER, lambda s: s["unevaluatedProperties"] in (True, {})),
-    "unevaluatedItems": Refusal(_LATER, lambda s: s["unevaluatedItems"] in (True, {})),
-    "contains": Refusal(_LATER),
-    "minContains": Refusal(_LATER, _without("contains")),
-    "maxContains": Refusal(_LATER, _without("contains")),
-    "uniqueItems": Refusal(_LATER, lambda s: s["uniqueItems"] is False),
-    "multipleOf": Refusal(_LATER),
-    "format": Refusal('pass formats="annotate" to treat it as an annotation'),
+    "uniqueItems": Refusal(
+        "remove it and validate the result afterwards", lambda schema: schema["uniqueItems"] is False
+    ),
     # Draft 3 alone has these.
     **dict.fromkeys(("extends", "disallow", "divisibleBy"), Refusal("use draft 4 or later")),
 }

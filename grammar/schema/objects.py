@@ -18,8 +18,20 @@ from .shapes import ANYTHING, NOTHING, Goal, conjoin
 
 Live = Callable[[Goal], bool]
 """Whether some value satisfies a goal."""
-Step = tuple[Hashable, Goal]
-"""Progress behind a member, and the goal of its value."""
+
+
+class Step(NamedTuple):
+    """A way to go on behind a member or an item.
+
+    progress : behind it.  goal : what its value must satisfy.
+    observed : further goals, each with a key. The plan settles the progress when it is known which of them the value
+               satisfied; several goals may have one key.
+    """
+
+    progress: Hashable
+    goal: Goal
+    observed: tuple[tuple[int, Goal], ...] = ()
+
 
 MAX_PLACINGS = 2_000
 MAX_LISTED = 256
@@ -57,6 +69,10 @@ class ObjectPlan:
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         """The same for a name that is not declared, of class `kind`."""
         raise NotImplementedError
+
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        """`progress` when the value turned out to satisfy the observed goals with these keys."""
+        return progress
 
     def may_close(self, progress: Hashable) -> bool:
         """Whether the object may end."""
@@ -116,16 +132,16 @@ class SimpleObjectPlan(ObjectPlan):
         if goal is None:
             return []
         if self.in_order:
-            return [(i + 1, goal)] if progress <= i <= self.next_required[progress] else []
-        return [] if progress >> i & 1 else [(progress | 1 << i, goal)]
+            return [Step(i + 1, goal)] if progress <= i <= self.next_required[progress] else []
+        return [] if progress >> i & 1 else [Step(progress | 1 << i, goal)]
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         assert isinstance(progress, int)
         if self.others is None:
             return []
         if not self.in_order:
-            return [(progress, self.extra)]
-        return [(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
+            return [Step(progress, self.extra)]
+        return [Step(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         return (0,) if self.after_other(progress, 0) else ()
@@ -270,23 +286,49 @@ class RichObjectPlan(ObjectPlan):
         return found
 
     def _steps_to(self, behind: Progress | None, goal: Goal, meets: tuple[tuple[Goal, ...], ...]) -> list[Step]:
-        """`behind` with each set of needs that the member may meet, as far as the object can be completed then."""
+        """The steps to `behind` with a member of this goal.
+
+        Which needs its value meets is observed. Where the object could not be completed if it met none, each smallest
+        set of needs that it has to meet is a step of its own.
+        """
         if behind is None:
             return []
-        variants = {goal: behind.open}
+        if self.completable(behind):
+            return [self._step(behind, goal, meets)]
+        found: list[Step] = []
+        done: list[frozenset[int]] = []
+        tried = [(frozenset[int](), goal)]
+        for met, narrowed in tried:
+            for need in range(max(met, default=-1) + 1, len(meets)):
+                larger = met | {need}
+                if not behind.open >> need & 1 or any(smaller <= larger for smaller in done):
+                    continue
+                after = behind._replace(open=behind.open & ~sum(1 << i for i in larger))
+                enough = self.completable(after)
+                for option in meets[need]:
+                    both = conjoin(narrowed, option)
+                    if self._live(both):
+                        (found.append(self._step(after, both, meets)) if enough else tried.append((larger, both)))
+                if enough:
+                    done.append(larger)
+            if len(tried) > MAX_PLACINGS:
+                raise _too_many_ways()
+        return found
+
+    def _step(self, behind: Progress, goal: Goal, meets: tuple[tuple[Goal, ...], ...]) -> Step:
+        """One step, with the needs observed that the value may meet as well."""
+        observed = []
         for need, options in enumerate(meets):
-            if not behind.open >> need & 1:
-                continue
-            for known, still_open in list(variants.items()):
-                for option in options:
-                    narrowed = conjoin(known, option)
-                    # A goal that meets more with the same values is the better one.
-                    variants[narrowed] = variants.get(narrowed, still_open) & still_open & ~(1 << need)
-        return [
-            (after, narrowed)
-            for narrowed, still_open in variants.items()
-            if self._live(narrowed) and self.completable(after := behind._replace(open=still_open))
-        ]
+            goals = [conjoin(goal, option) for option in options] if behind.open >> need & 1 else []
+            if goal in goals:
+                behind = behind._replace(open=behind.open & ~(1 << need))
+            else:
+                observed += [(need, narrowed) for narrowed in goals if self._live(narrowed)]
+        return Step(behind, goal, tuple(observed))
+
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        assert isinstance(progress, Progress)
+        return progress._replace(open=progress.open & ~sum(1 << need for need in keys))
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, Progress)
@@ -373,10 +415,7 @@ class _Placing:
         """
         self.steps += 1
         if self.steps > MAX_PLACINGS:
-            raise CompileBudgetExceeded(
-                "too many ways to meet what a negated schema asks of some member",
-                hint="describe the members directly",
-            )
+            raise _too_many_ways()
         if not needs:
             return self._counts_fit(goals, extras, banned)
         need, *others = needs
@@ -481,6 +520,12 @@ class _Placing:
             if count + n <= (plan.high or 0) and count + n + max(0, room - (occurring & single).bit_count()) >= plan.low:
                 return True
         return False
+
+
+def _too_many_ways() -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        "too many ways to meet what a negated schema asks of some member", hint="describe the members directly"
+    )
 
 
 def _ones(bits: int) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import GramaskError
+from ..formats import FORMATS
 from ..options import Options
 from ..source import JsonSource, Source
 from .compile import compile_schema
@@ -15,7 +16,12 @@ from .keywords import CHECKS, NOT_ENFORCED
 
 Outcome = Literal["enforced", "annotation", "refused"]
 
-_ENFORCED = {*CHECKS, "$ref", "const", "items", "additionalItems", "additionalProperties"}
+# Those whose value is a schema or any JSON value have no entry in CHECKS.
+_ENFORCED = {
+    *CHECKS,
+    *("const", "not", "if", "then", "else", "items", "additionalItems", "contains", "unevaluatedItems"),
+    *("additionalProperties", "propertyNames", "unevaluatedProperties"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Report:
 
 def check_schema(schema: Any, options: Options) -> Report:
     """Report on a JSON Schema without a tokenizer. Never raises for what is wrong with the schema."""
-    document = Document(schema, formats=options.formats)
+    document = Document(schema, formats=options.formats, registry=options.documents)
     entries: list[Entry] = []
     try:
         for number, keyword, refused in document.visit():
@@ -79,4 +85,7 @@ def _entry(document: Document, number: int, keyword: str, refused: bool) -> Entr
     pointer = document.pointers[number]
     if refused:
         return Entry(pointer, keyword, "refused", NOT_ENFORCED[keyword].hint)
-    return Entry(pointer, keyword, "enforced" if keyword in _ENFORCED else "annotation")
+    is_enforced = keyword in _ENFORCED
+    if keyword == "format":
+        is_enforced = not document.annotate_formats and document.schemas[number]["format"] in FORMATS
+    return Entry(pointer, keyword, "enforced" if is_enforced else "annotation")

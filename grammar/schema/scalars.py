@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from ...errors import GramaskError, GrammarSyntaxError
 from ..dfa import ByteDfa, bounded_length, code_point_lengths, difference, intersect, literals, product, union
-from ..formats import format_bounds, format_dfa
+from ..formats import format_bounds, format_dfa, format_hull
 from ..lexemes import TEXT, Lexeme
-from .._shim import numbers_dfa
-from .._shim import numbers_are_empty as are_empty
+from ..number_sets import numbers_dfa
+from ..number_sets import numbers_are_empty as are_empty
 from ..regex import compile_pattern
 from ..utf8 import UTF8
 from .members import is_text
@@ -60,9 +60,15 @@ def _one_string(shape: Strings) -> Lexeme:
     dfa = _content(shape)
     if shape.texts is not None or (low == 0 and high is None):
         return Lexeme(dfa, is_string=True)
-    if dfa is not UTF8 and not code_point_lengths(dfa)[2]:
+    # One bound alone is exact whatever lengths there are; two need every length in between.
+    if low and high is not None and dfa is not UTF8 and _has_gaps(dfa, low):
         return Lexeme(bounded_length(dfa, low, high), is_string=True)
     return Lexeme(dfa, is_string=True, low=low, high=high)
+
+
+def _has_gaps(dfa: ByteDfa, low: int) -> bool:
+    shortest, _, is_contiguous = code_point_lengths(dfa)
+    return not is_contiguous and low > shortest[dfa.start]
 
 
 def _length_bounds(shape: Strings) -> tuple[int, int | None]:
@@ -87,22 +93,14 @@ def _content(shape: Strings) -> ByteDfa:
 
 def _restrict(dfa: ByteDfa, matcher: Matcher) -> ByteDfa:
     if matcher.negated:
-        return difference(dfa, _whole(matcher))
+        # What is not known to have a format need not be without it.
+        return difference(dfa, _matching(matcher) if matcher.kind == "pattern" else format_hull(matcher.text))
     matches = _matching(matcher)
     return matches if dfa is UTF8 else intersect(dfa, matches)
 
 
 def _matching(matcher: Matcher) -> ByteDfa:
     return compile_pattern(matcher.text) if matcher.kind == "pattern" else format_dfa(matcher.text)
-
-
-@lru_cache(maxsize=256)
-def _whole(matcher: Matcher) -> ByteDfa:
-    """The strings that a matcher accepts, the bounds of a format's length among its states."""
-    dfa = _matching(matcher)
-    if matcher.kind == "format" and format_bounds(matcher.text) != (0, None):
-        return bounded_length(dfa, *format_bounds(matcher.text))
-    return dfa
 
 
 def _fits(text: str, shape: Strings) -> bool:
@@ -113,7 +111,7 @@ def _fits(text: str, shape: Strings) -> bool:
     if not is_text(text):
         return False
     content = text.encode()
-    return all(_whole(matcher).accepts(content) != matcher.negated for matcher in shape.matchers)
+    return all(_restrict(UTF8, matcher).accepts(content) for matcher in shape.matchers)
 
 
 def _explicit(lexeme: Lexeme) -> ByteDfa:

@@ -19,13 +19,14 @@ from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, a
 from .arrays import ArrayPlan, array_plan
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, object_plan
+from .objects import ObjectPlan, Step, object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
 
 Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
+Choices = tuple[tuple[Plan, int, Step], ...]
 MAX_OUTCOMES = 255
 
 # An alternative inside a container: its plan, the goals of the position that it stands for, and its progress.
@@ -221,12 +222,12 @@ class ValueStates:
 
         return self.intern(("next name", position, run), expand)
 
-    def after_name(self, position: Position, choices: tuple[tuple[ObjectPlan, int, Hashable, Goal], ...]) -> int:
+    def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
         """The state behind a name; `choices` are the alternatives that allow it, with the goal of its value."""
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
-            inner = tuple(dict.fromkeys(goal for *_, goal in choices))
+            inner = _inner(choices)
 
             def resume(satisfied: int) -> int:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
@@ -259,11 +260,11 @@ class ValueStates:
     def _item(self, position: Position, run: ArrayRun) -> tuple[int, int] | None:
         """The frame and the value state of the next item, None where no alternative has room for one."""
         choices = tuple(
-            (plan, bit, *following) for plan, bit, progress in run for following in plan.after_item(progress)
+            (plan, bit, step) for plan, bit, progress in run for step in plan.after_item(progress)
         )
         if not choices:
             return None
-        inner = tuple(dict.fromkeys(goal for *_, goal in choices))
+        inner = _inner(choices)
 
         def resume(satisfied: int) -> int:
             return goto(self._after_item(position, _surviving(choices, inner, satisfied)))
@@ -285,17 +286,28 @@ class ValueStates:
         return self.intern(("after item", position, run), expand)
 
 
+def _inner(choices: Choices[Plan]) -> Position:
+    """The goals that run side by side in the value of a member or item."""
+    goals: dict[Goal, None] = {}
+    for _, _, step in choices:
+        goals[step.goal] = None
+        goals.update((goal, None) for _, goal in step.observed)
+    return tuple(goals)
+
+
 def _surviving(
-    choices: tuple[tuple[Plan, int, Hashable, Goal], ...], inner: Position, satisfied: int
+    choices: Choices[Plan], inner: Position, satisfied: int
 ) -> tuple[tuple[Plan, int, Hashable], ...]:
     """The alternatives whose goal is among the `satisfied` ones of the position `inner`."""
-    return tuple(
-        dict.fromkeys(
-            (plan, bit, progress)
-            for plan, bit, progress, goal in choices
-            if satisfied >> inner.index(goal) & 1
-        )
-    )
+    holds = {goal for i, goal in enumerate(inner) if satisfied >> i & 1}
+    found = {}
+    for plan, bit, step in choices:
+        if step.goal in holds:
+            progress = step.progress
+            if step.observed:
+                progress = plan.settled(progress, {key for key, goal in step.observed if goal in holds})
+            found[plan, bit, progress] = None
+    return tuple(found)
 
 
 def _closing(run: tuple[tuple[Plan, int, Hashable], ...]) -> int:
