@@ -38,7 +38,22 @@ class InvalidSchema(GramaskError):
     """The schema itself is malformed: not JSON, a keyword of the wrong type, a `$ref` to nowhere."""
 
 
-class UnsupportedSchema(GramaskError):
+class CannotEnforce(GramaskError):
+    """The mask cannot enforce a schema. `among` holds the pointers of the subschemas that ask for it together."""
+
+    def __init__(self, message: str, *, among: tuple[str, ...] = (), **where: str | None) -> None:
+        self.among = among
+        super().__init__(message, **where)
+
+    def located(self, among: tuple[str, ...]) -> CannotEnforce:
+        """The same error with a place, if it has none yet."""
+        if self.pointer is not None or not among:
+            return self
+        where = {"pointer": among[0], "keyword": self.keyword, "hint": self.hint}
+        return type(self)(self.message, among=among, **where)
+
+
+class UnsupportedSchema(CannotEnforce):
     """The schema is well formed but uses something that gramask does not enforce."""
 
 
@@ -83,8 +98,12 @@ class DeadEnd(GramaskError):
     """No token is allowed: a bug of gramask, or another logits processor removed all legal tokens."""
 
 
-class CompileBudgetExceeded(GramaskError):
+class CompileBudgetExceeded(CannotEnforce):
     """The exact construction is larger than its budget."""
+
+
+class ValidationFailed(GramaskError):
+    """A complete text breaks what the mask could not enforce, or nobody can tell (`unsupported="validate"`)."""
 
 
 class TokenizerUnsupported(GramaskError):

@@ -3,8 +3,14 @@
     python -m benchmarks.random_walks --data DIR --tokenizer DIR --documents 20000 --seed 1
 
 DIR holds MaskBench's `*.json`. A document is a walk of random allowed tokens; past a random length it follows
-`closing_tokens`, so that every walk ends. `jsonschema`, with exact numbers and ECMA-262 patterns, judges what was
-written. On the way, mask bits are compared with `advance` on a fork. Exit code 1 if anything is wrong.
+`closing_tokens`, so that every walk ends. The judge of the test suite (tests/reference/judge.py) says whether what was
+written is valid: with exact numbers, ECMA-262 patterns, and every format that gramask enforces; for formats that the
+judge itself has no rule for, the twins in tests/test_formats.py decide. On the way, mask bits are compared with
+`advance` on a fork.
+
+Nothing ends the run: exceptions, dead processes and schemas that take too long are faults like any other. Each fault
+is one line of JSON in --faults: "schema" (the file), "order", "kind", "fault", "text", and "seed", from which
+`draw_document` repeats the walk. Exit code 1 if there is any.
 """
 
 from __future__ import annotations
@@ -12,15 +18,20 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import queue
 import random
 import re
 import sys
+import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -30,9 +41,26 @@ import gramask
 
 # The judge is the one of the test suite, which is no part of the package.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
-from reference.authority import Authority
+from reference import formats
+from reference.authority import parse_exact
+from reference.judge import Judge, Malformed, Unjudged
 
 MAX_TOKENS = 20_000
+LENGTHS = (0, 5, 20, 60, 150)
+ORDERS = ("schema", "any")
+
+# Kinds of faults.
+INVALID = "invalid"
+REPEATED_NAME = "repeated name"
+BUDGET = "budget exceeded while walking"
+DEAD_END = "dead end"
+DISAGREEMENT = "mask and advance disagree"
+INCOMPLETE = "not complete behind the closing tokens"
+CRASH = "exception while walking"
+COMPILE_CRASH = "exception while compiling"
+JUDGE_CRASH = "exception while judging"
+DIED = "process died"
+TIMED_OUT = "timed out"
 
 
 class TokensByFirstByte:
@@ -54,11 +82,16 @@ class TokensByFirstByte:
 
 @dataclass
 class Walked:
-    """One document. `fault`: what went wrong on the way, None if nothing did."""
+    """One document. `kind`: what kind of fault occurred on the way, and `fault` what it was; None if nothing did."""
 
     text: bytes = b""
     n_tokens: int = 0
+    kind: str | None = None
     fault: str | None = None
+
+    def fail(self, kind: str, fault: str) -> Walked:
+        self.kind, self.fault = kind, fault
+        return self
 
 
 def allowed_ids(matcher: gramask.Matcher, mask: np.ndarray) -> np.ndarray:
@@ -79,41 +112,54 @@ def walk_document(
 
     probes : random tokens per step whose mask bit is compared with `advance` on a fork.
     """
-    matcher, walked = constraint.matcher(), Walked()
-    mask = np.empty(constraint.n_words, np.int32)
-    tokens = constraint.vocabulary.tokens
+    walked = Walked()
     try:
-        while walked.n_tokens < length:
-            ids = allowed_ids(matcher, mask)
-            if wrong := disagreement(matcher, mask, rng, probes):
-                walked.fault = wrong
-                return walked
-            token = groups.draw(ids, rng)
-            if token in groups.ends:
-                break
-            take(matcher, token, walked, tokens)
-        closing = matcher.closing_tokens()
-        for token in closing[:MAX_TOKENS]:
-            ids = allowed_ids(matcher, mask)
-            if not mask[token >> 5] >> (token & 31) & 1:
-                walked.fault = f"the closing token {tokens[token]!r} is not in the mask"
-                return walked
-            take(matcher, token, walked, tokens)
-        ids = allowed_ids(matcher, mask)
-        if not matcher.is_accepting() or not groups.ends & set(ids.tolist()):
-            walked.fault = "not complete behind the closing tokens"
+        return _walk(constraint, groups, rng, length, probes, walked)
     except gramask.DeadEnd as error:
-        walked.fault = f"dead end: {error}"
+        return walked.fail(DEAD_END, str(error))
+    except gramask.CompileBudgetExceeded as error:
+        return walked.fail(BUDGET, str(error))
     except Exception as error:  # a crash is a finding, and must not end the run
-        walked.fault = f"{type(error).__name__}: {error}"
+        return walked.fail(CRASH, _describe(error))
+
+
+def _walk(
+    constraint: gramask.Constraint,
+    groups: TokensByFirstByte,
+    rng: random.Random,
+    length: int,
+    probes: int,
+    walked: Walked,
+) -> Walked:
+    matcher, mask = constraint.matcher(), np.empty(constraint.n_words, np.int32)
+    tokens = constraint.vocabulary.tokens
+    while walked.n_tokens < length:
+        ids = allowed_ids(matcher, mask)
+        if wrong := disagreement(matcher, mask, rng, probes):
+            return walked.fail(DISAGREEMENT, wrong)
+        token = groups.draw(ids, rng)
+        if token in groups.ends:
+            break
+        if not take(matcher, token, walked, tokens):
+            return walked.fail(DISAGREEMENT, f"the mask allows {tokens[token]!r}, advance does not")
+    for token in matcher.closing_tokens()[:MAX_TOKENS]:
+        allowed_ids(matcher, mask)
+        if not mask[token >> 5] >> (token & 31) & 1:
+            return walked.fail(DISAGREEMENT, f"the closing token {tokens[token]!r} is not in the mask")
+        if not take(matcher, token, walked, tokens):
+            return walked.fail(DISAGREEMENT, f"advance refuses the closing token {tokens[token]!r}")
+    ids = allowed_ids(matcher, mask)
+    if not matcher.is_accepting() or not groups.ends & set(ids.tolist()):
+        return walked.fail(INCOMPLETE, f"accepting: {matcher.is_accepting()}")
     return walked
 
 
-def take(matcher: gramask.Matcher, token: int, walked: Walked, tokens: tuple[bytes, ...]) -> None:
+def take(matcher: gramask.Matcher, token: int, walked: Walked, tokens: tuple[bytes, ...]) -> bool:
     if not matcher.advance(token):
-        raise AssertionError(f"the mask allows {tokens[token]!r}, advance does not")
+        return False
     walked.text += tokens[token]
     walked.n_tokens += 1
+    return True
 
 
 def disagreement(matcher: gramask.Matcher, mask: np.ndarray, rng: random.Random, probes: int) -> str | None:
@@ -127,17 +173,66 @@ def disagreement(matcher: gramask.Matcher, mask: np.ndarray, rng: random.Random,
     return None
 
 
-def judge(authority: Authority, text: bytes) -> str:
-    """ "valid", "invalid", or why neither can be said."""
+def draw_document(constraint: gramask.Constraint, groups: TokensByFirstByte, seed: str) -> Walked:
+    """The document of the `seed` that a fault names."""
+    rng = random.Random(seed)
+    return walk_document(constraint, groups, rng, length=rng.choice(LENGTHS))
+
+
+def _describe(error: BaseException) -> str:
+    """The error and the innermost three places it passed."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames))
+    return f"{type(error).__name__}: {error} [{places}]"
+
+
+def make_judge(schema: Any) -> Judge:
+    """The judge of a schema, with formats. Changes the judge's table of formats, once for the process."""
+    from test_formats import EXACT, SOUND
+
+    for name, rule in {**EXACT, **SOUND}.items():
+        formats.RULES.setdefault(name, rule)
+    return Judge(schema, formats=True)
+
+
+def judge(authority: Judge, text: bytes) -> str:
+    """ "valid", "repeated name", "invalid", or "unjudged: " and why.
+
+    A document that is valid but for a repeated member name, of which the last counts, is a "repeated name".
+    """
     try:
         document = text.decode()
-        return "valid" if authority.is_valid(authority.value(document)) else "invalid"
-    except (UnicodeDecodeError, json.JSONDecodeError):
-        return "invalid"
-    except re.error:
-        return "unjudged: pattern"
+        value = _value(authority, document)
+        if not authority.is_valid(value):
+            return INVALID
+        return REPEATED_NAME if _repeats_name(document) else "valid"
+    except (UnicodeDecodeError, Malformed, json.JSONDecodeError):
+        return INVALID
+    except (re.error, Unjudged) as error:
+        return f"unjudged: {'pattern' if isinstance(error, re.error) else str(error).partition(':')[0]}"
     except RecursionError:
         return "unjudged: recursion"
+
+
+def _value(authority: Judge, document: str) -> Any:
+    try:
+        return authority.parse(document, repeats=True)
+    except Unjudged:
+        # An exponent beyond the judge's reach: cut off, which no bound can tell, but equality could.
+        if "uniqueItems" in json.dumps(authority.root, default=str):
+            raise
+        return parse_exact(document, integral_floats=authority.integral_floats)
+
+
+def _repeats_name(document: str) -> bool:
+    repeated = False
+
+    def members(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal repeated
+        repeated |= len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(document, object_pairs_hook=members, parse_int=str, parse_float=str)
+    return repeated
 
 
 @dataclass
@@ -145,94 +240,250 @@ class Findings:
     """What came of one schema, or of all."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    faults: list[dict[str, str]] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
         self.counts += other.counts
         self.faults += other.faults
 
+    def fault(self, job: Job, kind: str, message: str, *, seed: str | None = None, text: bytes = b"") -> None:
+        self.counts[f"fault: {kind}"] += 1
+        self.faults.append(
+            {
+                "schema": job.name,
+                "order": job.order,
+                "kind": kind,
+                "fault": message,
+                "seed": seed,
+                "text": text.decode(errors="backslashreplace"),
+            }
+        )
+
+
+class Job(NamedTuple):
+    """`n` documents of one schema in one order of members."""
+
+    name: str
+    schema: Any
+    order: str
+    n: int
+    seed: int
+    repeats_are_faults: bool = True
+
 
 def walk_schema(
-    name: str, schema: Any, vocabulary: gramask.Vocabulary, groups: TokensByFirstByte, n: int, seed: int
+    name: str,
+    schema: Any,
+    vocabulary: gramask.Vocabulary,
+    groups: TokensByFirstByte,
+    n: int,
+    seed: int,
+    *,
+    order: str = "schema",
+    repeats_are_faults: bool = True,
 ) -> Findings:
-    """`n` documents of one schema. Deterministic in `seed` and `name`."""
+    """`n` documents of one schema. Deterministic in `seed`, `name` and `order`."""
+    return _walk_job(Job(name, schema, order, n, seed, repeats_are_faults), vocabulary, groups)
+
+
+def _walk_job(job: Job, vocabulary: gramask.Vocabulary, groups: TokensByFirstByte) -> Findings:
     found = Findings()
     try:
-        constraint = gramask.compile(schema, vocabulary, cache=False)
+        constraint = gramask.compile(job.schema, vocabulary, cache=False, order=job.order)
     except gramask.GramaskError as error:
         found.counts[f"schemas refused: {type(error).__name__}"] += 1
         return found
+    except Exception as error:
+        found.fault(job, COMPILE_CRASH, _describe(error))
+        return found
     found.counts["schemas walked"] += 1
-    authority = Authority(schema)
-    for i in range(n):
-        rng = random.Random(f"{seed} {name} {i}")
-        walked = walk_document(constraint, groups, rng, length=rng.choice([0, 5, 20, 60, 150]))
-        verdict = judge(authority, walked.text) if walked.fault is None else "broken off"
-        found.counts += Counter({"documents": 1, "tokens": walked.n_tokens, f"documents {verdict}": 1})
-        if walked.fault or verdict == "invalid":
-            text = walked.text.decode(errors="backslashreplace")
-            found.faults.append({"schema": name, "fault": walked.fault or verdict, "text": text})
+    try:
+        authority = make_judge(job.schema)
+    except Exception as error:
+        found.fault(job, JUDGE_CRASH, _describe(error))
+        return found
+    for i in range(job.n):
+        _walk_one(found, job, constraint, groups, authority, f"{job.seed} {job.name} {job.order} {i}")
     return found
 
 
-_vocabulary: gramask.Vocabulary
-_groups: TokensByFirstByte
+def _walk_one(
+    found: Findings,
+    job: Job,
+    constraint: gramask.Constraint,
+    groups: TokensByFirstByte,
+    authority: Judge,
+    seed: str,
+) -> None:
+    walked = draw_document(constraint, groups, seed)
+    found.counts += Counter({"documents": 1, "tokens": walked.n_tokens})
+    if walked.kind is not None:
+        found.counts["documents broken off"] += 1
+        found.fault(job, walked.kind, str(walked.fault), seed=seed, text=walked.text)
+        return
+    try:
+        verdict = judge(authority, walked.text)
+    except Exception as error:
+        verdict = "unjudged: exception"
+        found.fault(job, JUDGE_CRASH, _describe(error), seed=seed, text=walked.text)
+    found.counts[f"documents {verdict}"] += 1
+    if verdict == INVALID or (verdict == REPEATED_NAME and job.repeats_are_faults):
+        found.fault(job, verdict, verdict, seed=seed, text=walked.text)
 
 
-def _set_up(tokenizer: str) -> None:
-    global _vocabulary, _groups
-    _vocabulary = gramask.Vocabulary.from_tokenizer(tokenizer)
-    _groups = TokensByFirstByte(_vocabulary)
+class Lane:
+    """One process that walks schemas, one after the other; started anew when it dies or takes too long."""
+
+    def __init__(self, tokenizer: str, timeout: float) -> None:
+        self._tokenizer = tokenizer
+        self._timeout = timeout
+        self._process: Any = None
+        self._connection: Connection | None = None
+
+    def walk(self, job: Job) -> Findings:
+        found = Findings()
+        try:
+            connection = self._connect()
+            connection.send(job)
+            if connection.poll(self._timeout):
+                answer: Findings = connection.recv()
+                return answer
+            found.fault(job, TIMED_OUT, f"after {self._timeout:g} s")
+        except (EOFError, OSError):
+            self._process.join(10)
+            found.fault(job, DIED, f"exit code {self._process.exitcode}")
+        self.close()
+        return found
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            context = multiprocessing.get_context("spawn")
+            self._connection, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs, self._tokenizer), daemon=True)
+            self._process.start()
+            theirs.close()
+            # The tables of the vocabulary are no part of any schema's time.
+            if not self._connection.poll(900) or self._connection.recv() != "ready":
+                raise SystemExit("random_walks: the process was not ready after 900 s")
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._process.kill()
+            self._process.join()
 
 
-def _work(job: tuple[Path, int, int]) -> Findings:
-    path, n, seed = job
-    schema = json.loads(path.read_text(encoding="utf-8"))["schema"]
-    return walk_schema(path.name, schema, _vocabulary, _groups, n, seed)
+def _serve(connection: Connection, tokenizer: str) -> None:
+    vocabulary = gramask.Vocabulary.from_tokenizer(tokenizer)
+    groups = TokensByFirstByte(vocabulary)
+    connection.send("ready")
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        connection.send(_walk_job(job, vocabulary, groups))
 
 
-def run(
-    data: Path, tokenizer: str, *, documents: int, seed: int, processes: int, schemas: int | None
-) -> dict[str, Any]:
-    """Walk until about `documents` documents are written; the record that `--out` keeps."""
-    files = sorted(data.glob("*.json"))
-    random.Random(seed).shuffle(files)
-    files = files[:schemas]
+def _results(jobs: list[Job], tokenizer: str, processes: int, timeout: float) -> Iterator[Findings]:
+    """What comes of each job, as it comes."""
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Findings | BaseException] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+
+    def work(lane: Lane) -> None:
+        try:
+            while True:
+                done.put(lane.walk(waiting.get_nowait()))
+        except queue.Empty:
+            pass
+        except BaseException as error:
+            done.put(error)
+        finally:
+            lane.close()
+
+    for _ in range(processes):
+        threading.Thread(target=work, args=(Lane(tokenizer, timeout),), daemon=True).start()
+    for _ in jobs:
+        found = done.get()
+        if isinstance(found, BaseException):
+            raise found
+        yield found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to walk; the meaning of the command line's options."""
+
+    data: Path
+    tokenizer: str
+    documents: int
+    seed: int
+    orders: tuple[str, ...] = ORDERS
+    schemas: int | None = None
+    processes: int = 2
+    timeout: float = 600.0
+    repeats_are_faults: bool = True
+
+    def files(self) -> list[Path]:
+        files = sorted(self.data.glob("*.json"))
+        random.Random(self.seed).shuffle(files)
+        return files[: self.schemas]
+
+    def jobs(self, each: int, seed: int) -> list[Job]:
+        """`each` documents of every file in every order."""
+        return [
+            Job(path.name, _schema(path), order, each, seed, self.repeats_are_faults)
+            for path in self.files()
+            for order in self.orders
+        ]
+
+
+def _schema(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))["schema"]
+
+
+def run(plan: Plan, faults: Path) -> dict[str, Any]:
+    """Walk until about `plan.documents` documents are written; the record that `--out` keeps.
+
+    faults : each fault is appended as one line of JSON as soon as it is found; not created without any.
+    """
     began, total = time.perf_counter(), Findings()
+    n_jobs = len(plan.files()) * len(plan.orders)
+    seed = plan.seed
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("documents", total=documents)
-        round_seed = seed
-        while files and total.counts["documents"] < documents:
-            left = documents - total.counts["documents"]
-            each = max(1, -(-left // len(files)))
-            before = total.counts["documents"]
-            for found in _results([(path, each, round_seed) for path in files], tokenizer, processes):
+        task = progress.add_task("documents", total=plan.documents)
+        while n_jobs and (left := plan.documents - (before := total.counts["documents"])) > 0:
+            jobs = plan.jobs(-(-left // n_jobs), seed)
+            for found in _results(jobs, plan.tokenizer, plan.processes, plan.timeout):
                 total.add(found)
+                _append(faults, found.faults)
                 progress.update(task, completed=total.counts["documents"])
-            round_seed += 1
+            seed += 1
             if total.counts["documents"] == before:
                 break
     return {
-        "tokenizer": tokenizer,
-        "schema files": len(files),
-        "seed": seed,
+        "tokenizer": plan.tokenizer,
+        "schema files": len(plan.files()),
+        "orders": list(plan.orders),
+        "seed": plan.seed,
         "counts": dict(sorted(total.counts.items())),
         "faults": total.faults,
         "seconds": round(time.perf_counter() - began, 1),
     }
 
 
-def _results(jobs: list[tuple[Path, int, int]], tokenizer: str, processes: int) -> Iterator[Findings]:
-    if processes == 1:
-        _set_up(tokenizer)
-        yield from map(_work, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _set_up, (tokenizer,)) as pool:
-        yield from pool.imap_unordered(_work, jobs, chunksize=8)
+def _append(path: Path, faults: list[dict[str, Any]]) -> None:
+    if faults:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(fault) + "\n" for fault in faults)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.random_walks",
         description=__doc__,
@@ -242,30 +493,65 @@ def main(arguments: list[str] | None = None) -> int:
     add("--data", type=Path, required=True, metavar="DIR", help='*.json files with a "schema"')
     add("--tokenizer", required=True, metavar="DIR", help="a transformers tokenizer on disk")
     add(
-        "--documents", type=int, default=20_000, metavar="N", help="about how many documents to write (20000)"
+        "--documents",
+        type=int,
+        default=20_000,
+        metavar="N",
+        help="about how many to write, at least one each (20000)",
+    )
+    add(
+        "--order",
+        choices=(*ORDERS, "both"),
+        default="both",
+        help="of members: every schema once for each (both)",
     )
     add("--schemas", type=int, metavar="N", help="only N of the schemas, drawn by --seed (all)")
     add("--seed", type=int, default=0, metavar="S", help="of everything random (0)")
-    add("--processes", type=int, default=1, metavar="N", help="side by side (1)")
+    add("--processes", type=int, default=2, metavar="N", help="side by side (2)")
+    add(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="SEC",
+        help="per schema and round; beyond it is a fault (600)",
+    )
+    add("--repeated-names", action=argparse.BooleanOptionalAction, default=True,
+        help="a member name that is repeated is a fault; otherwise it is only counted")  # fmt: skip
+    add("--faults", type=Path, metavar="FILE",
+        help="append every fault there as it is found (results/random-walks-DATE-TIME.jsonl)")  # fmt: skip
     add("--out", type=Path, metavar="FILE", help="write the counts and every fault there, as JSON")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = build_parser()
     chosen = parser.parse_args(arguments)
     if not chosen.data.is_dir():
         parser.error(f"--data {chosen.data} is not a directory")
-    record = run(
-        chosen.data,
-        chosen.tokenizer,
+    plan = Plan(
+        data=chosen.data,
+        tokenizer=chosen.tokenizer,
         documents=chosen.documents,
         seed=chosen.seed,
-        processes=chosen.processes,
+        orders=ORDERS if chosen.order == "both" else (chosen.order,),
         schemas=chosen.schemas,
+        processes=max(1, chosen.processes),
+        timeout=chosen.timeout,
+        repeats_are_faults=chosen.repeated_names,
     )
+    faults = chosen.faults or Path("results") / f"random-walks-{datetime.now():%Y%m%d-%H%M%S}.jsonl"
+    record = run(plan, faults)
     if chosen.out:
         chosen.out.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
     for name, count in record["counts"].items():
         print(f"{count:>9}  {name}")
     for fault in record["faults"][:20]:
-        print(f"FAULT {fault['schema']}: {fault['fault']}: {fault['text'][:200]}")
-    print(f"{len(record['faults'])} faults in {record['seconds']} s")
+        print(
+            f"FAULT {fault['schema']} ({fault['order']}): {fault['kind']}: {fault['fault'][:200]}: {fault['text'][:200]}"
+        )
+    if record["faults"]:
+        print(f"All faults are in {faults}")
+    print(f"{len(record['faults'])} faults; wall time {record['seconds']} s")
     return 1 if record["faults"] else 0
 
 

@@ -30,7 +30,8 @@ class Options:
     whitespace  : between JSON tokens: "flexible" (a run of at most 32 characters), "compact" (none),
                   or the longest run as an int.
     order       : of object members: "schema" (as `properties` lists them) or "any".
-    unsupported : a keyword that cannot be enforced is an "error"; "validate" is not available yet.
+    unsupported : what cannot be enforced, or not within the budgets of compiling, is an "error"; or "validate": the
+                  mask leaves it out, and `Constraint.parse` checks finished texts and raises ValidationFailed.
     formats     : "enforce" `format`, or take it as an annotation ("annotate").
     registry    : the documents that references may name, beside the schema itself and the official metaschemas:
                   a mapping from absolute URI to schema, which is copied, or a `referencing.Registry`. Nothing is
@@ -53,11 +54,6 @@ class Options:
                 raise _unknown_value(name, value, allowed)
         if self.registry is not None and not isinstance(self.registry, Documents):
             object.__setattr__(self, "registry", Documents(self.registry))
-        if self.unsupported == "validate":
-            raise GramaskError(
-                "the option unsupported='validate' is not available yet",
-                hint="leave it out: what cannot be enforced is then refused with its pointer",
-            )
 
     @property
     def documents(self) -> Documents | None:

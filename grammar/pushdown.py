@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -85,6 +86,29 @@ def leave(outcome: int = 0) -> int:
     return outcome << 2 | EXIT
 
 
+class Learner(Protocol):
+    """What follows when the value is known of an item that has just ended."""
+
+    def learned(self, value: str) -> int:
+        """The state behind an item with this canonical text."""
+        ...
+
+
+class Units:
+    """The items whose values matter to what follows: an automaton alone does not know them.
+
+    active : whether there may be any.
+    frames : the stack symbols under such items; for each the types (bits of `schema.shapes`) of which the item behind
+             it has many values, whatever this one is.
+    after  : by the state behind such an item, what its value changes.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self.frames: dict[int, Callable[[], int]] = {}
+        self.after: dict[int, Learner] = {}
+
+
 class Pushdown:
     """The growing tables. Filling is serialised by `lock`; reading needs none.
 
@@ -100,6 +124,7 @@ class Pushdown:
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = []
         self.origins: list[Origin | None] = []
+        self.units = Units()
         self._resume: dict[int, Resume] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0

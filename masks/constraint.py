@@ -23,6 +23,7 @@ from .engine import Engine
 from .forcing import Forcing
 from .matcher import Matcher
 from .tables import tables_of
+from .units import ItemReader
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class Constraint:
     def closing(self) -> Closing:
         """How to complete a text."""
         return Closing(self.engine)
+
+    @cached_property
+    def items(self) -> ItemReader:
+        """How to read tokens where items must differ."""
+        return ItemReader(self.engine)
 
     @cached_property
     def forcing(self) -> Forcing:

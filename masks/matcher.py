@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import GramaskError
+from ..errors import DeadEnd, GramaskError
+from .units import NO_ITEMS, Open
 from .walker import Config
 
 if TYPE_CHECKING:
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 FINISHED: Config = (-1, 0, 0, 0)
 """Behind an EOS token."""
 
-History = tuple[Config, "History | None"]
+Place = tuple[Config, Open]
+"""A configuration, and the open items whose values matter."""
+History = tuple[Place, "History | None"]
 
 
 class Matcher:
@@ -25,12 +29,13 @@ class Matcher:
     persistent list that forks share.
     """
 
-    __slots__ = ("_config", "_constraint", "_engine", "_past")
+    __slots__ = ("_config", "_constraint", "_engine", "_items", "_past")
 
     def __init__(self, constraint: Constraint) -> None:
         self._constraint = constraint
         self._engine = constraint.engine
         self._config = self._engine.start
+        self._items: Open = NO_ITEMS
         self._past: History | None = None
 
     @property
@@ -55,7 +60,8 @@ class Matcher:
     def _row(self) -> np.ndarray:
         if self._config == FINISHED:
             return self._constraint.end_row
-        return self._engine.row(self._config)
+        row = self._engine.row(self._config)
+        return self._constraint.items.filter(self._config, self._items, row) if self._items else row
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.
@@ -65,11 +71,11 @@ class Matcher:
         after = self._after(token_id)
         if after is None:
             return False
-        self._past = (self._config, self._past)
-        self._config = after
+        self._past = ((self._config, self._items), self._past)
+        self._config, self._items = after
         return True
 
-    def _after(self, token_id: int) -> Config | None:
+    def _after(self, token_id: int) -> Place | None:
         constraint = self._constraint
         if not 0 <= token_id < constraint.n_logits:
             raise GramaskError(
@@ -77,22 +83,25 @@ class Matcher:
                 hint="pass n_logits= if the model has more logits than the tokenizer has tokens",
             )
         if token_id in constraint.eos_ids:
-            return FINISHED if self.is_accepting() else None
+            return (FINISHED, NO_ITEMS) if self.is_accepting() else None
         is_text = constraint.is_text
         if self._config == FINISHED or token_id >= len(is_text) or not is_text[token_id]:
             return None
-        return self._engine.step(self._config, token_id)
+        if self._engine.pushdown.units.active:
+            return self._constraint.items.step(self._config, self._items, token_id)
+        after = self._engine.step(self._config, token_id)
+        return None if after is None else (after, NO_ITEMS)
 
     def rollback(self, n: int) -> None:
         """Undo the last `n` tokens. Raises GramaskError if fewer were taken."""
-        config, past = self._config, self._past
+        place, past = (self._config, self._items), self._past
         for done in range(n):
             if past is None:
                 raise GramaskError(f"cannot undo {n} tokens: only {done} were taken")
-            config, past = past
+            place, past = past
         if n < 0:
             raise GramaskError("cannot undo a negative number of tokens")
-        self._config, self._past = config, past
+        (self._config, self._items), self._past = place, past
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state."""
@@ -100,12 +109,13 @@ class Matcher:
         other._constraint = self._constraint
         other._engine = self._engine
         other._config = self._config
+        other._items = self._items
         other._past = self._past
         return other
 
     def reset(self) -> None:
         """Go back to the start."""
-        self._config, self._past = self._engine.start, None
+        self._config, self._items, self._past = self._engine.start, NO_ITEMS, None
 
     def is_accepting(self) -> bool:
         """Whether the text so far is complete, so that EOS is allowed."""
@@ -116,9 +126,9 @@ class Matcher:
         return self._config == FINISHED
 
     @property
-    def state_id(self) -> Config:
-        """Hashable; within one constraint, equal ids have equal futures."""
-        return self._config
+    def state_id(self) -> Hashable:
+        """Within one constraint, equal ids have equal futures."""
+        return (self._config, self._items) if self._items else self._config
 
     @property
     def min_tokens_to_accept(self) -> int:
@@ -131,6 +141,8 @@ class Matcher:
         """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""
         if self.is_accepting():
             return []
+        if self._engine.pushdown.units.active:
+            return _close(self.fork())
         return self._constraint.closing.tokens(self._config)
 
     def forced_tokens(self, limit: int = 64) -> list[int]:
@@ -142,3 +154,33 @@ class Matcher:
         if self._config == FINISHED:
             return []
         return self._constraint.forcing.tokens(self._config, limit)
+
+
+def _close(matcher: Matcher) -> list[int]:
+    """Tokens that complete the text, where the values of items matter.
+
+    The shortest completion does not know what the items in it forbid each other: it is taken as far as it is allowed,
+    and made again from there.
+    """
+    found: list[int] = []
+    while not matcher.is_accepting():
+        before = len(found)
+        for token in matcher.constraint.closing.tokens(matcher._config):
+            if not matcher.advance(token):
+                break
+            found.append(token)
+        if len(found) == before:
+            found.append(_any_step(matcher))
+    return found
+
+
+def _any_step(matcher: Matcher) -> int:
+    """Take an allowed token, one that leads away from where the shortest way is barred."""
+    mask = np.empty(matcher.constraint.n_words, np.int32)
+    matcher.fill_mask(mask)
+    allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist()
+    tokens = matcher.constraint.vocabulary.tokens
+    for token in sorted(allowed, key=lambda t: (not tokens[t].isalnum(), tokens[t].isspace(), len(tokens[t]))):
+        if matcher.advance(token):
+            return int(token)
+    raise DeadEnd("the text cannot be completed")

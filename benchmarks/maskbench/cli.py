@@ -12,13 +12,15 @@ from typing import Any
 
 from rich.console import Console
 
+from .compare import compare, pairs
 from .engines import ENGINES, resolve
 from .errors import BenchmarkError
+from .failures import describe, write_failures
 from .progress import Progress
 from .records import read_results
 from .report import plot, print_report
 from .runner import Run, Settings
-from .summary import summarise
+from .summary import passed_files, summarise
 
 DESCRIPTION = """\
 Run JSON Schemas and their valid and invalid instances, token by token, through mask engines, and report
@@ -31,8 +33,20 @@ examples:
   python -m benchmarks.maskbench --data maskbench --tokenizer llama3 --engines gramask,llguidance
   python -m benchmarks.maskbench --data maskbench --tokenizer llama3 \\
       --engines gramask,llguidance,xgrammar --sample 1000 --sample-for xgrammar=200 --out results/today
+  python -m benchmarks.maskbench ... --engines gramask,gramask@/tmp/old,llguidance --list-failures gramask
   python -m benchmarks.maskbench ... --out results/today --resume
   python -m benchmarks.maskbench --summarise results/today
+
+engines:
+  NAME@CHECKOUT is the engine of that name whose package is the one in the folder CHECKOUT (its name does not matter):
+  two versions of gramask then take turns file by file. Each has its own process and its own tables on disk.
+  Of two versions of one engine, the first named is "new", the other "old"; a table gives the ratios new / old
+  over the files that both passed.
+
+order of members:
+  MaskBench's documents list the members of an object in any order, valid as JSON Schema has it. gramask holds to
+  the schema's order unless told otherwise, which models follow easily; it would refuse a valid document for that
+  alone. With --order any, the default here, it allows every order, as the peers do (they have no such option).
 
 timings:
   time to first mask (ms)   compile the parsed schema, new matcher, first mask
@@ -54,7 +68,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="DIR", help='*.json files: {"schema", "tests": [{"data", "valid"}]}')
     add("--tokenizer", type=Path, metavar="DIR", help="a transformers tokenizer on disk")
     add("--engines", default="gramask", metavar="A,B",
-        help=f"of {', '.join(ENGINES)}, or module:Class (gramask)")  # fmt: skip
+        help=f"of {', '.join(ENGINES)}, or module:Class; either with @CHECKOUT behind it (gramask)")  # fmt: skip
+    add("--order", choices=("any", "schema"), default="any",
+        help="of object members, passed to gramask: any, or as the schema lists them (any; gramask's own default "
+        "is schema)")  # fmt: skip
     add("--sample", type=_positive, metavar="N", help="draw N files by --seed (all)")
     add("--sample-for", type=_share, action="append", default=[], metavar="ENGINE=N",
         help="run this engine on only N of the files, drawn by --seed; may be repeated")  # fmt: skip
@@ -67,8 +84,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="files measured at the same time (1); more is faster, but disturbs the timings")  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="results directory (results/maskbench-DATE-TIME)")
     add("--resume", action="store_true", help="continue an interrupted run in --out, with the same arguments")
+    add("--compare", type=Path, metavar="DIR",
+        help="print ratios to the engines of the same names in this earlier results directory, too")  # fmt: skip
+    add("--list-failures", nargs="?", const="", metavar="ENGINE",
+        help="print every file that does not pass, of one engine or of all; always in failures-ENGINE.txt and "
+        "failures.json")  # fmt: skip
     add("--summarise", type=Path, metavar="DIR",
-        help="only recompute tables, summary.json and latency.png of a results directory")  # fmt: skip
+        help="only recompute tables, summary.json, failures and latency.png of a results directory")  # fmt: skip
     return parser
 
 
@@ -95,8 +117,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
+        if arguments.compare is not None:
+            # A wrong folder must show now, not behind the last file.
+            read_results(arguments.compare)
         if arguments.summarise is not None:
-            return _report(arguments.summarise)
+            return _report(arguments.summarise, arguments)
         for required in ("data", "tokenizer"):
             if getattr(arguments, required) is None:
                 raise BenchmarkError(f"--{required} is required")
@@ -110,9 +135,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     names = [name.strip() for name in arguments.engines.split(",") if name.strip()]
-    engines = dict(resolve(name) for name in names)
+    resolved = [resolve(name) for name in names]
+    engines = dict(resolved)
     if not engines:
         raise BenchmarkError("--engines names no engine")
+    if len(engines) < len(resolved):
+        raise BenchmarkError("--engines has two of the same name; the last folders of checkouts must differ")
+    if arguments.list_failures and arguments.list_failures not in engines:
+        raise BenchmarkError(f"--list-failures {arguments.list_failures} is not among the engines")
     return Settings(
         data=str(arguments.data.resolve()),
         tokenizer=str(arguments.tokenizer.resolve()),
@@ -125,6 +155,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         limit_instances=arguments.limit_instances,
         reverse=arguments.reverse,
         workers=arguments.workers,
+        order=arguments.order,
     )
 
 
@@ -146,18 +177,23 @@ def _run(arguments: argparse.Namespace) -> int:
         with Progress(run) as progress:
             run.on_record = progress.advance
             run.execute()
-        _report(directory)
+        _report(directory, arguments)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return 128 + received[0] if received else 0
 
 
-def _report(directory: Path) -> int:
+def _report(directory: Path, arguments: argparse.Namespace) -> int:
     results = read_results(directory)
+    earlier = None if arguments.compare is None else read_results(arguments.compare)
+    passed = passed_files(results)
     summary = summarise(results)
-    console = Console()
+    summary["comparisons"] = [compare(new, old, passed) for new, old in pairs(results, earlier)]
+    # Into a file or a pipe, rich would fold the tables to 80 columns.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     print_report(console, summary)
+    _list_failures(write_failures(results, directory), arguments.list_failures)
     (directory / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     try:
         plot(results, directory / "latency.png")
@@ -165,3 +201,12 @@ def _report(directory: Path) -> int:
         console.print(f"No plot: {error}")
     console.print(f"Results in {directory}")
     return 0
+
+
+def _list_failures(failures: dict[str, list[dict[str, Any]]], asked: str | None) -> None:
+    """asked : an engine, "" for all, None for nothing."""
+    for engine, entries in failures.items():
+        if asked in ("", engine):
+            print(f"{engine}: {len(entries)} files do not pass")
+            for entry in entries:
+                print(*(f"  {line}" for line in describe(entry)), sep="\n")

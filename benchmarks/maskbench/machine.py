@@ -35,7 +35,7 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": {package: _version(package) for package in PACKAGES},
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).parent),
     }
 
 
@@ -55,16 +55,21 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """The commit, with "+" behind it where tracked files differ from it."""
-    commit = _git("rev-parse", "HEAD")
-    return commit and commit + ("+" if _git("status", "--porcelain", "-uno") else "")
+def commit_of(folder: Path) -> str | None:
+    """The commit of a working tree, with "+" behind it where tracked files differ from it; None without one."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    return commit and commit + ("+" if _git(folder, "status", "--porcelain", "-uno") else "")
 
 
-def _git(*arguments: str) -> str | None:
+def short(commit: str | None) -> str:
+    """The first twelve digits, and the "+" if there is one."""
+    return "unknown" if commit is None else commit[:12] + commit[40:]
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         output = subprocess.check_output(
-            ["git", *arguments], cwd=Path(__file__).parent, text=True, stderr=subprocess.DEVNULL
+            ["git", *arguments], cwd=folder, text=True, stderr=subprocess.DEVNULL
         )
     except (OSError, subprocess.CalledProcessError):
         return None

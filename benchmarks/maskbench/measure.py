@@ -32,7 +32,7 @@ class Measurement:
     """One engine on one file.
 
     outcome   : COMPLETED | REFUSED | CRASHED | TIMED_OUT.
-    reason    : groups refusals and crashes in the report; message is the engine's own text.
+    reason    : groups refusals and crashes in the report; message is the engine's own text, error its class.
     ttfm_ns   : None unless compiled; compile time up to the refusal in `refused_ns`.
     stops     : per instance ACCEPTED, or the index of the rejected token, or the number of tokens where every
                 token was allowed but the text may not end.
@@ -50,6 +50,7 @@ class Measurement:
     contradictions: tuple[int, ...] = ()
     timings: bytes = b""
     peak_rss: int = 0
+    error: str = ""
 
 
 def measure(engine: Engine, schema: Any, instances: Sequence[Sequence[int]]) -> Measurement:
@@ -61,7 +62,10 @@ def measure(engine: Engine, schema: Any, instances: Sequence[Sequence[int]]) -> 
         engine.fill_mask()
     except Refused as refusal:
         elapsed = time.perf_counter_ns() - begin
-        return Measurement(REFUSED, refusal.reason, refusal.message, refused_ns=elapsed, peak_rss=peak_rss())
+        error = "" if refusal.__cause__ is None else type(refusal.__cause__).__name__
+        return Measurement(
+            REFUSED, refusal.reason, refusal.message, refused_ns=elapsed, peak_rss=peak_rss(), error=error
+        )
     ttfm_ns = time.perf_counter_ns() - begin
     timings = array("q")
     walks = [_walk(engine, tokens, timings) for tokens in instances]
@@ -90,6 +94,18 @@ def _walk(engine: Engine, tokens: Sequence[int], timings: array[int]) -> tuple[i
         if not committed:
             return index, bool(bit)
     return (ACCEPTED if engine.accepting() else len(tokens)), False
+
+
+def locate(engine: Engine, text: Sequence[int]) -> int | None:
+    """Where the schema compiled last refuses a text of one-byte tokens; see `Location`. No mask is filled."""
+    try:
+        engine.reset()
+        for index, token in enumerate(text):
+            if not engine.advance(token):
+                return index
+        return ACCEPTED if engine.accepting() else len(text)
+    except Exception:  # the verdict stands already, this is only its explanation
+        return None
 
 
 def peak_rss() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from .errors import Interrupted, SetUpFailed
-from .jobs import Job, SetUp
+from .jobs import Job, Location, SetUp
 from .measure import CRASHED, TIMED_OUT, Measurement
 
 ROOT = Path(__file__).parents[2]
@@ -36,15 +37,24 @@ class TimedOut(Exception):
 class EngineProcess:
     """One engine in a process of its own, restarted after a crash or a time-out.
 
+    options : the options of the run; the worker passes on those that the engine takes.
     warm_up : the job each start runs before the first measurement.
     log     : file that receives what the process prints.
     stop    : set from outside; every wait then raises Interrupted.
     """
 
     def __init__(
-        self, spec: str, tokenizer: Path, *, warm_up: Job, log: Path, stop: Event, set_up_timeout: float
+        self,
+        spec: str,
+        tokenizer: Path,
+        *,
+        options: dict[str, str],
+        warm_up: Job,
+        log: Path,
+        stop: Event,
+        set_up_timeout: float,
     ) -> None:
-        self._command = [spec, str(tokenizer)]
+        self._command = [spec, str(tokenizer), json.dumps(options)]
         self._warm_up = warm_up
         self._log = log
         self._stop = stop
@@ -96,6 +106,16 @@ class EngineProcess:
         except (EOFError, OSError):
             cause = self._cause_of_death()
             return Measurement(CRASHED, cause, f"the process died: {cause}")
+
+    def locate(self, texts: tuple[tuple[int, ...], ...], timeout: float) -> tuple[int | None, ...]:
+        """See `Location`. A crash or a time-out leaves the process ended; nothing is known then."""
+        assert self._connection is not None
+        try:
+            self._connection.send(Location(texts))
+            return self._receive(timeout)
+        except (TimedOut, EOFError, OSError):
+            self.kill()
+            return (None,) * len(texts)
 
     def kill(self) -> None:
         """End the process, if there is one, and wait for it."""

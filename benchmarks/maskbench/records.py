@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,14 +23,18 @@ from .measure import ACCEPTED, COMPLETED, Measurement
 
 VALID_REJECTED = "valid_rejected"
 INVALID_ACCEPTED = "invalid_accepted"
+BYTES_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """One engine on one file, as stored.
 
-    failures : {"instance", "kind", "token", "tokens", "description"} for each test the engine disagrees with;
-               "token" is the index of the rejected token, or equal to "tokens" where the end was rejected.
+    error    : class of the exception behind a refusal or a crash, "" if there is none.
+    failures : {"instance", "kind", "token", "tokens", "description", "byte", "bytes", "before", "after"} for each
+               test the engine disagrees with; "token" is the index of the rejected token, or equal to "tokens" where
+               the end was rejected. "byte" is the index of the first byte refused (see `Location`), "before" and
+               "after" are what stands around it; None for an invalid text accepted, and where it is not known.
     timings  : offset and count in timings.i64.
     """
 
@@ -47,6 +51,7 @@ class FileRecord:
     timings: tuple[int, int]
     elapsed_s: float
     peak_rss: int
+    error: str = ""
 
     @property
     def compiled(self) -> bool:
@@ -70,6 +75,7 @@ class StartRecord:
     build_s: float
     warm_up_s: float
     peak_rss: int
+    options: dict[str, str] = field(default_factory=dict)
 
 
 def grade(case: Case, lengths: list[int], measurement: Measurement) -> list[dict[str, Any]]:
@@ -86,9 +92,22 @@ def grade(case: Case, lengths: list[int], measurement: Measurement) -> list[dict
                 "token": None if stop == ACCEPTED else stop,
                 "tokens": lengths[index],
                 "description": instance.description,
+                "byte": None,
+                "bytes": len(instance.text.encode()),
+                "before": None,
+                "after": None,
             }
         )
     return failures
+
+
+def place(failure: dict[str, Any], case: Case, byte: int | None) -> None:
+    """Enter the first byte refused into a failure."""
+    text = case.instances[failure["instance"]].text.encode()
+    failure["byte"] = byte
+    if byte is not None and byte != ACCEPTED:
+        failure["before"] = text[max(0, byte - BYTES_SHOWN) : byte].decode(errors="replace")
+        failure["after"] = text[byte : byte + BYTES_SHOWN // 3].decode(errors="replace")
 
 
 class ResultStore:
@@ -104,7 +123,12 @@ class ResultStore:
         self._timings.truncate(self._timings.tell() // 8 * 8)
 
     def add_file(
-        self, case: Case, engine: str, lengths: list[int], measurement: Measurement, elapsed_s: float
+        self,
+        case: Case,
+        engine: str,
+        failures: list[dict[str, Any]],
+        measurement: Measurement,
+        elapsed_s: float,
     ) -> FileRecord:
         with self._lock:
             offset = self._timings.seek(0, 2) // 8
@@ -118,12 +142,13 @@ class ResultStore:
                 message=measurement.message,
                 ttfm_ns=measurement.ttfm_ns,
                 refused_ns=measurement.refused_ns,
-                tests=len(lengths),
-                failures=grade(case, lengths, measurement),
+                tests=len(case.instances),
+                failures=failures,
                 contradictions=list(measurement.contradictions),
                 timings=(offset, len(measurement.timings) // 8),
                 elapsed_s=round(elapsed_s, 6),
                 peak_rss=measurement.peak_rss,
+                error=measurement.error,
             )
             self._write({"event": "file", **asdict(record)})
         return record

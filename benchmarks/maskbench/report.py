@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .machine import short
 from .records import FileRecord, Results
 from .summary import PERCENTILES, common_files, ttfm_of
 
@@ -31,12 +32,16 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 def print_report(console: Console, summary: dict[str, Any]) -> None:
     engines = summary["engines"]
     machine = summary["sessions"][-1]
-    commit = (machine["commit"] or "unknown")[:12]
+    commit = short(machine["commit"])
     where = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, commit {commit}"
     console.print(where, highlight=False, soft_wrap=True)
     console.print(_accounting_table(engines))
     console.print(_latency_table(engines, "ttfm_ms", "Time to first mask, ms (compile + first mask)"))
     console.print(_latency_table(engines, "tbm_us", "Time between masks, µs (mask + commit, per token)"))
+    for comparison in summary.get("comparisons", ()):
+        console.print(_ratio_table(comparison))
+        for side, only in (("new", "gained"), ("old", "lost")):
+            console.print(f"only {comparison[side]} passes {len(comparison[only]):,} files", highlight=False)
     if any(engine["refused"] or engine["crashed"] for engine in engines.values()):
         console.print(_reason_table(engines))
     console.print(_set_up_table(engines))
@@ -59,13 +64,35 @@ def _share(engine: dict[str, Any]) -> str:
 
 
 def _latency_table(engines: dict[str, Any], key: str, title: str) -> Table:
-    """One column per engine over its own compiled files and, among several, one over the common files."""
-    scopes = ("all", "common") if len(engines) > 1 else ("all",)
-    columns = {f"{name}\n{scope}": engine[scope] for scope in scopes for name, engine in engines.items()}
+    """One column per engine over its own compiled files and, among several, one over those that all passed."""
+    scopes = {"all": "all"} | ({"passed": "passed by all"} if len(engines) > 1 else {})
+    columns = {
+        f"{name}\n{heading}": engine[scope]
+        for scope, heading in scopes.items()
+        for name, engine in engines.items()
+    }
     table = _table(title, list(columns))
     table.add_row("files", *(f"{column['files']:,}" for column in columns.values()))
     for row in ("n", "avg", *(f"p{level:g}" for level in PERCENTILES)):
         table.add_row(row, *(_figure(column[key], row) for column in columns.values()))
+    return table
+
+
+def _ratio_table(comparison: dict[str, Any]) -> Table:
+    """New over old, over the files that both passed and over those that every engine of the run passed."""
+    title = f"{comparison['new']} / {comparison['old']}"
+    scopes = {"both_passed": "both passed", "all_passed": "all passed"}
+    columns = {
+        f"{measure}\n{heading}": (comparison[scope]["files"], comparison[scope][key])
+        for scope, heading in scopes.items()
+        for key, measure in (("ttfm_ms", "TTFM"), ("tbm_us", "TBM"))
+    }
+    table = _table(escape(title), list(columns))
+    table.add_row("files", *(f"{files:,}" for files, _ in columns.values()))
+    for row in ("avg", *(f"p{level:g}" for level in PERCENTILES)):
+        table.add_row(
+            row, *("–" if ratios is None else f"{ratios[row]:.3f}" for _, ratios in columns.values())
+        )
     return table
 
 
@@ -102,6 +129,9 @@ def _set_up_table(engines: dict[str, Any]) -> Table:
     costs = [engine["set_up"] for engine in engines.values()]
     table = _table("Set-up (not in the timings)", list(engines))
     table.add_row("version", *(cost["version"] or "–" for cost in costs))
+    told = [" ".join(f"{k}={v}" for k, v in cost["options"].items()) for cost in costs]
+    if any(told):
+        table.add_row("options", *(text or "–" for text in told))
     table.add_row("starts", *(str(cost["starts"]) for cost in costs))
     table.add_row("tokenizer + engine, s", *(_median(cost["build_s"]) for cost in costs))
     table.add_row("warm-up, s", *(_median(cost["warm_up_s"]) for cost in costs))

@@ -17,7 +17,7 @@ from .jobs import WARM_UP_SCHEMA, WARM_UP_TEXT, Job
 from .machine import describe_machine
 from .measure import CRASHED, TIMED_OUT
 from .process import EngineProcess
-from .records import FileRecord, Results, ResultStore, read_results
+from .records import VALID_REJECTED, FileRecord, Results, ResultStore, grade, place, read_results
 from .tokens import Encoder
 
 
@@ -25,7 +25,8 @@ from .tokens import Encoder
 class Settings:
     """What decides a run's results; a resumed run must have the same.
 
-    engines     : display name -> "module:Class".
+    engines     : display name -> spec, see `engines.resolve`.
+    order       : of object members, for engines that can be told: "any" or "schema" (as the schema lists them).
     sample      : number of files drawn by `seed`, None for all; sample_for: the same per engine.
     timeout     : seconds per file and engine. reverse: files in descending order of name.
     workers     : processes that measure at the same time; above 1 the timings disturb each other.
@@ -42,6 +43,7 @@ class Settings:
     limit_instances: int | None = None
     reverse: bool = False
     workers: int = 1
+    order: str = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,21 @@ class Run:
             begin = time.perf_counter()
             measurement = processes[engine].measure(job)
             elapsed = time.perf_counter() - begin
-            self.on_record(store.add_file(case, engine, lengths, measurement, elapsed))
+            failures = grade(case, lengths, measurement)
+            self._locate(failures, case, processes[engine])
+            self.on_record(store.add_file(case, engine, failures, measurement, elapsed))
             if not processes[engine].is_running or measurement.outcome in (CRASHED, TIMED_OUT):
                 # Restarted at once, while no other engine is being measured.
                 store.add_start(engine, measurement.outcome, processes[engine].start())
+
+    def _locate(self, failures: list[dict[str, Any]], case: Case, process: EngineProcess) -> None:
+        """Enter the byte where each valid text was refused; behind the clock, and without another mask."""
+        rejected = [failure for failure in failures if failure["kind"] == VALID_REJECTED]
+        spelled = [self._encoder.spell(case.instances[failure["instance"]].text) for failure in rejected]
+        texts = tuple(tuple(tokens) for tokens in spelled if tokens is not None)
+        if texts:
+            for failure, byte in zip(rejected, process.locate(texts, self.settings.timeout)):
+                place(failure, case, byte)
 
     def _job(self, case: Case) -> Job:
         with self._encoding:
@@ -165,6 +178,7 @@ class Run:
         return EngineProcess(
             self.settings.engines[engine],
             Path(self.settings.tokenizer),
+            options={"order": self.settings.order},
             warm_up=Job(WARM_UP_SCHEMA, (tokens,), self.settings.set_up_timeout),
             log=self.directory / f"{engine}-{index}.log",
             stop=self.stop,

@@ -46,9 +46,18 @@ def common_files(results: Results) -> set[str]:
     return set.intersection(*compiled.values())
 
 
+def passed_files(results: Results) -> set[str]:
+    """The files that every engine of the run passed."""
+    passed: dict[str, set[str]] = {engine: set() for engine in results.run["engines"]}
+    for record in results.files:
+        if record.passed:
+            passed[record.engine].add(record.file)
+    return set.intersection(*passed.values())
+
+
 def summarise(results: Results) -> dict[str, Any]:
-    """Everything the report shows, as plain JSON data."""
-    common = common_files(results)
+    """Everything the report shows, but for comparisons, as plain JSON data."""
+    common, passed = common_files(results), passed_files(results)
     by_engine: dict[str, list[FileRecord]] = {engine: [] for engine in results.run["engines"]}
     for record in results.files:
         by_engine[record.engine].append(record)
@@ -58,6 +67,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "sessions": results.run["sessions"],
         "complete": all(len(records) == expected[engine] for engine, records in by_engine.items()),
         "common_files": len(common),
+        "passed_files": len(passed),
         "engines": {
             engine: {
                 "planned": expected[engine],
@@ -65,6 +75,7 @@ def summarise(results: Results) -> dict[str, Any]:
                 "set_up": _set_up(results, engine),
                 "all": latencies(results, records),
                 "common": latencies(results, [record for record in records if record.file in common]),
+                "passed": latencies(results, [record for record in records if record.file in passed]),
             }
             for engine, records in by_engine.items()
         },
@@ -101,6 +112,7 @@ def _set_up(results: Results, engine: str) -> dict[str, Any]:
     peaks += [record.peak_rss for record in results.files if record.engine == engine]
     return {
         "version": starts[-1].version if starts else None,
+        "options": starts[-1].options if starts else {},
         "starts": len(starts),
         "build_s": [round(start.build_s, 3) for start in starts],
         "warm_up_s": [round(start.warm_up_s, 3) for start in starts],

@@ -22,7 +22,9 @@ def compile_schema(schema: Any, options: Options) -> Pushdown:
     """
     document = Document(schema, formats=options.formats, registry=options.documents)
     patterns = []
+    has_unique = False
     for number, keyword in document.lint():
+        has_unique |= keyword == "uniqueItems" and document.schemas[number][keyword] is True
         if keyword in ("pattern", "patternProperties"):
             patterns += _patterns_of(document, number, keyword)
     check_patterns(patterns)
@@ -33,6 +35,7 @@ def compile_schema(schema: Any, options: Options) -> Pushdown:
         raise explain(goals, emptiness, (root,))
     space = options.whitespace_run
     pushdown = Pushdown(final_space=space)
+    pushdown.units.active = has_unique
     values = ValueStates(pushdown, emptiness, space=space, in_order=options.order == "schema")
     pushdown.start = values.value(((root,),))
     return pushdown

@@ -70,6 +70,8 @@ class Document:
 
     registry          : the other documents that references may name.
     schemas, pointers : by number.
+    left_out          : by number, the keywords that the mask does not enforce, each with the reason. Where one is left
+                        out, more values satisfy the subschema than should; nothing is known of its negation.
     draft, ref_alone  : of the root; see `draft_of`, `ref_alone_of`.
     """
 
@@ -88,6 +90,7 @@ class Document:
         self.ref_alone = self._library.root.dialect.ref_alone
         self.pointers = Pointers()
         self.schemas: list[Any] = []
+        self.left_out: dict[int, dict[str, str]] = {}
         self._contexts: list[Context] = []
         self._scopes: set[Scope] = set()
         self._roots: dict[Context, int] = {}
@@ -138,6 +141,13 @@ class Document:
         return self._contexts[number].resource.dialect.ref_alone
 
     def active(self, number: int) -> list[str]:
+        """The keywords of a subschema that the mask enforces."""
+        keywords = self.known(number)
+        if number in self.left_out:
+            keywords = [keyword for keyword in keywords if keyword not in self.left_out[number]]
+        return keywords
+
+    def known(self, number: int) -> list[str]:
         """The keywords of a subschema that count in its dialect: one that it does not know is an annotation."""
         schema = self.schemas[number]
         if isinstance(schema, bool):
@@ -188,7 +198,7 @@ class Document:
         while stack:
             number = stack.pop()
             children: list[int] = []
-            for keyword in self.active(number):
+            for keyword in self.known(number):
                 self._check(number, keyword)
                 refused = self._is_refused(number, keyword)
                 if keyword in REFERENCES:
@@ -213,7 +223,7 @@ class Document:
         form = _FORMS.get(keyword)
         if form is not None and not form.holds(schema[keyword]):
             raise self._malformed(number, keyword, form.expected)
-        if keyword == "items" and isinstance(schema[keyword], list) and "prefixItems" in self.active(number):
+        if keyword == "items" and isinstance(schema[keyword], list) and "prefixItems" in self.known(number):
             raise self._malformed(number, keyword, "a schema beside prefixItems")
 
     def _malformed(self, number: int, keyword: str, expected: str) -> InvalidSchema:

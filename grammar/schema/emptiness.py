@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ...errors import UnsupportedSchema
 from ..dfa import ByteDfa
-from .arrays import RichArrayPlan
+from .arrays import ArrayPlan, RichArrayPlan, array_plan
+from .finite_values import FiniteValues
 from .goals import Goals
 from .members import Members
 from .objects import RichObjectPlan
@@ -28,6 +30,7 @@ from .shapes import (
     Objects,
     Shape,
 )
+from .unique_arrays import UniqueArrayPlan, can_differ
 
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
@@ -65,6 +68,7 @@ class Emptiness:
         self._known: dict[Goal, bool] = {ANYTHING: True, NOTHING: False}
         self._languages: dict[Goal, ByteDfa] = {}
         self._members: dict[int, Members] = {}
+        self._finite = FiniteValues(self)
 
     def is_live(self, goal: Goal) -> bool:
         """Whether some finite value satisfies `goal`."""
@@ -89,6 +93,14 @@ class Emptiness:
         if found is None:
             found = self._members[id(objects)] = Members(objects, self.language)
         return found
+
+    def array_plan(self, arrays: Arrays) -> ArrayPlan:
+        """The plan of one set of arrays."""
+        plan = array_plan(arrays, self.is_live)
+        return self._unique(arrays, plan) if arrays.unique else plan
+
+    def _unique(self, arrays: Arrays, plan: ArrayPlan) -> UniqueArrayPlan:
+        return UniqueArrayPlan(plan, arrays, self.is_live, self._finite, self.goals.differs)
 
     def _is_plain(self, number: int, depth: int = 0) -> bool:
         """Whether a look at its keywords shows that a subschema has a value: most do, and all of them are asked."""
@@ -139,7 +151,7 @@ class Emptiness:
         """The container types of a shape: each with the goals that it needs, or a test where that is not enough."""
         found: list[tuple[int, list[Goal], Callable[[Live], bool] | None]] = []
         arrays, objects = shape.arrays, shape.objects
-        if shape.types & ARRAY and _in_order(arrays):
+        if shape.types & ARRAY and _in_order(arrays) and self._can_differ(arrays):
             if arrays.is_rich:
                 found.append((ARRAY, [], lambda live: RichArrayPlan(arrays, live).is_possible))
             else:
@@ -154,6 +166,16 @@ class Emptiness:
             else:
                 found.append((OBJECT, [members.goal(name) for name in objects.required], None))
         return found
+
+    def _can_differ(self, arrays: Arrays) -> bool:
+        """Whether the items that must be there can be different where they have to."""
+        if arrays.unique is False:
+            raise UnsupportedSchema(
+                "arrays that must hold two equal items cannot be built",
+                keyword="uniqueItems",
+                hint="do not negate uniqueItems",
+            )
+        return not arrays.unique or can_differ(arrays, self._finite)
 
     def _solve(self, root: Goal) -> None:
         """Horn clauses over all goals that `root` depends on: a goal holds if all needs of one clause hold.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ...errors import CompileBudgetExceeded
 from .contradiction import contradict
 from .document import Document
 from .evaluated import annotated
 from .own_shape import constant, listed_values, own_shape
-from .shapes import ANY_SHAPE, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
+from .shapes import ANY_SHAPE, ANYTHING, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
 
 MAX_ALTERNATIVES = 5_000
 _IN_PLACE = frozenset(
@@ -54,6 +56,7 @@ class Goals:
         self._firm: dict[int, Shape] = {}
         self._demands: dict[int, Demand] = {}
         self._either: list[tuple[int, ...]] = []
+        self._differs: dict[frozenset[str], Goal] = {}
         self._alternatives: dict[Goal, tuple[Shape, ...]] = {(): (ANY_SHAPE,), NOTHING: ()}
 
     def alternatives(self, goal: Goal) -> tuple[Shape, ...]:
@@ -67,7 +70,7 @@ class Goals:
 
     def is_simple(self, literal: int) -> bool:
         """Whether a subschema is nothing but its own shape: no applicator in place, no constant that needs a branch."""
-        if not 0 <= literal < TRUE_SCHEMA:
+        if not 0 <= literal < TRUE_SCHEMA or literal in self.document.left_out:
             return False
         schema = self.document.schemas[literal]
         if not isinstance(schema, dict) or not _IN_PLACE.isdisjoint(schema):
@@ -83,6 +86,18 @@ class Goals:
         """A literal that holds where one of `literals` does."""
         self._either.append(literals)
         return TRUE_SCHEMA + len(self._either)
+
+    def differs(self, values: frozenset[str]) -> Goal:
+        """The goal of all values but those with these canonical texts."""
+        if not values:
+            return ANYTHING
+        found = self._differs.get(values)
+        if found is None:
+            listed = [json.loads(text, parse_float=Decimal) for text in sorted(values)]
+            name = f"uniqueItems/={len(self._differs)}"
+            root = self.document.intern("", self.document.root)
+            found = self._differs[values] = (~self.document.synthetic(root, name, {"enum": listed}),)
+        return found
 
     def own_shape(self, number: int) -> Shape:
         """The constraints of one subschema without its applicators in place."""
@@ -147,6 +162,8 @@ class Goals:
             return Demand(literals=tuple(~part for part in self._either[number - TRUE_SCHEMA - 1]))
         if number == TRUE_SCHEMA:
             return Demand(groups=((),))
+        if number in self.document.left_out:
+            return Demand()
         options: list[Option] = [(shape, ()) for shape in self.own_shape(number).complement()]
         options += [(ANY_SHAPE, (~part,)) for part in self._always(number)]
         active = self.document.active(number)
@@ -253,6 +270,7 @@ class Goals:
                 raise CompileBudgetExceeded(
                     f"more than {MAX_ALTERNATIVES} combinations of alternatives",
                     pointer=next(iter(self.describe(goal)), ""),
+                    among=self.describe(goal),
                     keyword="anyOf",
                     hint="nest fewer anyOf, oneOf and not inside one conjunction",
                 )

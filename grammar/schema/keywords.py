@@ -120,9 +120,6 @@ class Refusal:
 
 # Every keyword that constrains instances and is not enforced.
 NOT_ENFORCED: dict[str, Refusal] = {
-    "uniqueItems": Refusal(
-        "remove it and validate the result afterwards", lambda schema: schema["uniqueItems"] is False
-    ),
     # Draft 3 alone has these.
     **dict.fromkeys(("extends", "disallow", "divisibleBy"), Refusal("use draft 4 or later")),
 }

@@ -81,7 +81,7 @@ def goal_of(document: Document, number: int) -> Goal:
 
 def exact(value: Any) -> Fraction:
     """The number that was written: a float stands for its shortest decimal spelling."""
-    return Fraction(Decimal(repr(value))) if isinstance(value, float) else Fraction(value)
+    return Fraction(Decimal(repr(value)) if isinstance(value, float) else value)
 
 
 def _types(value: Any) -> int:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
-from .arrays import ArrayPlan, array_plan
+from .arrays import ArrayPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
 from .objects import ObjectPlan, Step, object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
+from .unique_arrays import UniqueArrayPlan
 
 Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
@@ -189,7 +191,7 @@ class ValueStates:
                         plan = object_plan(members, self.emptiness.is_live, in_order=self.in_order)
                         runs.append((plan, 1 << i, plan.start))
                     if kind == "array" and shape.types & ARRAY:
-                        items = array_plan(shape.arrays, self.emptiness.is_live)
+                        items = self.emptiness.array_plan(shape.arrays)
                         runs.append((items, 1 << i, items.start))
             found = self._plans[key] = tuple(runs)
         return found
@@ -267,15 +269,17 @@ class ValueStates:
         inner = _inner(choices)
 
         def resume(satisfied: int) -> int:
-            return goto(self._after_item(position, _surviving(choices, inner, satisfied)))
+            return goto(self.after_item(position, _surviving(choices, inner, satisfied)))
 
         key = ("item frame", position, choices)
         frame = self._interned.get(key)
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
+            if any(isinstance(plan, UniqueArrayPlan) for plan, *_ in choices):
+                self.pushdown.units.frames[frame] = partial(_safe_types, choices)
         return frame, self.value(inner)
 
-    def _after_item(self, position: Position, run: ArrayRun) -> int:
+    def after_item(self, position: Position, run: ArrayRun) -> int:
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             pushed = self._item(position, run)
@@ -283,7 +287,38 @@ class ValueStates:
                 row[0x2C] = self.pushdown.push([pushed[0]], pushed[1])
             row[0x5D] = self.close(position, _closing(run))
 
-        return self.intern(("after item", position, run), expand)
+        state = self.intern(("after item", position, run), expand)
+        if any(isinstance(plan, UniqueArrayPlan) for plan, *_ in run):
+            self.pushdown.units.after[state] = _Learner(self, position, run)
+        return state
+
+
+@dataclass(frozen=True, slots=True)
+class _Learner:
+    """What follows when the value of the item is known that has just ended."""
+
+    states: ValueStates
+    position: Position
+    run: ArrayRun
+
+    def learned(self, value: str) -> int:
+        """The state behind an item with this canonical text."""
+        run = tuple(
+            dict.fromkeys(
+                (plan, bit, plan.learned(progress, value) if isinstance(plan, UniqueArrayPlan) else progress)
+                for plan, bit, progress in self.run
+            )
+        )
+        return self.states.after_item(self.position, run)
+
+
+def _safe_types(choices: Choices[ArrayPlan]) -> int:
+    """The types of which the item behind the next one has many values, whatever that one is."""
+    types = STRING_TYPE | ARRAY | OBJECT
+    for plan, _, step in choices:
+        if isinstance(plan, UniqueArrayPlan):
+            types &= plan.safe_types(step.progress)
+    return types
 
 
 def _inner(choices: Choices[Plan]) -> Position:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -34,6 +35,8 @@ class Engine(Protocol):
     """One mask engine bound to one tokenizer.
 
     package : distribution and import name of the engine.
+    takes   : the options of the run, by name, that the constructor has keywords for; may be missing.
+    options : what the engine was told beside its defaults, for the record; may be missing.
     mask    : int32[ceil(n / 32)], C-contiguous, never reallocated; bit t % 32 of word t // 32, 1 = allowed.
     """
 
@@ -60,23 +63,65 @@ class Engine(Protocol):
 
 
 def resolve(name: str) -> tuple[str, str]:
-    """The display name and the `module:Class` of an engine given by name or by `module:Class`.
+    """The display name and the spec of an engine given by name or by `module:Class`, either with `@CHECKOUT` behind it.
 
-    Raises BenchmarkError where there is no such engine or its package is not installed.
+    A spec is `module:Class` or `module:Class@CHECKOUT` with an absolute path: the engine's package is then the one in
+    that folder. Raises BenchmarkError where there is no such engine, package or checkout.
     """
-    spec = ENGINES.get(name, name)
+    known, at, path = name.partition("@")
+    spec = ENGINES.get(known, known)
     if ":" not in spec:
-        raise BenchmarkError(f"unknown engine {name!r}; known are {', '.join(ENGINES)}, or give module:Class")
+        raise BenchmarkError(
+            f"unknown engine {known!r}; known are {', '.join(ENGINES)}, or give module:Class"
+        )
     try:
         package = load(spec).package
     except (ImportError, AttributeError) as error:
         raise BenchmarkError(f"engine {name!r} cannot be imported: {error}") from error
+    shown = known if known in ENGINES else spec.rpartition(":")[2]
+    if at:
+        checkout = _find_checkout(Path(path).expanduser(), package)
+        return f"{shown}@{Path(path).name}", f"{spec}@{checkout}"
     if importlib.util.find_spec(package) is None:
         raise BenchmarkError(f"engine {name!r} is not installed; try: pip install {package}")
-    return (name if name in ENGINES else spec.rpartition(":")[2]), spec
+    return shown, spec
+
+
+def _find_checkout(path: Path, package: str) -> Path:
+    """The folder of the package: `path` itself, or the folder or link `package` in it."""
+    for folder in (path / package, path):
+        if (folder / "__init__.py").is_file():
+            return folder.resolve()
+    raise BenchmarkError(f"{path} is no checkout of {package}: there is no __init__.py")
+
+
+def adapter(spec: str) -> str:
+    """A spec without its checkout."""
+    return spec.partition("@")[0]
+
+
+def checkout(spec: str) -> Path | None:
+    """The folder whose package a spec asks for; None: the installed one."""
+    path = spec.partition("@")[2]
+    return Path(path) if path else None
 
 
 def load(spec: str) -> type[Engine]:
-    """The class that `module:Class` names. Adapters import their engine late, so this is cheap."""
-    module, _, attribute = spec.partition(":")
+    """The class that a spec names. Adapters import their engine late, so this is cheap."""
+    module, _, attribute = adapter(spec).partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def import_checkout(package: str, folder: Path) -> None:
+    """Make `import package` mean the package in `folder`, whatever the folder is called.
+
+    To be called once, before anything of the package is imported.
+    """
+    assert package not in sys.modules
+    found = importlib.util.spec_from_file_location(
+        package, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[package] = module
+    found.loader.exec_module(module)

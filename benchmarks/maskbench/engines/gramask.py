@@ -1,4 +1,4 @@
-"""gramask with default options, but without its cache of whole constraints: each file is compiled anew."""
+"""gramask without its cache of whole constraints, so that each file is compiled anew; defaults but for `order`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from . import Refused
 
 class Gramask:
     package: ClassVar[str] = "gramask"
+    takes: ClassVar[tuple[str, ...]] = ("order",)
 
-    def __init__(self, tokenizer: Path) -> None:
+    def __init__(self, tokenizer: Path, **options: str) -> None:
         import gramask
+        from gramask.grammar.options import OPTION_NAMES
 
+        # A checkout of an older gramask may have fewer options.
+        self.options = {name: value for name, value in options.items() if name in OPTION_NAMES}
         self._compile = gramask.compile
         self._refusals = gramask.GramaskError
         self._unsupported = gramask.UnsupportedSchema
@@ -25,7 +29,7 @@ class Gramask:
 
     def compile(self, schema: Any) -> None:
         try:
-            self._constraint = self._compile(schema, self._vocabulary, cache=False)
+            self._constraint = self._compile(schema, self._vocabulary, cache=False, **self.options)
         except self._refusals as error:
             keyword = error.keyword if isinstance(error, self._unsupported) else None
             raise Refused(keyword or type(error).__name__, str(error)) from error

@@ -1,0 +1,49 @@
+"""Equality of JSON values as JSON Schema has it (2020-12 Core, section 4.2.2), by a canonical text."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+
+def canonical(value: Any) -> str:
+    """A text that is the same for equal values: `1` and `1.0` are one, the order of members does not matter."""
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, dict):
+        members = sorted((json.dumps(name), canonical(member)) for name, member in value.items())
+        return "{" + ",".join(f"{name}:{member}" for name, member in members) + "}"
+    return _number(value)
+
+
+def _number(value: int | float | Decimal | Fraction) -> str:
+    """The significant digits and the exponent, which even a huge exponent leaves short."""
+    if isinstance(value, Fraction):
+        if value.denominator == 1:
+            value = value.numerator
+        else:
+            return _number(_decimal(value))
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    sign, digits, exponent = Decimal(value).as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits)).lstrip("0")
+    stripped = text.rstrip("0")
+    if not stripped:
+        return "0"
+    return f"{'-' * sign}{stripped}e{exponent + len(text) - len(stripped)}"
+
+
+def _decimal(value: Fraction) -> Decimal:
+    """A fraction with a finite decimal expansion, exactly."""
+    places = 0
+    while value.denominator != 1:
+        value *= 10
+        places += 1
+    return Decimal((value < 0, tuple(map(int, str(abs(value.numerator)))), -places))
