@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         TokenizerUnsupported,
         UnsatisfiableSchema,
         UnsupportedSchema,
+        ValidationFailed,
     )
     from .grammar.schema.report import Report
     from .grammar.source import choice, json, lark, regex
@@ -44,6 +45,7 @@ _MODULES = {
     "TokenizerUnsupported": ".errors",
     "UnsatisfiableSchema": ".errors",
     "UnsupportedSchema": ".errors",
+    "ValidationFailed": ".errors",
     "Report": ".grammar.schema.report",
     "choice": ".grammar.source",
     "json": ".grammar.source",
@@ -72,6 +74,7 @@ __all__ = [
     "TokenizerUnsupported",
     "UnsatisfiableSchema",
     "UnsupportedSchema",
+    "ValidationFailed",
     "Vocabulary",
     "__version__",
     "check",

@@ -24,6 +24,8 @@ from typing import Protocol
 
 import numpy as np
 
+from .dfa import ByteDfa
+
 GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
 DEAD = 0
 UNFILLED = -1
@@ -97,23 +99,37 @@ class Learner(Protocol):
 class Units:
     """The items whose values matter to what follows: an automaton alone does not know them.
 
-    active : whether there may be any.
     frames : the stack symbols under such items; for each the types (bits of `schema.shapes`) of which the item behind
              it has many values, whatever this one is.
     after  : by the state behind such an item, what its value changes.
     """
 
     def __init__(self) -> None:
-        self.active = False
         self.frames: dict[int, Callable[[], int]] = {}
         self.after: dict[int, Learner] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class NameFrame:
+    """The frame under a member name of an object that allows names nobody declares.
+
+    keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come.
+    others  : the lexeme of the other names.
+    all_declare : whether the automaton itself keeps `keys` from repeating: no alternative takes one for another name.
+    """
+
+    keys: list[bytes]
+    allowed: int
+    others: ByteDfa
+    all_declare: bool
 
 
 class Pushdown:
     """The growing tables. Filling is serialised by `lock`; reading needs none.
 
     table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
-    code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`.
+    code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`; where
+            outcomes of a frame are watched from `w` on, it begins with -1 - w.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
 
@@ -125,6 +141,7 @@ class Pushdown:
         self._expand: list[Expand | None] = []
         self.origins: list[Origin | None] = []
         self.units = Units()
+        self.name_frames: dict[int, NameFrame] = {}
         self._resume: dict[int, Resume] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0
@@ -181,9 +198,15 @@ class Pushdown:
         """The operation that pushes `frames` (deepest first) and moves to `state`."""
         return self._new_code([state, len(frames), *frames]) << 2 | PUSH
 
-    def new_frame(self, operations: Sequence[int], resume: Resume | None = None) -> int:
-        """A stack symbol: what to do for each outcome; UNFILLED ones come from `resume(outcome)` when needed."""
-        frame = self._new_code([len(operations), *operations])
+    def new_frame(
+        self, operations: Sequence[int], resume: Resume | None = None, *, watched: int | None = None
+    ) -> int:
+        """A stack symbol: what to do for each outcome; UNFILLED ones come from `resume(outcome)` when needed.
+
+        watched : kernels report when the frame is popped with this outcome or a greater one.
+        """
+        head = len(operations) if watched is None else -1 - watched
+        frame = self._new_code([head, *operations])
         if resume is not None:
             self._resume[frame] = resume
         return frame

@@ -15,19 +15,22 @@ from ..grammar.lexemes import Lexeme, Lexicon
 from ..grammar.options import Options
 from ..grammar.pushdown import Pushdown
 from ..grammar.regex import compile_regex
-from ..grammar.schema.compile import compile_schema
+from ..grammar.schema.compile import Compiled, compile_document, document_of
 from ..grammar.schema.report import Report, report_of
 from ..grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, Source
 from .closing import Closing
 from .engine import Engine
 from .forcing import Forcing
 from .matcher import Matcher
+from .names import NameReader
 from .tables import tables_of
 from .units import ItemReader
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..grammar.schema.validation import Validator
 
 _FORMAT = 1
 
@@ -48,15 +51,31 @@ class Constraint:
         self.eos_ids = frozenset(vocabulary.eos_ids)
         tables = tables_of(vocabulary)
         self.is_text = tables.is_text
-        self.engine = Engine(_automaton(source, options), tables, n_logits)
+        # Of a JSON Schema; says whether the masks enforce all of it.
+        self._compiled = _compiled(source, options)
+        pushdown = _automaton(source) if self._compiled is None else self._compiled.pushdown
+        self.engine = Engine(pushdown, tables, n_logits)
 
     def matcher(self) -> Matcher:
         """A matcher at the start of a text."""
         return Matcher(self)
 
     def parse(self, text: str) -> Any:
-        """The value that a complete text stands for, of the type that was compiled."""
+        """The value that a complete text stands for, of the type that was compiled.
+
+        Raises ValidationFailed where the masks could not enforce the whole schema, and the text breaks the rest of it
+        (`unsupported="validate"`).
+        """
+        if self._compiled is not None and not self._compiled.is_exact:
+            self._validator.check(text)
         return self.source.parse(text)
+
+    @cached_property
+    def _validator(self) -> Validator:
+        from ..grammar.schema.validation import Validator
+
+        assert isinstance(self.source, JsonSource)
+        return Validator(self.source.schema, self.options)
 
     @cached_property
     def report(self) -> Report:
@@ -80,6 +99,16 @@ class Constraint:
     def items(self) -> ItemReader:
         """How to read tokens where items must differ."""
         return ItemReader(self.engine)
+
+    @cached_property
+    def names(self) -> NameReader:
+        """How to keep other names from repeating."""
+        return NameReader(self.engine)
+
+    @cached_property
+    def names_repeat(self) -> bool:
+        """Whether a single token could repeat a name."""
+        return self.names.may_repeat_at_once
 
     @cached_property
     def forcing(self) -> Forcing:
@@ -136,9 +165,13 @@ def compile_source(source: Source, vocabulary: Vocabulary, *, n_logits: int, opt
     return Constraint(source, vocabulary, n_logits=n_logits, options=options)
 
 
-def _automaton(source: Source, options: Options) -> Pushdown:
-    if isinstance(source, JsonSource):
-        return compile_schema(source.schema, options)
+def _compiled(source: Source, options: Options) -> Compiled | None:
+    if not isinstance(source, JsonSource):
+        return None
+    return compile_document(document_of(source.schema, options), options)
+
+
+def _automaton(source: Source) -> Pushdown:
     if isinstance(source, RegexSource):
         return _one_lexeme(Lexeme(compile_regex(source.pattern)))
     if isinstance(source, ChoiceSource):

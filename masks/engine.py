@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, check_tokens, read_bytes, start_at, walk_exits, walk_trie
+from .walker import Config, check_tokens, read_bytes, start_at, walk_exits, walk_trie, was_named
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -42,22 +42,28 @@ class Engine:
         self.n_words = (n_logits + 31) // 32
         self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
         self._rows: dict[Config, np.ndarray] = {}
-        self._steps: dict[tuple[Config, int], Config | None] = {}
+        self._steps: dict[tuple[Config, int], tuple[Config, bool] | None] = {}
         self._suffixes: dict[Config, np.ndarray] = {}
         self._accepting: dict[Config, bool] = {}
 
     def step(self, config: Config, token: int) -> Config | None:
         """The configuration after a text token, None where it is not allowed."""
+        found = self.read(config, token)
+        return None if found is None else found[0]
+
+    def read(self, config: Config, token: int) -> tuple[Config, bool] | None:
+        """The same, and whether a member name ended on the way that nobody declares."""
         key = (config, token)
         try:
             return self._steps[key]
         except KeyError:
             pass
         after = read_bytes(self.pushdown, config, self.tables.text_of(token))
+        found = None if after is None else (after, was_named())
         if len(self._steps) >= MAX_STEPS:
             self._steps.clear()
-        self._steps[key] = after
-        return after
+        self._steps[key] = found
+        return found
 
     def accepts(self, config: Config) -> bool:
         """Whether the text may end in `config`."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DeadEnd, GramaskError
+from .names import NO_NAMES, Names
 from .units import NO_ITEMS, Open
-from .walker import Config
+from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
     from .constraint import Constraint
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 FINISHED: Config = (-1, 0, 0, 0)
 """Behind an EOS token."""
 
-Place = tuple[Config, Open]
-"""A configuration, and the open items whose values matter."""
-History = tuple[Place, "History | None"]
+Place = tuple[Config, Open, Names]
+"""A configuration, and what it does not know: the open items that must differ, the member names that must not repeat."""
+History = tuple[Place, int, "History | None"]
+"""The last place, the token taken there, and what came before."""
 
 
 class Matcher:
@@ -29,13 +31,14 @@ class Matcher:
     persistent list that forks share.
     """
 
-    __slots__ = ("_config", "_constraint", "_engine", "_items", "_past")
+    __slots__ = ("_config", "_constraint", "_engine", "_items", "_names", "_past")
 
     def __init__(self, constraint: Constraint) -> None:
         self._constraint = constraint
         self._engine = constraint.engine
         self._config = self._engine.start
         self._items: Open = NO_ITEMS
+        self._names: Names = NO_NAMES
         self._past: History | None = None
 
     @property
@@ -61,7 +64,11 @@ class Matcher:
         if self._config == FINISHED:
             return self._constraint.end_row
         row = self._engine.row(self._config)
-        return self._constraint.items.filter(self._config, self._items, row) if self._items else row
+        if self._items:
+            row = self._constraint.items.filter(self._config, self._items, row)
+        if self._names or self._constraint.names_repeat:
+            row = self._constraint.names.filter(self._config, self._names, self._past, row)
+        return row
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.
@@ -71,8 +78,8 @@ class Matcher:
         after = self._after(token_id)
         if after is None:
             return False
-        self._past = ((self._config, self._items), self._past)
-        self._config, self._items = after
+        self._past = ((self._config, self._items, self._names), token_id, self._past)
+        self._config, self._items, self._names = after
         return True
 
     def _after(self, token_id: int) -> Place | None:
@@ -83,25 +90,45 @@ class Matcher:
                 hint="pass n_logits= if the model has more logits than the tokenizer has tokens",
             )
         if token_id in constraint.eos_ids:
-            return (FINISHED, NO_ITEMS) if self.is_accepting() else None
+            return (FINISHED, NO_ITEMS, NO_NAMES) if self.is_accepting() else None
         is_text = constraint.is_text
         if self._config == FINISHED or token_id >= len(is_text) or not is_text[token_id]:
             return None
-        if self._engine.pushdown.units.active:
-            return self._constraint.items.step(self._config, self._items, token_id)
-        after = self._engine.step(self._config, token_id)
-        return None if after is None else (after, NO_ITEMS)
+        read = self._engine.read(self._config, token_id)
+        # Not before this read is it known whether there are items to look after.
+        if self._engine.pushdown.units.frames:
+            found = self._constraint.items.step(self._config, self._items, token_id)
+            if found is None:
+                return None
+            after, items, nodes = found
+        elif read is None:
+            return None
+        else:
+            after, is_named = read
+            if not is_named and not self._names:
+                return after, NO_ITEMS, NO_NAMES
+            items, nodes = NO_ITEMS, self._nodes(token_id)
+        names = self._constraint.names.after(
+            self._config, self._names, self._past, token_id, after, nodes
+        )
+        return None if names is None else (after, items, names)
+
+    def _nodes(self, token_id: int) -> list[int]:
+        """The stack node after each byte of an allowed token."""
+        text = self._engine.tables.text_of(token_id)
+        read_bytes(self._engine.pushdown, self._config, text)
+        return path_nodes(self._engine.pushdown, len(text))
 
     def rollback(self, n: int) -> None:
         """Undo the last `n` tokens. Raises GramaskError if fewer were taken."""
-        place, past = (self._config, self._items), self._past
+        place, past = (self._config, self._items, self._names), self._past
         for done in range(n):
             if past is None:
                 raise GramaskError(f"cannot undo {n} tokens: only {done} were taken")
-            place, past = past
+            place, _, past = past
         if n < 0:
             raise GramaskError("cannot undo a negative number of tokens")
-        (self._config, self._items), self._past = place, past
+        (self._config, self._items, self._names), self._past = place, past
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state."""
@@ -110,12 +137,14 @@ class Matcher:
         other._engine = self._engine
         other._config = self._config
         other._items = self._items
+        other._names = self._names
         other._past = self._past
         return other
 
     def reset(self) -> None:
         """Go back to the start."""
-        self._config, self._items, self._past = self._engine.start, NO_ITEMS, None
+        self._config, self._items, self._names = self._engine.start, NO_ITEMS, NO_NAMES
+        self._past = None
 
     def is_accepting(self) -> bool:
         """Whether the text so far is complete, so that EOS is allowed."""
@@ -128,7 +157,12 @@ class Matcher:
     @property
     def state_id(self) -> Hashable:
         """Within one constraint, equal ids have equal futures."""
-        return (self._config, self._items) if self._items else self._config
+        if self._config == FINISHED:
+            return self._config
+        partial = self._constraint.names.partial(self._config, self._past)
+        if not self._items and not self._names and not partial:
+            return self._config
+        return self._config, self._items, self._names, partial
 
     @property
     def min_tokens_to_accept(self) -> int:
@@ -141,9 +175,7 @@ class Matcher:
         """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""
         if self.is_accepting():
             return []
-        if self._engine.pushdown.units.active:
-            return _close(self.fork())
-        return self._constraint.closing.tokens(self._config)
+        return _close(self.fork())
 
     def forced_tokens(self, limit: int = 64) -> list[int]:
         """Up to `limit` tokens whose text is the only way on, spelled the usual way.
@@ -157,10 +189,10 @@ class Matcher:
 
 
 def _close(matcher: Matcher) -> list[int]:
-    """Tokens that complete the text, where the values of items matter.
+    """Tokens that complete the text.
 
-    The shortest completion does not know what the items in it forbid each other: it is taken as far as it is allowed,
-    and made again from there.
+    The shortest completion does not know what its items and names forbid each other: it is taken as far as it is
+    allowed, and made again from there.
     """
     found: list[int] = []
     while not matcher.is_accepting():

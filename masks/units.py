@@ -39,14 +39,19 @@ class ItemReader:
         self.units = engine.pushdown.units
         self._past_comma = _PastComma(engine)
 
-    def step(self, config: Config, items: Open, token: int) -> tuple[Config, Open] | None:
-        """The configuration and the open items behind a token, None where it is not allowed."""
+    def step(self, config: Config, items: Open, token: int) -> tuple[Config, Open, list[int]] | None:
+        """Read a token. None where it is not allowed.
+
+        Returns the configuration, the open items, and the stack node after each byte.
+        """
+        nodes = []
         for byte in self.engine.tables.text_of(token).tolist():
             after = self._read(config, items, byte)
             if after is None:
                 return None
             config, items = after
-        return config, items
+            nodes.append(config[3])
+        return config, items, nodes
 
     def _read(self, config: Config, items: Open, byte: int) -> tuple[Config, Open] | None:
         state, _, escape, node = config

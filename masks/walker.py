@@ -81,7 +81,7 @@ def walk_trie(
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
     path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
-    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED)
+    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0)
     while True:
         status = kernel.walk(
             pushdown.table,
@@ -110,7 +110,7 @@ def walk_exits(
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0)
     while True:
         status = kernel.walk_exits(
             pushdown.table,
@@ -144,7 +144,7 @@ def check_tokens(
     space = scratch()
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0)
     while True:
         status = kernel.check_tokens(
             pushdown.table, pushdown.code, pushdown.stack, space.local, path, *texts, doubtful, mask, ctl
@@ -155,12 +155,16 @@ def check_tokens(
 
 
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
-    """The configuration after the bytes `text` (uint8), None where they are not allowed."""
+    """The configuration after the bytes `text` (uint8), None where they are not allowed.
+
+    Until the next call, `path_nodes` and `was_named` tell about the way.
+    """
     space = scratch()
     space.need_depth(len(text))
     path = space.path
     path[0, :5] = (*config, 0)
     space.ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
+    space.ctl[kernel.CTL_NAMED] = 0
     while True:
         status = kernel.advance(
             pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl
@@ -171,6 +175,20 @@ def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config |
         if status == kernel.STEP_DEAD:
             return None
         answer(pushdown, status, space)
+
+
+def was_named() -> bool:
+    """Whether a member name ended, in the last `read_bytes` of this thread, that nobody declares."""
+    return bool(scratch().ctl[kernel.CTL_NAMED])
+
+
+def path_nodes(pushdown: Pushdown, n: int) -> list[int]:
+    """The stack node after each of the `n` bytes of the last `read_bytes` of this thread."""
+    space = scratch()
+    nodes = space.path[1 : n + 1, kernel.NODE].tolist()
+    if n and max(nodes) >= kernel.LOCAL:
+        nodes = [_interned(pushdown, space.local, node) for node in nodes]
+    return nodes
 
 
 def _interned(pushdown: Pushdown, local: np.ndarray, node: int) -> int:

@@ -11,7 +11,7 @@ from ..errors import GramaskError
 from ..grammar.options import OPTION_NAMES, refuse_unknown
 from ..masks.token_bytes import load_tokenizer
 from .loading import find_tokenizer, load_model, n_logits_of, pad_id_of, vocabulary_of
-from .loop import Decoding, DecodingLoop
+from .loop import Decoding, DecodingLoop, decode
 from .partial import partial_value
 from .prompts import Prompts, encode_prompts
 from .result import Partial, Result
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Chat = list[dict[str, Any]]
 
-DECODING_NAMES = ("max_new_tokens", "on_budget", "temperature", "top_k", "top_p", "seed", "jump")
+DECODING_NAMES = ("max_new_tokens", "on_budget", "temperature", "top_k", "top_p", "seed", "jump", "attempts")
 # Named so that they are refused with a reason; a value outside these is not available.
 _ONLY_VALUES: dict[str, tuple[Any, ...]] = {
     "sampler": (None, "local", "greedy"),
@@ -47,6 +47,8 @@ class Constrained(Generic[T]):
     top_k, top_p: cut the legal distribution; both need a temperature above 0.
     seed        : makes draws reproducible, whatever else is in the batch; None is fresh entropy.
     jump        : write forced tokens without asking the model; see `Decoding`.
+    attempts    : 4 by default: how often a text is written that turns out to break what the mask could not enforce,
+                  with `unsupported="validate"`; then ValidationFailed. A stream has one attempt.
 
     sampler     : "greedy" insists on temperature 0; "local" draws token by token from the masked, renormalised
                   distribution, and makes 1 the default temperature. Only `constrain` takes it.
@@ -92,7 +94,7 @@ class Constrained(Generic[T]):
 
         Returns a Result; for a list of prompts a list; for n > 1 a list of n in the place of each Result.
         Raises GramaskError for an option that is unknown or out of range, DeadEnd where the model's logits
-        leave nothing to choose.
+        leave nothing to choose, ValidationFailed where no attempt gave a valid text.
         """
         if n == 1:
             prompts = encode_prompts(self.tokenizer, prompt)
@@ -159,10 +161,7 @@ class Constrained(Generic[T]):
         """`n` consecutive results for each prompt."""
         token_ids = [ids for ids in prompts.token_ids for _ in range(n)]
         constraints = [c for c in self._constraints_for(prompts) for _ in range(n)]
-        loop = DecodingLoop(self.model, token_ids, constraints, decoding, self.pad_id)
-        for _ in loop:
-            pass
-        return [loop.result(i) for i in range(len(token_ids))]
+        return decode(self.model, token_ids, constraints, decoding, pad_id=self.pad_id)
 
     def _constraints_for(self, prompts: Prompts) -> Sequence[ConstraintLike]:
         n_prompts = len(prompts.token_ids)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import DeadEnd, GramaskError
+from ..errors import DeadEnd, GramaskError, ValidationFailed
 from .cached_model import CachedModel
 from .choose import Sampling, choose_tokens
 from .engine import ConstraintLike
@@ -27,6 +27,9 @@ class Decoding:
            other rows nor their number. None takes fresh entropy.
     jump : write tokens that the constraint forces without asking the model. Saves forward passes, but
            spells the forced text in one way, where the model may prefer another spelling of the bytes.
+    attempts : how often a text is written anew that breaks what its mask could not enforce
+           (`unsupported="validate"`), the first time included. Each has random numbers of its own; where the
+           temperature is 0, those behind the first are drawn at temperature 1, because they would be the same.
     """
 
     max_new_tokens: int = 512
@@ -36,6 +39,7 @@ class Decoding:
     top_p: float | None = None
     seed: int | None = None
     jump: bool = False
+    attempts: int = 4
     budget: Budget = field(init=False)
     sampling: Sampling = field(init=False)
 
@@ -43,6 +47,13 @@ class Decoding:
         # Built here, so that a value out of range is refused before a model is loaded or called.
         object.__setattr__(self, "budget", Budget(self.max_new_tokens, self.on_budget))
         object.__setattr__(self, "sampling", Sampling(self.temperature, self.top_k, self.top_p))
+        if self.attempts < 1:
+            raise GramaskError(f"attempts={self.attempts} is not a positive number")
+
+    @property
+    def for_another_attempt(self) -> Decoding:
+        """The same, but drawing."""
+        return self if self.temperature else replace(self, temperature=1.0)
 
 
 def decode(
@@ -57,18 +68,54 @@ def decode(
 
     model : a causal model of transformers.  prompts : token ids, none empty.
     pad_id : fills short prompts and ended rows; the model never attends to the former.
-    Raises DeadEnd where the model's logits leave no token to choose, GramaskError as `Row` does.
+    Raises DeadEnd where the model's logits leave no token to choose, GramaskError as `Row` does, ValidationFailed
+    where no attempt at a row gave a valid text.
     """
-    loop = DecodingLoop(model, prompts, constraints, decoding or Decoding(), pad_id)
-    for _ in loop:
-        pass
-    return [loop.result(row) for row in range(len(prompts))]
+    _refuse_uneven(prompts, constraints)
+    decoding = decoding or Decoding()
+    results: dict[int, Result[Any]] = {}
+    for attempt in range(decoding.attempts):
+        rows = [row for row in range(len(prompts)) if row not in results]
+        loop = DecodingLoop(
+            model,
+            [prompts[row] for row in rows],
+            [constraints[row] for row in rows],
+            decoding if attempt == 0 else decoding.for_another_attempt,
+            pad_id,
+            streams=[row + (attempt << 32) for row in rows],
+        )
+        for _ in loop:
+            pass
+        for i, row in enumerate(rows):
+            try:
+                results[row] = loop.result(i)
+            except ValidationFailed as error:
+                failed = row, error
+        if len(results) == len(prompts):
+            return [results[row] for row in range(len(prompts))]
+    raise _all_failed(*failed, decoding.attempts)
+
+
+def _refuse_uneven(prompts: Sequence[Sequence[int]], constraints: Sequence[ConstraintLike]) -> None:
+    if len(prompts) != len(constraints):
+        raise GramaskError(f"{len(prompts)} prompts, but {len(constraints)} constraints")
+
+
+def _all_failed(row: int, error: ValidationFailed, attempts: int) -> ValidationFailed:
+    """What to say of a row of which no text was valid."""
+    return ValidationFailed(
+        f"row {row}: none of {attempts} texts is valid; of the last one, {error.message}",
+        pointer=error.pointer,
+        keyword=error.keyword,
+        hint="raise attempts, or rewrite what the mask cannot enforce: gramask check names it",
+    )
 
 
 class DecodingLoop:
     """Mutable: iterate it to decode; each step of the iteration gives every running row its next tokens.
 
     Arguments and errors: see `decode`.  rows : one per prompt, in order.
+    streams : of random numbers, one per prompt; by default its number.
     """
 
     def __init__(
@@ -78,9 +125,10 @@ class DecodingLoop:
         constraints: Sequence[ConstraintLike],
         decoding: Decoding,
         pad_id: int,
+        *,
+        streams: Sequence[int] | None = None,
     ) -> None:
-        if len(prompts) != len(constraints):
-            raise GramaskError(f"{len(prompts)} prompts, but {len(constraints)} constraints")
+        _refuse_uneven(prompts, constraints)
         if not prompts or not all(prompts):
             raise GramaskError("a prompt has no tokens", hint="begin it with the tokenizer's bos token")
         self.decoding = decoding
@@ -90,7 +138,7 @@ class DecodingLoop:
             Row(constraint, _within_context(decoding.budget, self._model.n_positions, length))
             for constraint, length in zip(constraints, self._prompt_lengths, strict=True)
         ]
-        self._generators = _new_generators(decoding, len(prompts))
+        self._generators = _new_generators(decoding, streams or range(len(prompts)))
         self._words = np.zeros((len(prompts), max(c.n_words for c in constraints)), dtype=np.int32)
 
     def __iter__(self) -> Iterator[list[Row]]:
@@ -104,7 +152,7 @@ class DecodingLoop:
             logits = self._read_waiting()
 
     def result(self, row: int) -> Result[Any]:
-        """Of a row whose iteration has ended."""
+        """Of a row whose iteration has ended. Raises ValidationFailed."""
         return self.rows[row].result(self._model.n_forward, self._prompt_lengths[row])
 
     def _choose(self, logits: torch.Tensor) -> None:
@@ -187,20 +235,20 @@ def _within_context(budget: Budget, n_positions: int | None, prompt_length: int)
     return replace(budget, max_new_tokens=min(room, budget.max_new_tokens))
 
 
-def _new_generators(decoding: Decoding, n_rows: int) -> list[torch.Generator]:
+def _new_generators(decoding: Decoding, streams: Sequence[int]) -> list[torch.Generator]:
     # On the CPU whatever the model's device is: the same seed then draws the same numbers everywhere.
-    generators = [torch.Generator() for _ in range(n_rows)]
-    for i, generator in enumerate(generators):
+    generators = [torch.Generator() for _ in streams]
+    for stream, generator in zip(streams, generators, strict=True):
         if decoding.seed is None:
             generator.seed()
         else:
-            generator.manual_seed(_mix(decoding.seed, i))
+            generator.manual_seed(_mix(decoding.seed, stream))
     return generators
 
 
-def _mix(seed: int, row: int) -> int:
-    """A seed such that neighbouring rows and seeds share no stream. Source: SplitMix64 (Steele, 2014)."""
-    z = (seed * 0x9E3779B97F4A7C15 + row * 0xD1342543DE82EF95 + 0x9E3779B97F4A7C15) & (2**64 - 1)
+def _mix(seed: int, stream: int) -> int:
+    """A seed such that neighbouring streams and seeds share nothing. Source: SplitMix64 (Steele, 2014)."""
+    z = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1342543DE82EF95 + 0x9E3779B97F4A7C15) & (2**64 - 1)
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
     return (z ^ (z >> 31)) & (2**63 - 1)

@@ -13,7 +13,7 @@ from ..pushdown import EXIT, FLAGS, GOTO, READY, SPACE, UNFILLED, Expand, Pushdo
 from .emptiness import Emptiness
 from .goals import Goals
 from .shapes import ANYTHING, Goal, Shape
-from .values import Position, ValueStates
+from .values import ArrayRun, ObjectRun, Position, ValueStates
 
 if TYPE_CHECKING:
     from .emptiness import Live, _Clause
@@ -146,12 +146,28 @@ class GuardedStates(ValueStates):
         frames = pushdown.code[payload + 2 : payload + 2 + n].tolist()
         return pushdown.push([frame, *frames], int(pushdown.code[payload]))
 
+    def _begin_inside(self, frame: int, value: int, row: Row) -> None:
+        self.pushdown.ensure(value)
+        operations = self.pushdown.table[value, :256]
+        for operation in set(operations.tolist()) - {0, SPACE}:
+            row[:256][operations == operation] = self._under(frame, operation)
+
     def _in_any_value(self, kind: str) -> int:
         """The state of this kind in any JSON value."""
         if kind == "value":
             return self.value(_ANY)
-        if kind in ("array", "after item"):
-            items = self._container("array", _ANY)
-            return self._array_state(items) if kind == "array" else self.after_item(_ANY, items)  # type: ignore[arg-type]
-        members = self._container("object", _ANY)
-        return self._object_state(kind, members)
+        if kind == "array":
+            return self._array_first(_ANY)
+        if kind == "object":
+            return self._object_first(_ANY)
+        if kind == "after item":
+            items: ArrayRun = self._container("array", _ANY)  # type: ignore[assignment]
+            return self.after_item(_ANY, items)
+        members: ObjectRun = self._container("object", _ANY)  # type: ignore[assignment]
+        if kind == "after member":
+            return self.after_member(_ANY, members)
+        if kind == "next name":
+            return self._next_name(_ANY, members)
+        assert kind == "after name"
+        choices = [(plan, bit, step) for plan, bit, progress in members for step in plan.after_other(progress, 0)]
+        return self.after_name(_ANY, tuple(choices))

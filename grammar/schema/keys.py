@@ -18,6 +18,7 @@ from ..pushdown import (
     SHARED_PUSH,
     STRING,
     UNFILLED,
+    NameFrame,
     NamePart,
     Row,
     goto,
@@ -84,8 +85,12 @@ class KeyStates:
         names = self._names.get((table, lexeme))
         if names is None:
             names = self._names[table, lexeme] = _Names(self.values, table, lexeme, len(labels))
-        frame = self.values.pushdown.new_frame([UNFILLED] * (n_names + len(labels)), resume)
-        return self.values.pushdown.push([frame], names.state(allowed, 0, n_names, 0))
+        pushdown = self.values.pushdown
+        operations = [UNFILLED] * (n_names + len(labels))
+        frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
+        if lexeme is not None:
+            pushdown.name_frames[frame] = NameFrame(table.keys, allowed, lexeme.dfa, table.watched > 0 or not table.keys)
+        return pushdown.push([frame], names.state(allowed, 0, n_names, 0))
 
     def _table(self, run: ObjectRun) -> _NameTable:
         plans = tuple(dict.fromkeys(plan for plan, _, _ in run))
@@ -138,6 +143,8 @@ class _NameTable:
         if len(plans) > 1:
             for plan in plans:
                 self._foreign[plan] = [name for name in self.names if name not in plan.index]
+        # Names that some alternative does not declare are for it as any other.
+        self.watched = 0 if any(self._foreign.values()) else len(self.keys)
         self._allowed: dict[tuple[ObjectPlan, Hashable], int] = {}
 
     def allowed(self, plan: ObjectPlan, progress: Hashable) -> int:

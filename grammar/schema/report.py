@@ -1,4 +1,4 @@
-"""What happens to each keyword of a schema: enforced by the mask, or refused. Nothing is dropped silently."""
+"""What happens to each keyword of a schema: enforced by the mask, validated after, or refused. Nothing is dropped silently."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...errors import GramaskError
+from ...errors import CannotEnforce, GramaskError
 from ..formats import FORMATS
 from ..options import Options
 from ..source import JsonSource, Source
-from .compile import compile_schema
+from .compile import compile_document, document_of
 from .document import Document
-from .keywords import CHECKS, NOT_ENFORCED
+from .keywords import CHECKS, NOT_ENFORCED, REFERENCES
 
-Outcome = Literal["enforced", "annotation", "refused"]
+Outcome = Literal["enforced", "annotation", "validated", "refused"]
+OUTCOMES: tuple[Outcome, ...] = ("enforced", "annotation", "validated", "refused")
 
 # Those whose value is a schema or any JSON value have no entry in CHECKS.
 _ENFORCED = {
@@ -22,15 +23,22 @@ _ENFORCED = {
     *("const", "not", "if", "then", "else", "items", "additionalItems", "contains", "unevaluatedItems"),
     *("additionalProperties", "propertyNames", "unevaluatedProperties"),
 }
+_ALONE = "it stands in a subschema that is only validated"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One keyword at one place of the schema."""
+    """One keyword at one place of the schema.
+
+    outcome : "enforced" by the mask; an "annotation", which constrains nothing; "validated" when the text is complete;
+              "refused": the schema does not compile because of it.
+    reason  : why it is validated or refused.  hint : what to do about it.
+    """
 
     pointer: str
     keyword: str
     outcome: Outcome
+    reason: str | None = None
     hint: str | None = None
 
 
@@ -47,17 +55,18 @@ class Report:
         return self.error is None
 
     @property
-    def counts(self) -> dict[str, int]:
-        """How many keywords are enforced, annotations, refused."""
+    def counts(self) -> dict[Outcome, int]:
+        """How many keywords there are of each outcome."""
         found = Counter(entry.outcome for entry in self.entries)
-        return {outcome: found[outcome] for outcome in ("enforced", "annotation", "refused")}
+        return {outcome: found[outcome] for outcome in OUTCOMES}
 
     def of(self, outcome: Outcome) -> list[Entry]:
         return [entry for entry in self.entries if entry.outcome == outcome]
 
     def __str__(self) -> str:
         lines = [", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())]
-        lines += [f"refused: {e.keyword} at {e.pointer or 'the root'}; {e.hint}" for e in self.of("refused")]
+        for outcome in ("validated", "refused"):
+            lines += [f"{outcome}: {e.keyword} at {e.pointer or 'the root'}; {e.reason}" for e in self.of(outcome)]
         if self.error is not None:
             lines.append(f"{type(self.error).__name__}: {self.error}")
         return "\n".join(lines)
@@ -65,15 +74,15 @@ class Report:
 
 def check_schema(schema: Any, options: Options) -> Report:
     """Report on a JSON Schema without a tokenizer. Never raises for what is wrong with the schema."""
-    document = Document(schema, formats=options.formats, registry=options.documents)
-    entries: list[Entry] = []
+    visited: list[tuple[int, str, bool]] = []
     try:
-        for number, keyword, refused in document.visit():
-            entries.append(_entry(document, number, keyword, refused))
-        compile_schema(schema, options)
+        document = document_of(schema, options)
+        for visit in document.visit():
+            visited.append(visit)
+        compile_document(document, options)
     except GramaskError as error:
-        return Report(tuple(entries), error)
-    return Report(tuple(entries))
+        return Report(_entries(document, visited, error) if visited else (), error)
+    return Report(_entries(document, visited, None))
 
 
 def report_of(source: Source, options: Options) -> Report:
@@ -81,11 +90,46 @@ def report_of(source: Source, options: Options) -> Report:
     return check_schema(source.schema, options) if isinstance(source, JsonSource) else Report(())
 
 
-def _entry(document: Document, number: int, keyword: str, refused: bool) -> Entry:
+def _entries(
+    document: Document, visited: list[tuple[int, str, bool]], error: GramaskError | None
+) -> tuple[Entry, ...]:
+    reached = _reached(document) if document.left_out else None
+    return tuple(
+        _entry(document, number, keyword, refused, error, reached is None or number in reached)
+        for number, keyword, refused in visited
+    )
+
+
+def _entry(
+    document: Document, number: int, keyword: str, refused: bool, error: GramaskError | None, is_reached: bool
+) -> Entry:
     pointer = document.pointers[number]
-    if refused:
-        return Entry(pointer, keyword, "refused", NOT_ENFORCED[keyword].hint)
-    is_enforced = keyword in _ENFORCED
+    is_constraint = keyword in _ENFORCED or refused
     if keyword == "format":
-        is_enforced = not document.annotate_formats and document.schemas[number]["format"] in FORMATS
-    return Entry(pointer, keyword, "enforced" if is_enforced else "annotation")
+        is_constraint = not document.annotate_formats and document.schemas[number]["format"] in FORMATS
+    if not is_constraint:
+        return Entry(pointer, keyword, "annotation")
+    reason = document.left_out.get(number, {}).get(keyword) or (None if is_reached else _ALONE)
+    if reason is not None:
+        return Entry(pointer, keyword, "validated", reason)
+    if refused:
+        return Entry(pointer, keyword, "refused", f"{keyword} is not enforced", NOT_ENFORCED[keyword].hint)
+    if isinstance(error, CannotEnforce) and keyword == error.keyword:
+        if error.pointer in (pointer, f"{pointer}/{keyword}"):
+            return Entry(pointer, keyword, "refused", error.message, error.hint)
+    return Entry(pointer, keyword, "enforced")
+
+
+def _reached(document: Document) -> set[int]:
+    """The subschemas that the mask looks at."""
+    root = document.intern("", document.root)
+    found, todo = {root}, [root]
+    while todo:
+        number = todo.pop()
+        below = list(document.references(number))
+        for keyword in document.active(number):
+            if keyword not in REFERENCES:
+                below += document.children(number, keyword)
+        todo += [child for child in below if child not in found]
+        found.update(below)
+    return found

@@ -52,8 +52,8 @@ LOCAL = 1 << 24  # stack node ids from here on are indices into `local`
 PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
-CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR = 0, 1, 2, 3, 4, 5
-N_CTL = 6
+CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
+N_CTL = 7
 NO_SHARED = -2
 
 
@@ -82,6 +82,8 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
             frame = stack[node, 1]
             node = stack[node, 0]
         outcome = operation >> 2
+        if code[frame] < 0 and outcome >= -1 - code[frame]:
+            ctl[CTL_NAMED] = 1
         operation = code[frame + 1 + outcome]
         if operation == UNFILLED:
             ctl[CTL_MISS] = frame

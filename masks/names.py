@@ -1,0 +1,314 @@
+"""Member names that nobody declares: in one object none may come twice, however it is spelled (RFC 7493, section 2.3).
+
+The automaton forbids repeated names only where they are declared: a state for each set of other names would cost more
+than it is worth. So a matcher remembers the other names of each open object, and takes the tokens that would repeat
+one out of the mask. Where the language of names runs out behind a beginning, so does what may be written there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..grammar.finite import MANY, n_texts
+from ..grammar.pushdown import NameFrame, Pushdown
+from .engine import Engine
+from .walker import Config, path_nodes, read_bytes
+
+if TYPE_CHECKING:
+    from .matcher import History
+
+Names = tuple[tuple[int, frozenset[bytes]], ...]
+"""The open objects, outermost first, that have other names: the stack node of each, and the names as UTF-8."""
+NO_NAMES: Names = ()
+_QUOTE = 0x22
+
+
+class NameReader:
+    """What other names do to tokens and masks. Immutable."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.pushdown = engine.pushdown
+        self._tokens = _QuoteTokens(engine)
+
+    @property
+    def may_repeat_at_once(self) -> bool:
+        """Whether some token could hold the ends of two names."""
+        return self._tokens.twice is not None
+
+    def after(
+        self, config: Config, names: Names, history: History | None, token: int, after: Config, nodes: list[int]
+    ) -> Names | None:
+        """The names behind a token, None if it repeats one, or leaves no name to come.
+
+        after : the configuration behind it.  nodes : the stack node after each of its bytes.
+        """
+        names_after = self._read(config, names, history, token, nodes)
+        if names_after and self._is_dead(after, names_after, history, config, token):
+            return None
+        return names_after
+
+    def _read(
+        self, config: Config, names: Names, history: History | None, token: int, nodes: list[int]
+    ) -> Names | None:
+        text = self.engine.tables.text_of(token).tobytes()
+        before = config[3]
+        begun = -1
+        for i, node in enumerate(nodes):
+            if names and node < names[-1][0]:
+                names = tuple((place, seen) for place, seen in names if place <= node)
+            if text[i] == _QUOTE and node != before:
+                if self._frame_between(node, before) is not None:
+                    begun = i
+                elif (frame := self._frame_between(before, node)) is not None:
+                    raw = text[begun + 1 : i] if begun >= 0 else self._raw(history, node) + text[:i]
+                    added = _added(names, node, _content(raw), frame)
+                    if added is None:
+                        return None
+                    names, begun = added, -1
+            before = node
+        return names
+
+    def _frame_between(self, node: int, place: int) -> NameFrame | None:
+        """The frame of a name that lies on the stack node `place` and has `node` on top."""
+        stack = self.pushdown.stack
+        for _ in range(2):
+            if node <= place:
+                return None
+            parent, frame = stack[node].tolist()
+            if parent == place:
+                return self.pushdown.name_frames.get(frame)
+            node = parent
+        return None
+
+    def place_of_name(self, config: Config) -> tuple[int, NameFrame] | None:
+        """The object's stack node and the frame, where `config` is inside a name."""
+        node = config[3]
+        for _ in range(2):
+            if node == 0:
+                return None
+            parent, symbol = self.pushdown.stack[node].tolist()
+            frame = self.pushdown.name_frames.get(symbol)
+            if frame is not None:
+                return parent, frame
+            node = parent
+        return None
+
+    def _raw(self, history: History | None, place: int) -> bytes:
+        """What was read since the opening quote of the name that lies on the stack node `place`."""
+        parts: list[bytes] = []
+        while history is not None:
+            (config, *_), token, history = history
+            text = self.engine.tables.text_of(token)
+            if self._frame_between(config[3], place) is None:
+                read_bytes(self.pushdown, config, text)
+                nodes = path_nodes(self.pushdown, len(text))
+                start = _last_entry(nodes, config[3], place)
+                parts.append(text.tobytes()[start + 1 :])
+                break
+            parts.append(text.tobytes())
+        return b"".join(reversed(parts))
+
+    def partial(self, config: Config, history: History | None) -> bytes:
+        """The raw text so far of the name that nobody declares and that `config` is inside of; b"" for none."""
+        found = self.place_of_name(config)
+        return b"" if found is None else self._raw(history, found[0])
+
+    def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
+        """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
+        if names:
+            wrong = set(self._wrong(config, names, history, row))
+        elif self._tokens.twice is not None:
+            wrong = set(self._tried(config, names, history, row, self._tokens.twice))
+        else:
+            return row
+        if not wrong:
+            return row
+        row = row.copy()
+        for token in wrong:
+            row[token >> 5] &= ~np.uint32(1 << (token & 31))
+        return row
+
+    def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
+        inside = self.place_of_name(config)
+        seen = dict(names)
+        if inside is None:
+            yield from self._tried(config, names, history, row, self._tokens.at_least(2))
+            if any(_runs_out(frame.others) for frame in list(self.pushdown.name_frames.values())):
+                yield from self._tried(config, names, history, row, self._tokens.at_least(1))
+            return
+        place, frame = inside
+        yield from self._tried(config, names, history, row, self._tokens.at_least(3))
+        if place not in seen:
+            return
+        if config[2] or _runs_out(frame.others):
+            yield from self._tried(config, names, history, row, None)
+            return
+        content = _content(self._raw(history, place))
+        for name in seen[place]:
+            if name.startswith(content):
+                yield from self._tokens.ending(name[len(content) :])
+
+    def _tried(
+        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray | None
+    ) -> Iterator[int]:
+        """Those of the tokens `among` (a bit set; None: all) that are in `row` and repeat a name."""
+        words = row[: self.engine.tables.n_words]
+        for token in _bits(words if among is None else words & among):
+            if not self.engine.tables.is_text[token]:
+                continue
+            text = self.engine.tables.text_of(token)
+            after = read_bytes(self.pushdown, config, text)
+            if after is None:
+                continue
+            nodes = path_nodes(self.pushdown, len(text))
+            if self.after(config, names, history, token, after, nodes) is None:
+                yield token
+
+    def _is_dead(self, after: Config, names: Names, history: History | None, config: Config, token: int) -> bool:
+        """Whether a token ends in a name with whose beginning no name is left."""
+        inside = self.place_of_name(after)
+        if inside is None or not _runs_out(inside[1].others):
+            return False
+        place, frame = inside
+        raw = self._raw(((config,), token, history), place)  # type: ignore[arg-type]
+        content = _content(_whole_escapes(raw))
+        taken = sum(name.startswith(content) for name in dict(names).get(place, ()))
+        declared = any(
+            frame.allowed >> i & 1 and key.startswith(content) for i, key in enumerate(frame.keys)
+        )
+        state = frame.others.start
+        for byte in content:
+            state = int(frame.others.delta[state, byte])
+        return not declared and n_texts(frame.others)[state] <= taken
+
+
+def _last_entry(nodes: list[int], before: int, place: int) -> int:
+    """The index of the byte that last went from the stack node `place` to one above it."""
+    found = -1
+    for i, node in enumerate(nodes):
+        if before == place and node > place:
+            found = i
+        before = node
+    return found
+
+
+def _added(names: Names, place: int, name: bytes, frame: NameFrame) -> Names | None:
+    """`names` with one more for the object at `place`, None if it has it already."""
+    if frame.all_declare and name in frame.keys:
+        return names  # the automaton knows
+    if names and names[-1][0] == place:
+        if name in names[-1][1]:
+            return None
+        return (*names[:-1], (place, names[-1][1] | {name}))
+    return (*names, (place, frozenset([name])))
+
+
+def _content(raw: bytes) -> bytes:
+    """The content of raw string text, as UTF-8; a part of a character at its end stays as it is."""
+    if b"\\" not in raw:
+        return raw
+    cut = len(raw)
+    while cut and raw[cut - 1] & 0xC0 == 0x80:
+        cut -= 1
+    if cut and raw[cut - 1] >= 0xC0:
+        cut -= 1
+    whole = _is_whole(raw[cut:])
+    head, tail = (raw, b"") if whole else (raw[:cut], raw[cut:])
+    return json.loads(b'"' + head + b'"').encode() + tail
+
+
+def _is_whole(character: bytes) -> bool:
+    try:
+        character.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_HALF_ESCAPE = re.compile(rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{0,3})?$|\\u[dD][89abAB][0-9a-fA-F]{2}$")
+
+
+def _whole_escapes(raw: bytes) -> bytes:
+    """`raw` without an escape at its end that is not finished."""
+    found = _HALF_ESCAPE.search(raw)
+    if found is None or _is_escaped(raw, found.start()):
+        return raw
+    return raw[: found.start()]
+
+
+def _is_escaped(raw: bytes, at: int) -> bool:
+    n = 0
+    while at - n > 0 and raw[at - n - 1] == 0x5C:
+        n += 1
+    return n % 2 == 1
+
+
+@lru_cache(maxsize=256)
+def _runs_out(dfa: object) -> bool:
+    """Whether there are beginnings of names with which only finitely many go on."""
+    totals = n_texts(dfa)  # type: ignore[arg-type]
+    return any(total < MANY for total in totals[1:])
+
+
+class _QuoteTokens:
+    """The tokens of a vocabulary by their quotes.
+
+    twice : uint32[n_words], those that could hold the ends of two names; None if there are none.
+    """
+
+    twice: np.ndarray | None
+
+    def __init__(self, engine: Engine) -> None:
+        tables = engine.tables
+        self._n_words = tables.n_words
+        self._by_count = {n: np.zeros(tables.n_words, np.uint32) for n in (1, 2, 3)}
+        self._ending: dict[bytes, list[int]] = {}
+        twice: list[int] = []
+        for token, text in enumerate(tables.vocabulary.tokens):
+            if b'"' not in text or not tables.is_text[token]:
+                continue
+            for n, words in self._by_count.items():
+                if text.count(b'"') >= n:
+                    words[token >> 5] |= np.uint32(1 << (token & 31))
+            if text.count(b'"') > 2 and b":" in text:
+                twice.append(token)
+            before = _before_quote(text)
+            if before is not None:
+                self._ending.setdefault(before, []).append(token)
+
+        self.twice = None
+        if twice:
+            self.twice = np.zeros(tables.n_words, np.uint32)
+            for token in twice:
+                self.twice[token >> 5] |= np.uint32(1 << (token & 31))
+
+    def at_least(self, n: int) -> np.ndarray:
+        """uint32[n_words]: the tokens with `n` quotes or more."""
+        return self._by_count[n]
+
+    def ending(self, content: bytes) -> list[int]:
+        """The tokens that end a string behind exactly this content."""
+        return self._ending.get(content, [])
+
+
+def _before_quote(text: bytes) -> bytes | None:
+    """The content in front of the first quote that is not escaped, None if there is no such quote."""
+    found = re.match(rb'((?:[^"\\]|\\.)*)"', text, re.DOTALL)
+    if found is None:
+        return None
+    try:
+        return _content(found[1])
+    except ValueError:
+        return None
+
+
+def _bits(words: np.ndarray) -> list[int]:
+    """The positions of the bits that are set."""
+    return np.flatnonzero(np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")).tolist()
