@@ -20,7 +20,7 @@ CACHED_CONSTRAINTS = 64
 
 
 def check(schema: Any, **options: Any) -> Report:
-    """What becomes of each keyword of a JSON Schema: enforced, an annotation, or refused.
+    """What becomes of each keyword of a JSON Schema: enforced by masks, an annotation, validated after, or refused.
 
     Needs no tokenizer and no torch. schema, options : see `compile`. What is wrong with the schema is in the report;
     raises GramaskError for an unknown option, and for what is no JSON Schema at all.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .errors import GramaskError
+from .errors import GramaskError, ValidationFailed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,9 +89,10 @@ def _add_demo(commands: Any) -> None:
 def _add_check(commands: Any) -> None:
     parser = commands.add_parser(
         "check",
-        help="what of a JSON Schema is enforced",
-        description="Report for each keyword of a JSON Schema whether it is enforced, an annotation, or refused. "
-        "Exit code 0 if the schema compiles, 1 if it is refused.",
+        help="what of a JSON Schema is enforced, with an example",
+        description="Report for each keyword of a JSON Schema whether it is enforced by the masks, an annotation, "
+        "validated when a text is complete, or refused; then print a random document that satisfies the schema. "
+        "Exit code 0 if the schema can be used, 1 if it is refused or nothing satisfies it.",
     )
     parser.add_argument("file", metavar="FILE", help="JSON Schema or response_format, - for standard input")
     parser.add_argument(
@@ -100,6 +101,19 @@ def _add_check(commands: Any) -> None:
         default="enforce",
         help="how `format` is taken (default: enforce)",
     )
+    parser.add_argument(
+        "--order",
+        choices=["schema", "any"],
+        default="schema",
+        help="of the members of an object (default: schema)",
+    )
+    parser.add_argument(
+        "--unsupported",
+        choices=["error", "validate"],
+        default="error",
+        help="what becomes of what the masks cannot enforce (default: error)",
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the example (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object for machines")
     parser.set_defaults(run=_run_check)
 
@@ -140,22 +154,46 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 
 
 def _run_check(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from .api import check
 
-    report = check(_read(arguments.file), formats=arguments.formats)
+    options = {name: getattr(arguments, name) for name in ("formats", "order", "unsupported")}
+    text = _read(arguments.file)
+    report = check(text, **options)
+    with Console(stderr=True).status(
+        "drawing an example (a first run compiles the kernels, which takes a while) ..."
+    ):
+        example, error = _example(text, options, arguments.seed) if report.ok else (None, report.error)
+    # That no draw was valid says nothing against the schema.
+    is_usable = error is None or isinstance(error, ValidationFailed)
     if arguments.json:
-        print(json.dumps(_report_as_json(report), indent=2))
+        print(json.dumps(_report_as_json(report, example, None if is_usable else error), indent=2))
     else:
-        _print_report(report)
-    return 0 if report.ok else 1
+        _print_report(report, example, error)
+    return 0 if is_usable else 1
 
 
-def _report_as_json(report: Report) -> dict[str, Any]:
-    error = report.error
+def _example(text: str, options: dict[str, Any], seed: int) -> tuple[Any, GramaskError | None]:
+    """A value that satisfies the schema, or why none was found."""
+    from .example import random_example
+    from .grammar.options import Options
+    from .grammar.source import JsonSource, resolve
+
+    source = resolve(text)
+    assert isinstance(source, JsonSource)
+    try:
+        return random_example(source.schema, Options(**options), seed=seed), None
+    except GramaskError as error:
+        return None, error
+
+
+def _report_as_json(report: Report, example: Any, error: GramaskError | None) -> dict[str, Any]:
     return {
-        "ok": report.ok,
+        "ok": error is None,
         "counts": report.counts,
         "keywords": [asdict(entry) for entry in report.entries],
+        "example": example,
         "error": None
         if error is None
         else {
@@ -168,7 +206,7 @@ def _report_as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: Report, example: Any, error: GramaskError | None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -180,22 +218,29 @@ def _print_report(report: Report) -> None:
         table.add_row(keyword, Text(outcome, _STYLES[outcome]), str(len(entries)), where)
     if table.row_count:
         console.print(table)
-    for entry in report.of("refused"):
-        console.print(
-            Text.assemble(
-                ("refused ", "bold red"), f"{entry.keyword} at {entry.pointer or 'the root'}; {entry.hint}"
-            )
-        )
-    if report.error is None:
-        console.print(
-            "[bold green]the schema compiles[/]; every keyword that constrains is enforced", highlight=False
-        )
+    for entry in [*report.of("validated"), *report.of("refused")]:
+        because = f"{entry.keyword} at {entry.pointer or 'the root'}: {entry.reason}"
+        hint = f"; {entry.hint}" if entry.hint else ""
+        console.print(Text.assemble((f"{entry.outcome} ", _STYLES[entry.outcome]), because, hint))
+    if report.error is not None:
+        console.print(Text.assemble(("the schema does not compile: ", "bold red"), _named(report.error)))
+        return
+    enforced = "what the masks cannot enforce is validated when a text is complete"
+    if not report.of("validated"):
+        enforced = "every keyword that constrains is enforced"
+    console.print(f"[bold green]the schema compiles[/]; {enforced}", highlight=False)
+    if error is None:
+        console.print("for example:")
+        print(json.dumps(example, indent=2, ensure_ascii=False))
     else:
-        name = type(report.error).__name__
-        console.print(Text.assemble(("the schema does not compile: ", "bold red"), f"{name}: {report.error}"))
+        console.print(Text.assemble(("no example was found: ", "bold red"), _named(error)))
 
 
-_STYLES = {"enforced": "green", "annotation": "dim", "refused": "bold red"}
+def _named(error: GramaskError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+_STYLES = {"enforced": "green", "annotation": "dim", "validated": "yellow", "refused": "bold red"}
 
 
 def _by_keyword(report: Report) -> dict[tuple[str, str], list[Entry]]:

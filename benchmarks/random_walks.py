@@ -8,7 +8,8 @@ written is valid: with exact numbers, ECMA-262 patterns, and every format that g
 judge itself has no rule for, the twins in tests/test_formats.py decide. On the way, mask bits are compared with
 `advance` on a fork.
 
-Nothing ends the run: exceptions, dead processes and schemas that take too long are faults like any other. Each fault
+Nothing ends the run: exceptions, dead processes, documents that take too long or too much memory are faults like any
+other (the other documents of the schema are then left out, and the process is started anew). Each fault
 is one line of JSON in --faults: "schema" (the file), "order", "kind", "fault", "text", and "seed", from which
 `draw_document` repeats the walk. Exit code 1 if there is any.
 """
@@ -21,12 +22,15 @@ import multiprocessing
 import queue
 import random
 import re
+import resource
+import signal
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -61,6 +65,30 @@ COMPILE_CRASH = "exception while compiling"
 JUDGE_CRASH = "exception while judging"
 DIED = "process died"
 TIMED_OUT = "timed out"
+OUT_OF_MEMORY = "out of memory"
+
+
+class OutOfTime(BaseException):
+    """Not an Exception, so that nothing on the way takes it for an error of its own."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raises OutOfTime in a block that runs longer. Main thread only; None is no limit."""
+    if seconds is None:
+        yield
+        return
+
+    def raise_it(number: int, frame: Any) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, raise_it)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class TokensByFirstByte:
@@ -107,14 +135,21 @@ def walk_document(
     *,
     length: int,
     probes: int = 4,
+    timeout: float | None = None,
 ) -> Walked:
     """A random document of about `length` tokens.
 
-    probes : random tokens per step whose mask bit is compared with `advance` on a fork.
+    probes  : random tokens per step whose mask bit is compared with `advance` on a fork.
+    timeout : seconds, see `time_limit`.
     """
     walked = Walked()
     try:
-        return _walk(constraint, groups, rng, length, probes, walked)
+        with time_limit(timeout):
+            return _walk(constraint, groups, rng, length, probes, walked)
+    except OutOfTime:
+        return walked.fail(TIMED_OUT, f"after {timeout} s")
+    except MemoryError as error:
+        return walked.fail(OUT_OF_MEMORY, _describe(error))
     except gramask.DeadEnd as error:
         return walked.fail(DEAD_END, str(error))
     except gramask.CompileBudgetExceeded as error:
@@ -173,10 +208,12 @@ def disagreement(matcher: gramask.Matcher, mask: np.ndarray, rng: random.Random,
     return None
 
 
-def draw_document(constraint: gramask.Constraint, groups: TokensByFirstByte, seed: str) -> Walked:
+def draw_document(
+    constraint: gramask.Constraint, groups: TokensByFirstByte, seed: str, timeout: float | None = None
+) -> Walked:
     """The document of the `seed` that a fault names."""
     rng = random.Random(seed)
-    return walk_document(constraint, groups, rng, length=rng.choice(LENGTHS))
+    return walk_document(constraint, groups, rng, length=rng.choice(LENGTHS), timeout=timeout)
 
 
 def _describe(error: BaseException) -> str:
@@ -237,10 +274,11 @@ def _repeats_name(document: str) -> bool:
 
 @dataclass
 class Findings:
-    """What came of one schema, or of all."""
+    """What came of one schema, or of all. exhausted : time or memory ran out, the process should not go on."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[dict[str, Any]] = field(default_factory=list)
+    exhausted: bool = False
 
     def add(self, other: Findings) -> None:
         self.counts += other.counts
@@ -261,7 +299,7 @@ class Findings:
 
 
 class Job(NamedTuple):
-    """`n` documents of one schema in one order of members."""
+    """`n` documents of one schema in one order of members; `timeout` in seconds for each, and for compiling."""
 
     name: str
     schema: Any
@@ -269,6 +307,7 @@ class Job(NamedTuple):
     n: int
     seed: int
     repeats_are_faults: bool = True
+    timeout: float | None = None
 
 
 def walk_schema(
@@ -289,7 +328,12 @@ def walk_schema(
 def _walk_job(job: Job, vocabulary: gramask.Vocabulary, groups: TokensByFirstByte) -> Findings:
     found = Findings()
     try:
-        constraint = gramask.compile(job.schema, vocabulary, cache=False, order=job.order)
+        with time_limit(job.timeout):
+            constraint = gramask.compile(job.schema, vocabulary, cache=False, order=job.order)
+    except (OutOfTime, MemoryError) as error:
+        found.exhausted = True
+        found.fault(job, TIMED_OUT if isinstance(error, OutOfTime) else OUT_OF_MEMORY, "while compiling")
+        return found
     except gramask.GramaskError as error:
         found.counts[f"schemas refused: {type(error).__name__}"] += 1
         return found
@@ -304,6 +348,8 @@ def _walk_job(job: Job, vocabulary: gramask.Vocabulary, groups: TokensByFirstByt
         return found
     for i in range(job.n):
         _walk_one(found, job, constraint, groups, authority, f"{job.seed} {job.name} {job.order} {i}")
+        if found.exhausted:
+            break
     return found
 
 
@@ -315,14 +361,18 @@ def _walk_one(
     authority: Judge,
     seed: str,
 ) -> None:
-    walked = draw_document(constraint, groups, seed)
+    walked = draw_document(constraint, groups, seed, job.timeout)
     found.counts += Counter({"documents": 1, "tokens": walked.n_tokens})
     if walked.kind is not None:
         found.counts["documents broken off"] += 1
+        found.exhausted = walked.kind in (TIMED_OUT, OUT_OF_MEMORY)
         found.fault(job, walked.kind, str(walked.fault), seed=seed, text=walked.text)
         return
     try:
-        verdict = judge(authority, walked.text)
+        with time_limit(job.timeout):
+            verdict = judge(authority, walked.text)
+    except OutOfTime:
+        verdict = "unjudged: out of time"
     except Exception as error:
         verdict = "unjudged: exception"
         found.fault(job, JUDGE_CRASH, _describe(error), seed=seed, text=walked.text)
@@ -332,11 +382,14 @@ def _walk_one(
 
 
 class Lane:
-    """One process that walks schemas, one after the other; started anew when it dies or takes too long."""
+    """One process that walks schemas, one after the other; started anew when it dies or is exhausted.
 
-    def __init__(self, tokenizer: str, timeout: float) -> None:
+    memory : bytes that the process may allocate (Linux: RLIMIT_DATA).
+    """
+
+    def __init__(self, tokenizer: str, memory: int) -> None:
         self._tokenizer = tokenizer
-        self._timeout = timeout
+        self._memory = memory
         self._process: Any = None
         self._connection: Connection | None = None
 
@@ -345,10 +398,14 @@ class Lane:
         try:
             connection = self._connect()
             connection.send(job)
-            if connection.poll(self._timeout):
-                answer: Findings = connection.recv()
-                return answer
-            found.fault(job, TIMED_OUT, f"after {self._timeout:g} s")
+            # Each document has its own limit inside the process; this one is for kernels that never come back.
+            limit = None if job.timeout is None else (2 * job.n + 1) * job.timeout + 60
+            if connection.poll(limit):
+                found = connection.recv()
+                if not found.exhausted:
+                    return found
+            else:
+                found.fault(job, TIMED_OUT, f"after {limit} s: the process did not answer")
         except (EOFError, OSError):
             self._process.join(10)
             found.fault(job, DIED, f"exit code {self._process.exitcode}")
@@ -359,7 +416,9 @@ class Lane:
         if self._connection is None:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self._tokenizer), daemon=True)
+            self._process = context.Process(
+                target=_serve, args=(theirs, self._tokenizer, self._memory), daemon=True
+            )
             self._process.start()
             theirs.close()
             # The tables of the vocabulary are no part of any schema's time.
@@ -375,7 +434,8 @@ class Lane:
             self._process.join()
 
 
-def _serve(connection: Connection, tokenizer: str) -> None:
+def _serve(connection: Connection, tokenizer: str, memory: int) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     vocabulary = gramask.Vocabulary.from_tokenizer(tokenizer)
     groups = TokensByFirstByte(vocabulary)
     connection.send("ready")
@@ -387,7 +447,7 @@ def _serve(connection: Connection, tokenizer: str) -> None:
         connection.send(_walk_job(job, vocabulary, groups))
 
 
-def _results(jobs: list[Job], tokenizer: str, processes: int, timeout: float) -> Iterator[Findings]:
+def _results(jobs: list[Job], tokenizer: str, processes: int, memory: int) -> Iterator[Findings]:
     """What comes of each job, as it comes."""
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     done: queue.SimpleQueue[Findings | BaseException] = queue.SimpleQueue()
@@ -406,7 +466,7 @@ def _results(jobs: list[Job], tokenizer: str, processes: int, timeout: float) ->
             lane.close()
 
     for _ in range(processes):
-        threading.Thread(target=work, args=(Lane(tokenizer, timeout),), daemon=True).start()
+        threading.Thread(target=work, args=(Lane(tokenizer, memory),), daemon=True).start()
     for _ in jobs:
         found = done.get()
         if isinstance(found, BaseException):
@@ -425,7 +485,8 @@ class Plan:
     orders: tuple[str, ...] = ORDERS
     schemas: int | None = None
     processes: int = 2
-    timeout: float = 600.0
+    timeout: float = 10.0
+    memory: int = 6 << 30
     repeats_are_faults: bool = True
 
     def files(self) -> list[Path]:
@@ -436,7 +497,7 @@ class Plan:
     def jobs(self, each: int, seed: int) -> list[Job]:
         """`each` documents of every file in every order."""
         return [
-            Job(path.name, _schema(path), order, each, seed, self.repeats_are_faults)
+            Job(path.name, _schema(path), order, each, seed, self.repeats_are_faults, self.timeout)
             for path in self.files()
             for order in self.orders
         ]
@@ -458,7 +519,7 @@ def run(plan: Plan, faults: Path) -> dict[str, Any]:
         task = progress.add_task("documents", total=plan.documents)
         while n_jobs and (left := plan.documents - (before := total.counts["documents"])) > 0:
             jobs = plan.jobs(-(-left // n_jobs), seed)
-            for found in _results(jobs, plan.tokenizer, plan.processes, plan.timeout):
+            for found in _results(jobs, plan.tokenizer, plan.processes, plan.memory):
                 total.add(found)
                 _append(faults, found.faults)
                 progress.update(task, completed=total.counts["documents"])
@@ -508,13 +569,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--schemas", type=int, metavar="N", help="only N of the schemas, drawn by --seed (all)")
     add("--seed", type=int, default=0, metavar="S", help="of everything random (0)")
     add("--processes", type=int, default=2, metavar="N", help="side by side (2)")
-    add(
-        "--timeout",
-        type=float,
-        default=600.0,
-        metavar="SEC",
-        help="per schema and round; beyond it is a fault (600)",
-    )
+    add("--timeout", type=float, default=10.0, metavar="SEC", help="per document, and to compile (10)")
+    add("--memory", type=float, default=6.0, metavar="GB", help="per process; what needs more is a fault (6)")
     add("--repeated-names", action=argparse.BooleanOptionalAction, default=True,
         help="a member name that is repeated is a fault; otherwise it is only counted")  # fmt: skip
     add("--faults", type=Path, metavar="FILE",
@@ -537,6 +593,7 @@ def main(arguments: list[str] | None = None) -> int:
         schemas=chosen.schemas,
         processes=max(1, chosen.processes),
         timeout=chosen.timeout,
+        memory=int(chosen.memory * (1 << 30)),
         repeats_are_faults=chosen.repeated_names,
     )
     faults = chosen.faults or Path("results") / f"random-walks-{datetime.now():%Y%m%d-%H%M%S}.jsonl"
@@ -546,9 +603,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, count in record["counts"].items():
         print(f"{count:>9}  {name}")
     for fault in record["faults"][:20]:
-        print(
-            f"FAULT {fault['schema']} ({fault['order']}): {fault['kind']}: {fault['fault'][:200]}: {fault['text'][:200]}"
-        )
+        where = f"{fault['schema']} ({fault['order']})"
+        print(f"FAULT {where}: {fault['kind']}: {fault['fault'][:200]}: {fault['text'][:200]}")
     if record["faults"]:
         print(f"All faults are in {faults}")
     print(f"{len(record['faults'])} faults; wall time {record['seconds']} s")

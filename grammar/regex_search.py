@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .nodes import And, Anchor, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+from .nodes import Anchor, And, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 from .regex_parse import parse_regex
 
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")

@@ -64,7 +64,7 @@ class Matcher:
         if self._config == FINISHED:
             return self._constraint.end_row
         row = self._engine.row(self._config)
-        if self._items:
+        if self._engine.pushdown.units.frames:
             row = self._constraint.items.filter(self._config, self._items, row)
         if self._names or self._constraint.names_repeat:
             row = self._constraint.names.filter(self._config, self._names, self._past, row)

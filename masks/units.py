@@ -97,9 +97,11 @@ class ItemReader:
     def filter(self, config: Config, items: Open, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that repeat an item."""
         if not items:
-            return row
-        is_string = bool(self.pushdown.table[config[0], FLAGS] & STRING)
-        doubtful = self._past_comma.among(row, is_string=is_string, safe=self._safe_types(config[3], items[-1][0]))
+            doubtful = self._past_comma.with_first_item(row)
+        else:
+            is_string = bool(self.pushdown.table[config[0], FLAGS] & STRING)
+            safe = self._safe_types(config[3], items[-1][0])
+            doubtful = self._past_comma.among(row, is_string=is_string, safe=safe)
         wrong = [token for token in doubtful if self.step(config, items, token) is None]
         if not wrong:
             return row
@@ -124,10 +126,19 @@ class _PastComma:
         self._n_words = tables.n_words
         # Whether the comma may be outside of a string in which the token begins, and what the token opens behind it.
         kinds: dict[tuple[bool, int | None], list[int]] = {}
+        first: list[int] = []
         for token, text in enumerate(tables.vocabulary.tokens):
             if b"," in text and tables.is_text[token]:
+                if _FIRST_ITEM.search(text):
+                    first.append(token)
                 kinds.setdefault((_QUOTED.search(text) is not None, _opened(text)), []).append(token)
         self._kinds = [(quoted, opened, _packed(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()]
+
+        self._first = _packed(first, tables.n_words)
+
+    def with_first_item(self, row: np.ndarray) -> list[int]:
+        """The tokens of `row` that may hold a whole first item and more."""
+        return _bits(row[: self._n_words] & self._first)
 
     def among(self, row: np.ndarray, *, is_string: bool, safe: int) -> list[int]:
         """The tokens of `row` that may go past the end of an item so far that its value matters."""
@@ -141,6 +152,7 @@ class _PastComma:
         return found
 
 
+_FIRST_ITEM = re.compile(rb"\[.*,", re.DOTALL)
 _QUOTED = re.compile(rb'".*,', re.DOTALL)
 _ONE_COMMA = re.compile(rb'[^,\]]*,[ \t\r\n]*(["{\[]?)')
 _OPENED_TYPES = {b"": 0, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}

@@ -6,7 +6,7 @@ import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -119,7 +119,7 @@ def test_padding_ids_are_never_allowed() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: gramask.compile({"not": {"type": "string"}}, BYTES), UnsupportedSchema, "not"),
+        (lambda: gramask.compile({"$ref": "http://nowhere/x"}, BYTES), UnsupportedSchema, "another document"),
         (lambda: gramask.compile(False, BYTES), UnsatisfiableSchema, "no value"),
         (lambda: gramask.compile(POINT, BYTES, whitespaces=1), GramaskError, "did you mean 'whitespace'"),
         (lambda: gramask.compile(POINT, BYTES, n_logits=10), GramaskError, "n_logits"),
@@ -135,7 +135,32 @@ def test_refusals(call: Any, error: type[GramaskError], message: str) -> None:
 def test_check_reports_types_and_texts_alike() -> None:
     assert gramask.check(Point).counts == gramask.check(json.dumps(POINT)).counts
     assert gramask.check(Point).ok
-    assert not gramask.check({"not": {"type": "string"}}).ok
+    assert not gramask.check({"$ref": "http://nowhere/x"}).ok
+
+
+def test_sets_and_tagged_unions_of_types() -> None:
+    pydantic = pytest.importorskip("pydantic")
+
+    class Cat(pydantic.BaseModel):
+        kind: Literal["cat"]
+        lives: int
+
+    class Dog(pydantic.BaseModel):
+        kind: Literal["dog"]
+        name: str
+
+    class Pet(pydantic.BaseModel):
+        pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
+        tags: set[str] = set()
+
+    constraint = gramask.compile(Pet, BYTES)
+    text = '{"pet": {"kind": "cat", "lives": 9}, "tags": ["a", "b"]}'
+    assert accepts(constraint, text)
+    assert constraint.parse(text) == Pet(pet=Cat(kind="cat", lives=9), tags={"a", "b"})
+    assert not accepts(constraint, '{"pet": {"kind": "cat", "name": "a"}}')
+    assert not accepts(constraint, text.replace('"b"', '"a"'))
+    assert accepts(gramask.compile(set[int], BYTES), "[1, 2]")
+    assert not accepts(gramask.compile(set[int], BYTES), "[1, 1]")
 
 
 def test_constrain_gives_the_type_asked_for() -> None:

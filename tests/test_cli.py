@@ -14,7 +14,9 @@ import pytest
 from gramask import cli, demo
 
 GOOD = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "title": "T"}
-REFUSED = {"properties": {"a/b": {"dependentSchemas": {"x": {"minProperties": 3}}}}}
+# Draft 3 alone has this keyword.
+REFUSED = {"$schema": "http://json-schema.org/draft-03/schema#", "properties": {"a/b": {"divisibleBy": 3}}}
+HARD = {"type": "object", "properties": {"a/b": {"pattern": "(a|b)*a(a|b){30}"}}}
 
 
 def write(folder: Path, schema: Any) -> str:
@@ -60,7 +62,9 @@ def test_check_accepts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_check_refuses_with_pointer_and_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", write(tmp_path, REFUSED)]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "dependentSchemas at /properties/a~1b" in out
+    assert "divisibleBy at /properties/a~1b" in out
+    assert "use draft 4" in out
+    assert "for example" not in out
     assert "UnsupportedSchema" in out
 
 
@@ -69,8 +73,57 @@ def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
     assert report["error"]["pointer"] == "/properties/a~1b"
-    assert report["error"]["keyword"] == "dependentSchemas"
-    assert {"pointer": "", "keyword": "properties", "outcome": "enforced", "hint": None} in report["keywords"]
+    assert report["error"]["keyword"] == "divisibleBy"
+    assert report["example"] is None
+    entries = {(entry["pointer"], entry["keyword"]): entry for entry in report["keywords"]}
+    assert entries["", "properties"]["outcome"] == "enforced"
+    assert entries["/properties/a~1b", "divisibleBy"] == {
+        "pointer": "/properties/a~1b",
+        "keyword": "divisibleBy",
+        "outcome": "refused",
+        "reason": "divisibleBy is not enforced",
+        "hint": "use draft 4 or later",
+    }
+
+
+def test_check_shows_a_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, GOOD)
+    shown = []
+    for seed in ("1", "1", "2"):
+        assert cli.main(["check", path, "--seed", seed]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] != shown[2]
+    example = json.loads(shown[0].partition("for example:")[2])
+    assert isinstance(example["a"], int)
+
+
+def test_check_as_json_holds_the_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "--json", write(tmp_path, GOOD)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["error"] is None
+    assert isinstance(report["example"]["a"], int)
+
+
+def test_check_validates_what_it_cannot_enforce(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, HARD)
+    assert cli.main(["check", path]) == 1
+    assert "refused pattern at /properties/a~1b" in " ".join(capsys.readouterr().out.split())
+    assert cli.main(["check", path, "--unsupported", "validate", "--order", "any"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "validated pattern at /properties/a~1b: the pattern needs too many states" in out
+    assert "for example" in out
+
+
+def test_a_schema_without_any_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", write(tmp_path, {"type": "string", "enum": [1]})]) == 1
+    assert "UnsatisfiableSchema" in capsys.readouterr().out
+
+
+def test_no_example_says_nothing_against_a_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = {**HARD, "required": ["a/b"]}
+    schema["properties"]["a/b"]["type"] = "string"  # type: ignore[index]
+    assert cli.main(["check", write(tmp_path, schema), "--unsupported", "validate"]) == 0
+    assert "no example was found: ValidationFailed" in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_reads_standard_input(

@@ -35,7 +35,7 @@ INSTANCES = 60
 MOST_REFUSED = 0.95
 # Names that no schema declares may repeat (docs/design.md): a text that repeats one is judged by the last of them, and
 # may be refused. Where the engine refuses every repeated name, make this False.
-REPEATS = True
+REPEATS = False
 # One schema, all its walks and instances. A guard against hanging, not a measure of speed.
 SECONDS_EACH = 20
 FAULTS_SHOWN = 3

@@ -91,11 +91,10 @@ def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
 
 
 def _build(document: Document, options: Options, looked_at: list[int]) -> Compiled:
+    """Raises for the first of `looked_at`, subschemas from the root downwards, that is too large."""
     goals = Goals(document)
     emptiness = GuardedEmptiness(goals)
     root = document.intern("", document.root)
-    if not emptiness.is_live((root,)):
-        raise explain(goals, emptiness, (root,))
     space = options.whitespace_run
     pushdown = Pushdown(final_space=space)
     values = GuardedStates(
@@ -106,10 +105,13 @@ def _build(document: Document, options: Options, looked_at: list[int]) -> Compil
         in_order=options.order == "schema",
         lenient=options.unsupported == "validate",
     )
-    pushdown.start = values.value(((root,),))
-    for number in looked_at:
+    # Those below first: an error is then that of the subschema itself, not of all around it.
+    for number in reversed(looked_at):
         emptiness.is_live((number,))
         pushdown.ensure(values.value(((number,),)))
         if values.failures:
             raise values.failures[0]
+    if not emptiness.is_live((root,)):
+        raise explain(goals, emptiness, (root,))
+    pushdown.start = values.value(((root,),))
     return Compiled(pushdown, document, values)

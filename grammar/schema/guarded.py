@@ -1,4 +1,4 @@
-"""States and emptiness of a schema, with a place in every error, and a way on where one comes in the middle of a text."""
+"""States and emptiness of a schema, with a place in every error, and a way on where one comes amid a text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .shapes import ANYTHING, Goal, Shape
 from .values import ArrayRun, ObjectRun, Position, ValueStates
 
 if TYPE_CHECKING:
-    from .emptiness import Live, _Clause
+    from .emptiness import _Clause
 
 _ANY: Position = (ANYTHING,)
 # What follows the value that a state pushes a frame for.
@@ -57,7 +57,14 @@ class GuardedStates(ValueStates):
     """
 
     def __init__(
-        self, pushdown: Pushdown, goals: Goals, emptiness: Emptiness, *, space: int, in_order: bool, lenient: bool
+        self,
+        pushdown: Pushdown,
+        goals: Goals,
+        emptiness: Emptiness,
+        *,
+        space: int,
+        in_order: bool,
+        lenient: bool,
     ) -> None:
         super().__init__(pushdown, emptiness, space=space, in_order=in_order)
         self.failures: list[CannotEnforce] = []
@@ -169,5 +176,7 @@ class GuardedStates(ValueStates):
         if kind == "next name":
             return self._next_name(_ANY, members)
         assert kind == "after name"
-        choices = [(plan, bit, step) for plan, bit, progress in members for step in plan.after_other(progress, 0)]
+        choices = [
+            (plan, bit, step) for plan, bit, progress in members for step in plan.after_other(progress, 0)
+        ]
         return self.after_name(_ANY, tuple(choices))

@@ -215,7 +215,7 @@ class _Names:
 
         allowed : those of that range that may come, bit 0 being `first`.
         """
-        if self.others is None and not allowed:
+        if not allowed and (self.others is None or not self._other_state(first, depth)):
             return 0
         key = (first, depth, allowed)
         state = self._states.get(key)
@@ -264,23 +264,30 @@ class _Names:
     def _chain(self, allowed: int, rank: int, depth: int) -> int:
         """The states of one name's remaining bytes, built at once: most states of an object are of this kind."""
         key, text_states = self.table.keys[rank], self.table.text_states[rank]
+        if not allowed:
+            # Only as far as it may be the beginning of another name.
+            alive = sum(state != 0 for state in self._other_states[rank][depth + 1 :])
+            key, text_states = key[: depth + alive], text_states[: depth + alive + 1]
         n = len(key) - depth
         rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
         if self.others is not None:
-            rows[:] = self.others.rows(self._other_states[rank][depth:])
+            rows[:] = self.others.rows(self._other_states[rank][depth : depth + n + 1])
         else:
             rows[:, FLAGS] = STRING
         if key.isascii():
             rows[:n, FLAGS] |= ESCAPABLE
         else:
             rows[:n, FLAGS] |= [ESCAPABLE * (state == UTF8.start) for state in text_states[depth:-1]]
-        rows[n, END] = leave(rank) if allowed else 0
+        if allowed:
+            rows[n, END] = leave(rank)
+        elif n == len(self.table.keys[rank]) - depth:
+            rows[n, END] = 0
         rows[:, FLAGS] |= READY
         base = self.pushdown.n_states
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return self.pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth:]))
+        return self.pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth : depth + n + 1]))
 
 
 def _text_states(text: bytes) -> list[int]:

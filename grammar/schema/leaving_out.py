@@ -114,7 +114,9 @@ class _Above:
         for number, keyword, _ in document.visit():
             if keyword in _UNEVALUATED:
                 self._unevaluated.append((number, keyword))
-            below = document.references(number) if keyword in REFERENCES else document.children(number, keyword)
+            below = (
+                document.references(number) if keyword in REFERENCES else document.children(number, keyword)
+            )
             table = self._in_place if keyword in _IN_PLACE else self._nested
             for child in below:
                 table.setdefault(child, []).append((number, keyword))

@@ -161,7 +161,7 @@ def only_labels(dfa: ByteDfa, kept: dict[int, int]) -> ByteDfa:
     table = np.full(max(int(dfa.label.max(initial=0)), *kept, 0) + 2, NOT_ACCEPTING, np.int32)
     for old, new in kept.items():
         table[old] = new
-    if all(old == new for old, new in kept.items()) and len(kept) == len(set(dfa.label.tolist()) - {-1}):
+    if all(kept.get(label) == label for label in set(dfa.label.tolist()) - {NOT_ACCEPTING}):
         return dfa
     return trimmed(dfa.delta, dfa.start, table[dfa.label])
 

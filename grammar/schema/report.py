@@ -1,4 +1,4 @@
-"""What happens to each keyword of a schema: enforced by the mask, validated after, or refused. Nothing is dropped silently."""
+"""What happens to each keyword of a schema: enforced by the mask, validated after, or refused. Nothing is dropped."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Report:
     def __str__(self) -> str:
         lines = [", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())]
         for outcome in ("validated", "refused"):
-            lines += [f"{outcome}: {e.keyword} at {e.pointer or 'the root'}; {e.reason}" for e in self.of(outcome)]
+            lines += [
+                f"{outcome}: {e.keyword} at {e.pointer or 'the root'}; {e.reason}" for e in self.of(outcome)
+            ]
         if self.error is not None:
             lines.append(f"{type(self.error).__name__}: {self.error}")
         return "\n".join(lines)

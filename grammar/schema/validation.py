@@ -11,13 +11,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...errors import CompileBudgetExceeded, ValidationFailed
+from ..dfa import ByteDfa
 from ..formats import FORMATS, format_bounds, format_dfa, format_hull
 from ..options import Options
 from ..regex import compile_pattern
 from ..regex_search import is_found
+from .canonical import canonical
 from .compile import document_of
 from .document import Document
 from .keywords import REFERENCES
@@ -100,26 +103,22 @@ def parse_exactly(text: str) -> Any:
         raise ValidationFailed(f"the text is no JSON document: {error}", hint=_HINT) from None
 
 
-def identity(value: Any) -> Any:
-    """Hashable, and equal exactly for values that are equal as JSON: 1 is 1.0 and not true, members have no order."""
-    if isinstance(value, bool) or value is None:
-        return type(value), value
-    if isinstance(value, list):
-        return list, tuple(map(identity, value))
-    if isinstance(value, dict):
-        return dict, frozenset((name, identity(member)) for name, member in value.items())
-    return exact(value) if isinstance(value, float) else value
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | Fraction) and not isinstance(value, bool)
 
 
 def _is_found(pattern: str, text: str) -> bool:
+    dfa = _automaton(pattern)
+    return is_found(pattern, text) if dfa is None else dfa.accepts(text.encode())
+
+
+@lru_cache(maxsize=256)
+def _automaton(pattern: str) -> ByteDfa | None:
+    """None where it is too large, which takes long to find out."""
     try:
-        return compile_pattern(pattern).accepts(text.encode())
+        return compile_pattern(pattern)
     except CompileBudgetExceeded:
-        return is_found(pattern, text)
+        return None
 
 
 class _Checker:
@@ -225,7 +224,9 @@ def _type(checker: _Checker, number: int, schema: dict[str, Any], value: Any) ->
 def _has_type(name: str, value: Any, draft: int) -> bool:
     if name == "integer":
         # In draft 4, 1.0 is no integer.
-        whole = isinstance(value, int) or (draft > 4 and isinstance(value, Fraction) and value.denominator == 1)
+        whole = isinstance(value, int) or (
+            draft > 4 and isinstance(value, Fraction) and value.denominator == 1
+        )
         return whole and not isinstance(value, bool)
     if name == "number":
         return _is_number(value)
@@ -234,7 +235,7 @@ def _has_type(name: str, value: Any, draft: int) -> bool:
 
 
 def _listed(keyword: str) -> Rule:
-    return lambda _, __, schema, value: identity(value) in map(identity, listed_values(schema, keyword))
+    return lambda _, __, schema, value: canonical(value) in map(canonical, listed_values(schema, keyword))
 
 
 def _compared(keyword: str, holds: Callable[[Any, Any], bool]) -> Rule:
@@ -252,7 +253,9 @@ def _compared(keyword: str, holds: Callable[[Any, Any], bool]) -> Rule:
     return rule
 
 
-def _sized(keyword: str, kind: type, holds: Callable[[int, Any], bool]) -> Rule:
+def _sized(
+    keyword: str, kind: type[str] | type[list[Any]] | type[dict[str, Any]], holds: Callable[[int, Any], bool]
+) -> Rule:
     return lambda _, __, schema, value: not isinstance(value, kind) or holds(len(value), schema[keyword])
 
 
@@ -280,7 +283,7 @@ def _format(checker: _Checker, _: int, schema: dict[str, Any], value: Any) -> bo
 def _unique_items(_: _Checker, __: int, schema: dict[str, Any], value: Any) -> bool:
     if not schema["uniqueItems"] or not isinstance(value, list):
         return True
-    return len(set(map(identity, value))) == len(value)
+    return len(set(map(canonical, value))) == len(value)
 
 
 def _required(_: _Checker, __: int, schema: dict[str, Any], value: Any) -> bool:
