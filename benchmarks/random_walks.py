@@ -50,6 +50,7 @@ from reference.authority import parse_exact
 from reference.judge import Judge, Malformed, Unjudged
 
 MAX_TOKENS = 20_000
+SET_UP_TIMEOUT = 900.0
 LENGTHS = (0, 5, 20, 60, 150)
 ORDERS = ("schema", "any")
 
@@ -146,8 +147,8 @@ def walk_document(
     try:
         with time_limit(timeout):
             return _walk(constraint, groups, rng, length, probes, walked)
-    except OutOfTime:
-        return walked.fail(TIMED_OUT, f"after {timeout} s")
+    except OutOfTime as error:
+        return walked.fail(TIMED_OUT, _describe(error))
     except MemoryError as error:
         return walked.fail(OUT_OF_MEMORY, _describe(error))
     except gramask.DeadEnd as error:
@@ -422,8 +423,14 @@ class Lane:
             self._process.start()
             theirs.close()
             # The tables of the vocabulary are no part of any schema's time.
-            if not self._connection.poll(900) or self._connection.recv() != "ready":
-                raise SystemExit("random_walks: the process was not ready after 900 s")
+            try:
+                ready = self._connection.poll(SET_UP_TIMEOUT) and self._connection.recv() == "ready"
+            except EOFError:
+                ready = False
+            if not ready:
+                raise SystemExit(
+                    "random_walks: a process cannot be set up; is it the tokenizer, or --memory?"
+                )
         return self._connection
 
     def close(self) -> None:

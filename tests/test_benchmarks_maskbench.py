@@ -22,7 +22,8 @@ if str(ROOT) not in sys.path:
 
 from benchmarks.maskbench.cli import main  # noqa: E402
 from benchmarks.maskbench.corpus import draw  # noqa: E402
-from benchmarks.maskbench.engines import ENGINES, Refused, load  # noqa: E402
+from benchmarks.maskbench.engines import ENGINES, Refused, load, resolve  # noqa: E402
+from benchmarks.maskbench.failures import describe  # noqa: E402
 from benchmarks.maskbench.measure import ACCEPTED, COMPLETED, REFUSED, measure  # noqa: E402
 from benchmarks.maskbench.records import read_results  # noqa: E402
 from benchmarks.maskbench.runner import Run, Settings, plan  # noqa: E402
@@ -71,8 +72,10 @@ class Fake:
                 self.mask.view(np.uint32)[token >> 5] |= np.uint32(1 << (token & 31))
 
     def advance(self, token_id: int) -> bool:
+        """An honest engine refuses here what its mask forbids; the warm-up's texts are all allowed."""
+        allowed = self._language is None or token_id in self._next()
         self._written.append(token_id)
-        return self._fault != "contradict"
+        return allowed and self._fault != "contradict"
 
     def accepting(self) -> bool:
         return self._language is None or None in self._next()
@@ -83,7 +86,26 @@ class Strict(Fake):
 
     def compile(self, schema: Any) -> None:
         if schema.get("hard"):
-            raise Refused("hard", "too hard")
+            raise Refused("hard", "too hard") from NotImplementedError()
+        super().compile(schema)
+
+
+class Versioned(Fake):
+    """An engine whose package, of which there may be two versions, and whose options decide what it refuses."""
+
+    package: ClassVar[str] = "maskbench_toy"
+    takes: ClassVar[tuple[str, ...]] = ("order",)
+
+    def __init__(self, tokenizer: Path, **options: str) -> None:
+        super().__init__(tokenizer)
+        import maskbench_toy  # type: ignore[import-not-found]
+
+        self.options = options
+        self._refused = maskbench_toy.REFUSED
+
+    def compile(self, schema: Any) -> None:
+        if schema.get("fault") == self._refused:
+            raise Refused("version", "not in this version")
         super().compile(schema)
 
 
@@ -216,6 +238,101 @@ def test_failures_name_instance_and_token(finished: Path) -> None:
     assert details("f_prefix") == [(1, "valid_rejected", 1, 1)]
     assert details("j_contradicts") == [(0, "valid_rejected", 0, 2)]
     assert records["c_valid_rejected.json"].failures[0]["description"] == "13"
+
+
+def test_failures_name_the_first_byte_refused(finished: Path) -> None:
+    found = json.loads((finished / "failures.json").read_text())
+    by_file = {entry["file"].partition(".")[0]: entry for entry in found["Fake"]}
+    assert by_file.keys() == CASES.keys() - {"a_passes", "k_without_tests", "l_passes_after_all"}
+    (test,) = by_file["c_valid_rejected"]["tests"]
+    assert (test["byte"], test["bytes"], test["before"], test["after"]) == (1, 2, "1", "3")
+    assert by_file["f_prefix"]["tests"][0]["byte"] == 1
+    assert by_file["d_invalid_accepted"]["tests"][0]["byte"] is None
+    assert [by_file[name]["grade"] for name in ("b_refused", "d_invalid_accepted", "e_both", "h_dies")] == [
+        "refused",
+        "invalid accepted",
+        "valid rejected",
+        "crashed",
+    ]
+    assert by_file["g_raises"]["error"] == "KeyError"
+    assert "test_benchmarks_maskbench.py:" in by_file["g_raises"]["message"]
+    assert found["Strict"][-1]["grade"] == "valid rejected"
+    assert {e["file"]: e["error"] for e in found["Strict"]}["a_passes.json"] == "NotImplementedError"
+    text = (finished / "failures-Fake.txt").read_text()
+    assert (
+        "valid rejected    c_valid_rejected.json  test 1, byte 1 of 2: '1' may not go on with '3'  (13)"
+        in text
+    )
+    assert "refused           b_refused.json  this keyword is refused" in text
+    assert "invalid accepted  d_invalid_accepted.json  test 0  (13)" in text
+    # What was recorded before there were positions of bytes has positions of tokens.
+    old = {key: value for key, value in test.items() if key not in ("byte", "bytes", "before", "after")}
+    (line,) = describe({**by_file["c_valid_rejected"], "tests": [old]})
+    assert "test 1, token 1 of 2" in line
+
+
+def test_failures_are_listed_on_demand(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--summarise", str(finished), "--list-failures", "Strict"]) == 0
+    output = capsys.readouterr().out
+    assert "Strict: 10 files do not pass" in output and "Fake: 9 files" not in output
+    assert main(["--summarise", str(finished), "--list-failures"]) == 0
+    assert "Fake: 9 files" in capsys.readouterr().out
+
+
+def test_two_versions_of_one_engine_in_one_run(
+    arguments: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each process imports the package of its own checkout, and the report compares the two."""
+    for name, refused in (("new", "refuse"), ("old", "contradict"), ("linked", "raise")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"__version__, REFUSED = {name!r}, {refused!r}\n")
+    # As for gramask, a folder with a link of the package's name in it will do.
+    (tmp_path / "holder").mkdir()
+    (tmp_path / "holder" / "maskbench_toy").symlink_to(tmp_path / "linked")
+    versions = [f"{THIS}:Versioned@{tmp_path / name}" for name in ("new", "old", "holder")]
+    cases = {name: case for name, case in CASES.items() if name not in REPAIRED}
+    arguments[arguments.index("--data") + 1] = str(_write_cases(tmp_path / "some", cases))
+    assert main([*arguments, "--engines", ",".join([*versions, f"{THIS}:Fake"]), "--order", "schema"]) == 0
+    summary = _summary(tmp_path / "out")
+    assert summary["settings"]["order"] == "schema"
+    set_ups = {name: engine["set_up"] for name, engine in summary["engines"].items()}
+    assert list(set_ups) == ["Versioned@new", "Versioned@old", "Versioned@holder", "Fake"]
+    assert [s["version"].split()[0] for s in set_ups.values()][:3] == ["new", "old", "linked"]
+    assert [s["options"] for s in set_ups.values()] == [{"order": "schema"}] * 3 + [{}]
+    refused = [engine["refused_by"].get("version", 0) for engine in summary["engines"].values()]
+    assert refused == [1, 1, 1, 0]
+    first, second = summary["comparisons"]
+    assert (first["new"], first["old"], second["old"]) == (
+        "Versioned@new",
+        "Versioned@old",
+        "Versioned@holder",
+    )
+    assert (first["gained"], first["lost"]) == ([], [])
+    assert first["both_passed"]["files"] == summary["passed_files"] == 3
+    rows = [summary["engines"][name]["passed"]["tbm_us"] for name in ("Versioned@new", "Versioned@old")]
+    for key in ("p25", "p50", "p75", "p90", "p99", "p99.9", "p100", "avg"):
+        assert first["all_passed"]["tbm_us"][key] == pytest.approx(rows[0][key] / rows[1][key])
+    assert "Versioned@new / Versioned@old" in capsys.readouterr().out
+
+
+def test_comparison_with_an_earlier_run(
+    finished: Path, data: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = {name: CASES[name] for name in ("a_passes", "b_refused", "l_passes_after_all")}
+    where = ["--data", str(_write_cases(tmp_path / "some", cases)), "--tokenizer", str(tokenizer)]
+    where += ["--out", str(tmp_path / "out"), "--engines", f"{THIS}:Strict", "--compare", str(finished)]
+    assert main(where) == 0
+    (comparison,) = _summary(tmp_path / "out")["comparisons"]
+    assert (comparison["new"], comparison["old"]) == ("Strict", "Strict, earlier")
+    assert comparison["both_passed"]["files"] == 1
+    assert "Strict / Strict, earlier" in capsys.readouterr().out
+
+
+def test_checkouts_by_name(tmp_path: Path) -> None:
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "__init__.py").touch()
+    name, spec = resolve(f"gramask@{tmp_path / 'v1'}")
+    assert (name, spec) == ("gramask@v1", f"{ENGINES['gramask']}@{(tmp_path / 'v1').resolve()}")
 
 
 def test_one_timing_per_token_up_to_the_first_rejected(finished: Path) -> None:
@@ -369,6 +486,10 @@ def test_a_signal_ends_the_run_with_a_report(
         ({"--engines": "nonesuch:Engine"}, "cannot be imported"),
         ({"--engines": f"{THIS}:Absent"}, "is not installed"),
         ({"--engines": ","}, "names no engine"),
+        ({"--engines": f"{THIS}:Fake,{THIS}:Fake"}, "two of the same name"),
+        ({"--engines": "gramask@{tmp}/empty"}, "is no checkout of gramask"),
+        ({"--compare": "{tmp}/empty"}, "holds no results"),
+        ({"--list-failures": "Strict"}, "not among the engines"),
         ({"--sample-for": "xgrammar=2"}, "not among the engines"),
         ({"--summarise": "{tmp}/empty"}, "holds no results"),
     ],
