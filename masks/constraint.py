@@ -106,11 +106,6 @@ class Constraint:
         return NameReader(self.engine)
 
     @cached_property
-    def names_repeat(self) -> bool:
-        """Whether a single token could repeat a name."""
-        return self.names.may_repeat_at_once
-
-    @cached_property
     def forcing(self) -> Forcing:
         """What text is forced."""
         return Forcing(self.engine)

@@ -18,6 +18,7 @@ import numpy as np
 from ..grammar.finite import MANY, n_texts
 from ..grammar.pushdown import NameFrame, Pushdown
 from .engine import Engine
+from .tables import TokenTables, bit_positions, pack_ids
 from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
@@ -35,12 +36,10 @@ class NameReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
-        self._tokens = _QuoteTokens(engine)
 
     @property
-    def may_repeat_at_once(self) -> bool:
-        """Whether some token could hold the ends of two names."""
-        return self._tokens.twice is not None
+    def _tokens(self) -> QuoteTokens:
+        return self.engine.tables.shared("quotes", QuoteTokens)
 
     def after(
         self, config: Config, names: Names, history: History | None, token: int, after: Config, nodes: list[int]
@@ -124,10 +123,8 @@ class NameReader:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
         if names:
             wrong = set(self._wrong(config, names, history, row))
-        elif self._tokens.twice is not None:
-            wrong = set(self._tried(config, names, history, row, self._tokens.twice))
         else:
-            return row
+            wrong = set(self._tried(config, names, history, row, self.engine.tables.two_names))
         if not wrong:
             return row
         row = row.copy()
@@ -160,7 +157,7 @@ class NameReader:
     ) -> Iterator[int]:
         """Those of the tokens `among` (a bit set; None: all) that are in `row` and repeat a name."""
         words = row[: self.engine.tables.n_words]
-        for token in _bits(words if among is None else words & among):
+        for token in bit_positions(words if among is None else words & among):
             if not self.engine.tables.is_text[token]:
                 continue
             text = self.engine.tables.text_of(token)
@@ -257,37 +254,22 @@ def _runs_out(dfa: object) -> bool:
     return any(total < MANY for total in totals[1:])
 
 
-class _QuoteTokens:
-    """The tokens of a vocabulary by their quotes.
+class QuoteTokens:
+    """The tokens of a vocabulary by their quotes."""
 
-    twice : uint32[n_words], those that could hold the ends of two names; None if there are none.
-    """
-
-    twice: np.ndarray | None
-
-    def __init__(self, engine: Engine) -> None:
-        tables = engine.tables
-        self._n_words = tables.n_words
-        self._by_count = {n: np.zeros(tables.n_words, np.uint32) for n in (1, 2, 3)}
+    def __init__(self, tables: TokenTables) -> None:
+        by_count: dict[int, list[int]] = {1: [], 2: [], 3: []}
         self._ending: dict[bytes, list[int]] = {}
-        twice: list[int] = []
         for token, text in enumerate(tables.vocabulary.tokens):
             if b'"' not in text or not tables.is_text[token]:
                 continue
-            for n, words in self._by_count.items():
+            for n, tokens in by_count.items():
                 if text.count(b'"') >= n:
-                    words[token >> 5] |= np.uint32(1 << (token & 31))
-            if text.count(b'"') > 2 and b":" in text:
-                twice.append(token)
+                    tokens.append(token)
             before = _before_quote(text)
             if before is not None:
                 self._ending.setdefault(before, []).append(token)
-
-        self.twice = None
-        if twice:
-            self.twice = np.zeros(tables.n_words, np.uint32)
-            for token in twice:
-                self.twice[token >> 5] |= np.uint32(1 << (token & 31))
+        self._by_count = {n: pack_ids(tokens, tables.n_words) for n, tokens in by_count.items()}
 
     def at_least(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with `n` quotes or more."""
@@ -307,8 +289,3 @@ def _before_quote(text: bytes) -> bytes | None:
         return _content(found[1])
     except ValueError:
         return None
-
-
-def _bits(words: np.ndarray) -> list[int]:
-    """The positions of the bits that are set."""
-    return np.flatnonzero(np.unpackbits(np.ascontiguousarray(words).view(np.uint8), bitorder="little")).tolist()

@@ -6,8 +6,10 @@ a quote, and then only what follows the quote (the suffix) depends on the contex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,13 +25,18 @@ from .trie import TokenTrie
 from .vocabulary import Vocabulary
 from .walker import Config, Exits, check_tokens, start_at, walk_trie
 
+T = TypeVar("T")
 MAX_LEXEMES = 128
 # 16 KB each with 128k tokens, for each of two kinds.
 MAX_ROWS = 4096
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
-TABLES_FORMAT = 1
+TABLES_FORMAT = 2
+
+
+# A colon, and further on a comma with a whole string behind it.
+_TWO_NAMES = re.compile(rb':.*,\s*"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +62,12 @@ class LevelRow:
 
 
 class TokenTables:
-    """Immutable for its users; rows are added to its cache as they are asked for."""
+    """Immutable for its users; rows are added to its cache as they are asked for.
+
+    two_names : uint32[n_words], the tokens that could hold the ends of two member names; None if there are none.
+    """
+
+    two_names: np.ndarray | None
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -68,6 +80,7 @@ class TokenTables:
         )
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
+        self._shared: dict[str, object] = {}
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
         self._rows: Recent[LexemeRow] = Recent(MAX_ROWS)
@@ -86,6 +99,8 @@ class TokenTables:
         self.all = QuotedTrie.from_arrays(arrays, "all")
         self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
         self._lengths = arrays["lengths"]
+        two_names = arrays["two_names"].tolist()
+        self.two_names = pack_ids(two_names, self.n_words) if two_names else None
         self._plain = _plain_rows(arrays)
 
     def _build(self) -> dict[str, np.ndarray]:
@@ -99,7 +114,17 @@ class TokenTables:
         tries = {**self.all.to_arrays("all"), **self.quoting.to_arrays("quoting")}
         plain = _LexemeRows(self, TEXT.dfa)
         self._plain = {local: plain.row(local, 0) for local in range(1, TEXT.dfa.n_states)}
-        return {**tries, "lengths": self._lengths, **_plain_arrays(self._plain)}
+        two_names = [t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and _TWO_NAMES.search(text)]
+        self.two_names = pack_ids(two_names, self.n_words) if two_names else None
+        named = np.array(two_names, np.int32)
+        return {**tries, "lengths": self._lengths, "two_names": named, **_plain_arrays(self._plain)}
+
+    def shared(self, name: str, make: Callable[[TokenTables], T]) -> T:
+        """What `make` makes of these tables, made once; `name` is its own."""
+        found = self._shared.get(name)
+        if found is None:
+            found = self._shared[name] = make(self)
+        return found  # type: ignore[return-value]
 
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
         """The row of state `local` of a string lexeme, its length not counted."""
@@ -197,6 +222,25 @@ _cache: Recent[TokenTables] = Recent(8)
 def tables_of(vocabulary: Vocabulary) -> TokenTables:
     """The tables of a vocabulary; the last few vocabularies are kept."""
     return _cache.get(vocabulary.digest, lambda: TokenTables(vocabulary))
+
+
+def pack_ids(tokens: Sequence[int], n_words: int) -> np.ndarray:
+    """uint32[n_words]: the bits of `tokens`."""
+    words = np.zeros(n_words, np.uint32)
+    for token in tokens:
+        words[token >> 5] |= np.uint32(1 << (token & 31))
+    return words
+
+
+def bit_positions(words: np.ndarray) -> list[int]:
+    """The positions of the bits that are set in uint32 words."""
+    found: list[int] = []
+    for word in np.flatnonzero(words).tolist():
+        bits = int(words[word])
+        while bits:
+            found.append(32 * word + (bits & -bits).bit_length() - 1)
+            bits &= bits - 1
+    return found
 
 
 def pack_bits(flags: np.ndarray, n_words: int) -> np.ndarray:

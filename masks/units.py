@@ -19,6 +19,7 @@ from ..grammar.schema.canonical import canonical
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
+from .tables import TokenTables, bit_positions, pack_ids
 from .walker import Config, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
@@ -37,7 +38,10 @@ class ItemReader:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.units = engine.pushdown.units
-        self._past_comma = _PastComma(engine)
+
+    @property
+    def _past_comma(self) -> PastComma:
+        return self.engine.tables.shared("commas", PastComma)
 
     def step(self, config: Config, items: Open, token: int) -> tuple[Config, Open, list[int]] | None:
         """Read a token. None where it is not allowed.
@@ -118,11 +122,10 @@ class ItemReader:
         return self.units.frames[int(stack[node, 1])]()
 
 
-class _PastComma:
-    """The tokens with a comma, by what they do behind it."""
+class PastComma:
+    """The tokens of a vocabulary with a comma, by what they do behind it."""
 
-    def __init__(self, engine: Engine) -> None:
-        tables = engine.tables
+    def __init__(self, tables: TokenTables) -> None:
         self._n_words = tables.n_words
         # Whether the comma may be outside of a string in which the token begins, and what the token opens behind it.
         kinds: dict[tuple[bool, int | None], list[int]] = {}
@@ -132,13 +135,13 @@ class _PastComma:
                 if _FIRST_ITEM.search(text):
                     first.append(token)
                 kinds.setdefault((_QUOTED.search(text) is not None, _opened(text)), []).append(token)
-        self._kinds = [(quoted, opened, _packed(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()]
+        self._kinds = [(quoted, opened, pack_ids(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()]
 
-        self._first = _packed(first, tables.n_words)
+        self._first = pack_ids(first, tables.n_words)
 
     def with_first_item(self, row: np.ndarray) -> list[int]:
         """The tokens of `row` that may hold a whole first item and more."""
-        return _bits(row[: self._n_words] & self._first)
+        return bit_positions(row[: self._n_words] & self._first)
 
     def among(self, row: np.ndarray, *, is_string: bool, safe: int) -> list[int]:
         """The tokens of `row` that may go past the end of an item so far that its value matters."""
@@ -148,7 +151,7 @@ class _PastComma:
                 continue
             if safe and opened is not None and opened & ~safe == 0:
                 continue
-            found += _bits(row[: self._n_words] & words)
+            found += bit_positions(row[: self._n_words] & words)
         return found
 
 
@@ -162,15 +165,3 @@ def _opened(text: bytes) -> int | None:
     """The type that a token opens right behind its only comma, 0 for none; None if it does more than that."""
     found = _ONE_COMMA.fullmatch(text)
     return None if found is None else _OPENED_TYPES[found[1]]
-
-
-def _packed(tokens: list[int], n_words: int) -> np.ndarray:
-    words = np.zeros(n_words, np.uint32)
-    for token in tokens:
-        words[token >> 5] |= np.uint32(1 << (token & 31))
-    return words
-
-
-def _bits(words: np.ndarray) -> list[int]:
-    """The positions of the bits that are set."""
-    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist()
