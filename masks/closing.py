@@ -1,20 +1,22 @@
 """The shortest way to complete a text.
 
-For each state, the shortest text that leaves its stack level, for each outcome: a least fixpoint over the states that
-can be reached, because a call costs what the called state costs (Knuth 1977, "A generalization of Dijkstra's
-algorithm"). The completion of a configuration adds these up along its stack.
+A best-first search over the states that a completion goes through, a stack level at a time: what a called state costs
+is found once for all that call it (Knuth 1977, "A generalization of Dijkstra's algorithm"), and only places that are
+nearer than the end are looked at, so that a large automaton costs no more than what lies on the way.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import count as counter
 
 import numpy as np
 
-from ..errors import DeadEnd
+from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
 from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, UNFILLED
 from .engine import Engine
@@ -22,13 +24,62 @@ from .spelling import Spelling
 from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
-"""Outcome (or COMPLETE) to a shortest text."""
+"""Outcome to a shortest text."""
 
-COMPLETE = -1
+COMPLETE = 1 << 29
+"""The outcome of a level in which the whole text ends."""
+MAX_BYTES = 1 << 18
+"""The longest completion that is written."""
+MAX_PLACES = 40_000
+"""So many states a search looks at: about two seconds."""
+
 _SHORT_ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 8: b"\\b", 12: b"\\f", 10: b"\\n", 13: b"\\r", 9: b"\\t"}
 # How one byte of string content is written.
 _SPELLED = [_SHORT_ESCAPES.get(b) or (b"\\u%04x" % b if b < 0x20 else bytes([b])) for b in range(256)]
+_RAW = [bytes([b]) for b in range(256)]
 _CONTENT_COST = np.array([len(text) for text in _SPELLED])
+# From the dearest byte to the cheapest: in a dict that is filled in this order, the cheapest stays.
+_BY_COST = np.array(sorted(range(256), key=lambda b: (-len(_SPELLED[b]), -b)))
+_BYTES = np.arange(256)
+_BACKWARDS = np.arange(255, -1, -1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Path:
+    """How a place was reached: behind `before`, through a called level (`call`), by `text`.
+
+    cost : in bytes, since the level was entered.
+    rest : where the place is on the stack of the text itself, (state, stack node).
+    """
+
+    before: _Path | None
+    text: bytes
+    call: _Path | None
+    cost: int
+    rest: tuple[int, int] | None = None
+
+
+_NOWHERE = _Path(None, b"", None, 0)
+
+
+@dataclass(slots=True, eq=False)
+class _Level:
+    """A stack level in a search.
+
+    start  : the state in which a called level is entered.
+    node   : the stack node below a level of the text itself; -1 for a called one.
+    base   : the least cost from the beginning of the search to where it is entered.
+    wanted : how many outcomes there can be.
+    """
+
+    start: int
+    node: int
+    base: int
+    wanted: int
+    exits: dict[int, _Path] = field(default_factory=dict)
+    callers: list[tuple[_Level, tuple[int, ...], _Path]] = field(default_factory=list)
+    called_by: set[tuple[_Level, tuple[int, ...]]] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
 
 
 class Closing:
@@ -38,10 +89,13 @@ class Closing:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.spelling = Spelling(engine.tables.vocabulary)
-        self._exits: dict[int, Exits] = {}
-        self._users: dict[int, set[int]] = {}
-        self._moves: dict[int, list[tuple[bytes, int]]] = {}
-        self._rests: dict[tuple[int, int], bytes | None] = {}
+        # By the state in which a level is entered, and how many outcomes there can be: the shortest way to each.
+        self._exits: dict[tuple[int, int], dict[int, _Path]] = {}
+        self._strings: dict[int, Exits] = {}
+        self.ends_inside: bool = getattr(engine.pushdown, "ends_inside", True)
+        self._needed_names: dict[int, Callable[[], list[str]]] = getattr(engine.pushdown, "needed_names", {})
+        # By state and stack node: a text, and where in it the shortest completion begins.
+        self._rests: dict[tuple[int, int], tuple[bytes, int]] = {}
 
     def least_tokens(self, config: Config) -> int:
         """A lower bound on the tokens that complete the text from `config`."""
@@ -56,146 +110,91 @@ class Closing:
         return tokens
 
     def text(self, config: Config) -> bytes:
-        """A shortest text (bytes) that completes the text; b"" where it is complete."""
+        """A shortest text (bytes) that completes the text; b"" where it is complete.
+
+        Raises CompileBudgetExceeded where it is longer than MAX_BYTES or too hard to find.
+        """
         if self.engine.accepts(config):
             return b""
         with self.pushdown.lock:
             head, (state, count, _, node) = self._finish_escape(config)
-            best = _shortest(
-                text + rest
-                for outcome, text in self._leave(state, count).items()
-                if (rest := self._rest(node, outcome)) is not None
-            )
-        if best is None:
-            raise DeadEnd("the text cannot be completed")
-        return head + best
+            return head + self._search(state, count, node)
 
-    def _leave(self, state: int, count: int) -> Exits:
-        string = self.engine.string_at(state)
-        return finish_string(*string, count) if string is not None else self._solved(state)
+    def _search(self, state: int, count: int, node: int) -> bytes:
+        # What was counted matters in a string only.
+        known = None if self.engine.string_at(state) else self._rests.get((state, node))
+        text, offset = known or self._remember(_Search(self, state, count, node).run())
+        return text[offset:]
 
-    def _rest(self, node: int, outcome: int) -> bytes | None:
-        """The shortest completion behind a stack level that was left with `outcome`."""
-        # An explicit stack: the automaton's may be deeper than Python's.
-        todo = [(node, outcome)]
-        while todo:
-            key = todo[-1]
-            if key in self._rests:
-                todo.pop()
-                continue
-            parts = self._after_exit(*key)
-            missing = [
-                (parent, o) for _, parent, o in parts if o != COMPLETE and (parent, o) not in self._rests
-            ]
-            if missing:
-                todo.extend(missing)
-                continue
-            texts = [(text, b"" if o == COMPLETE else self._rests[parent, o]) for text, parent, o in parts]
-            self._rests[key] = _shortest(text + rest for text, rest in texts if rest is not None)
-        return self._rests[node, outcome] if outcome != COMPLETE else b""
+    def _remember(self, path: _Path) -> tuple[bytes, int]:
+        """The text of a whole completion; it holds those of the places on its way as well."""
+        whole = _text_of(path)
+        rest = path.rest and self._rests.get(path.rest)
+        if rest:
+            whole += rest[0][rest[1] :]
+        here: _Path | None = path
+        while here is not None:
+            if here.rest is not None:
+                self._rests.setdefault(here.rest, (whole, here.cost))
+            here = here.before
+        return whole, 0
 
-    def _after_exit(self, node: int, outcome: int) -> list[tuple[bytes, int, int]]:
-        """`(text, stack node, outcome)`: ways to leave the level behind the frame on top of `node`."""
-        if outcome == COMPLETE:
-            return [(b"", node, COMPLETE)]
-        parent, frame = self.pushdown.stack[node].tolist()
-        operation = self._operation(frame, outcome)
-        if operation & 3 == EXIT:
-            return [(b"", parent, operation >> 2)]
-        state, frames = self._target(operation)
-        for inner in frames:
-            parent = self.pushdown.push_node(parent, inner)
-        return [(text, parent, o) for o, text in self._solved(state).items()]
+    def exits_of(self, state: int, n_outcomes: int) -> dict[int, _Path] | None:
+        """The shortest ways out of the level that is entered in `state`, None where not all are known."""
+        known = self._exits.get((state, n_outcomes))
+        texts = self.string_exits(state) if known is None else None
+        if texts is not None:
+            known = {outcome: _Path(None, text, None, len(text)) for outcome, text in texts.items()}
+            self._exits[state, n_outcomes] = known
+        return known if known and (len(known) >= n_outcomes or state in self._strings) else None
 
-    def _operation(self, frame: int, outcome: int) -> int:
+    def string_exits(self, state: int) -> Exits | None:
+        """The shortest texts that end a string whose content begins in `state`; None where that is no string."""
+        texts = self._strings.get(state)
+        if texts is None:
+            string = self.engine.string_at(state)
+            if string is not None:
+                texts = self._strings[state] = finish_string(*string, 0)
+        return texts
+
+    def needed_names(self, state: int) -> list[str]:
+        """Member names of which one comes next in some shortest way to the end of an object; none where unknown."""
+        find = self._needed_names.get(state)
+        return [] if find is None else find()
+
+    def rest(self, state: int, node: int) -> int | None:
+        """The length of the shortest completion from a state on a stack node, None where it is not known yet."""
+        known = self._rests.get((state, node))
+        return None if known is None else len(known[0]) - known[1]
+
+    def keep_exit(self, state: int, n_outcomes: int, outcome: int, path: _Path) -> None:
+        self._exits.setdefault((state, n_outcomes), {}).setdefault(outcome, path)
+
+    def operation(self, frame: int, outcome: int) -> int:
+        """What a frame does for an outcome."""
         if self.pushdown.code[frame + 1 + outcome] == UNFILLED:
             self.pushdown.fill_frame(frame, outcome)
         return int(self.pushdown.code[frame + 1 + outcome])
 
-    def _target(self, operation: int) -> tuple[int, list[int]]:
+    def target(self, operation: int) -> tuple[int, tuple[int, ...]]:
         """The state that a GOTO or PUSH leads to, and the frames it pushes."""
         if operation & 3 == GOTO:
-            return operation >> 2, []
+            return operation >> 2, ()
         offset = operation >> 2
         code = self.pushdown.code
-        return int(code[offset]), code[offset + 2 : offset + 2 + code[offset + 1]].tolist()
+        return int(code[offset]), tuple(code[offset + 2 : offset + 2 + code[offset + 1]].tolist())
 
-    def _solved(self, state: int) -> Exits:
-        """The shortest texts that leave the level of `state`: worklist iteration until nothing gets shorter."""
-        todo = deque([state] if state not in self._exits else [])
-        queued = set(todo)
-        while todo:
-            here = todo.popleft()
-            queued.discard(here)
-            new = [used for used in self._recompute(here) if used not in queued]
-            todo.extend(new)
-            queued.update(new)
-        return self._exits[state]
-
-    def _recompute(self, state: int) -> list[int]:
-        """Improve the exits of one state; returns the states to look at next."""
-        is_new = state not in self._exits
-        exits = self._exits.setdefault(state, {})
-        improved = False
-        unknown: list[int] = []
-        for outcome, text in self._candidates(state, unknown):
-            if outcome not in exits or len(text) < len(exits[outcome]):
-                exits[outcome] = text
-                improved = True
-        return [*unknown, *(self._users.get(state, ()) if improved or is_new else ())]
-
-    def _candidates(self, state: int, unknown: list[int]) -> Iterator[tuple[int, bytes]]:
-        string = self.engine.string_at(state)
-        if string is not None:
-            yield from finish_string(*string, 0).items()
-            return
-        self.pushdown.ensure(state)
-        if self.pushdown.table[state, FLAGS] & ACCEPT:
-            yield COMPLETE, b""
-        for text, operation in self._moves_of(state):
-            yield from self._follow(state, text, operation, [], unknown)
-
-    def _follow(
-        self, user: int, text: bytes, operation: int, frames: list[int], unknown: list[int]
-    ) -> Iterator[tuple[int, bytes]]:
-        """All ways on from `operation` with `frames` pushed since the level of `user`."""
-        if operation == 0:
-            return
-        if operation & 3 == EXIT:
-            if not frames:
-                yield operation >> 2, text
-            else:
-                inner = self._operation(frames[-1], operation >> 2)
-                yield from self._follow(user, text, inner, frames[:-1], unknown)
-            return
-        state, pushed = self._target(operation)
-        self._users.setdefault(state, set()).add(user)
-        if state not in self._exits:
-            unknown.append(state)
-            return
-        for outcome, more in list(self._exits[state].items()):
-            if outcome == COMPLETE:
-                yield COMPLETE, text + more
-            else:
-                yield from self._follow(user, text + more, outcome << 2 | EXIT, [*frames, *pushed], unknown)
-
-    def _moves_of(self, state: int) -> list[tuple[bytes, int]]:
+    def moves(self, state: int) -> list[tuple[bytes, int]]:
         """`(text, operation)` for each operation of a state, with the shortest text that causes it."""
-        moves = self._moves.get(state)
-        if moves is not None:
-            return moves
         row = self.pushdown.table[state]
         is_string = bool(row[FLAGS] & STRING)
-        shortest: dict[int, bytes] = {}
-        for byte in np.flatnonzero(row[:256]).tolist():
-            text = _SPELLED[byte] if is_string else bytes([byte])
-            operation = int(row[byte])
-            if operation != SPACE and (operation not in shortest or len(text) < len(shortest[operation])):
-                shortest[operation] = text
-        moves = [(text, operation) for operation, text in shortest.items()]
+        order, spelled = (_BY_COST, _SPELLED) if is_string else (_BACKWARDS, _RAW)
+        shortest = dict(zip(row[order].tolist(), order.tolist()))
+        shortest.pop(0, None)
+        shortest.pop(SPACE, None)
+        moves = [(spelled[byte], operation) for operation, byte in shortest.items()]
         if row[END]:
             moves.append((b'"' if is_string else b"", int(row[END])))
-        self._moves[state] = moves
         return moves
 
     def _finish_escape(self, config: Config) -> tuple[bytes, Config]:
@@ -212,13 +211,231 @@ class Closing:
         raise DeadEnd("an escape cannot be finished")
 
 
+class _Search:
+    """From one place to the nearest end of the text.
+
+    What waits in the heap is ordered by its cost from the beginning of the search; the places of a called level count
+    from where it was entered first. So whatever is taken from the heap has its least cost.
+    """
+
+    def __init__(self, closing: Closing, state: int, count: int, node: int) -> None:
+        self.closing = closing
+        self.pushdown = closing.pushdown
+        # (cost, tie, level, what, frames, path): the state `what` is reached, or entered above `frames`;
+        # ~what is the outcome with which the level is left.
+        self._heap: list[tuple[int, int, _Level | None, int, tuple[int, ...], _Path]] = []
+        self._ties = counter(0, -1)  # of equals the newest first: straight on
+        self._called: dict[tuple[int, int], _Level] = {}
+        self._on_stack: dict[int, _Level] = {}
+        level = self._first = self._level_on(node)
+        string = closing.engine.string_at(state)
+        if string is None:
+            self._add(level, state, (), _Path(None, b"", None, 0, (state, node)))
+        else:
+            self._finish(level, finish_string(*string, count), _NOWHERE)
+
+    def run(self) -> _Path:
+        """The way to the end. Raises DeadEnd where there is none, CompileBudgetExceeded where it is too long."""
+        n_places = 0
+        while n_places < MAX_PLACES:
+            if not self._heap:
+                raise DeadEnd("the text cannot be completed")
+            cost, _, level, what, frames, path = heappop(self._heap)
+            if level is None:
+                return path
+            if cost > MAX_BYTES:
+                break
+            if what < 0:
+                self._leave(level, ~what, path)
+            elif level.node >= 0 and self._ends(level, what, path):
+                continue
+            elif frames or (level.node >= 0 and level is not self._first):
+                # The levels below are left as called ones are: they may be many, of few kinds.
+                self._call(level, what, frames, path)
+            elif what not in level.seen and len(level.exits) < level.wanted:
+                n_places += 1
+                level.seen.add(what)
+                self._arrive(level, what, path)
+        raise too_long()
+
+    def _ends(self, level: _Level, state: int, path: _Path) -> bool:
+        """Whether the text may end in a state on its own stack, or how it is completed from there is known."""
+        if path.rest is None:
+            return False
+        known = self.closing.rest(state, level.node)
+        if known is not None:
+            self._complete(path, path.cost + known)
+        return known is not None
+
+    def _complete(self, path: _Path, cost: int) -> None:
+        heappush(self._heap, (cost, next(self._ties), None, 0, (), path))
+
+    def _arrive(self, level: _Level, state: int, path: _Path) -> None:
+        texts = self.closing.string_exits(state)
+        if texts is not None:
+            self._finish(level, texts, path)
+            return
+        self.pushdown.ensure(state)
+        if self.pushdown.table[state, FLAGS] & ACCEPT:
+            self._add(level, ~COMPLETE, (), path)
+        names = self.closing.needed_names(state)
+        if names:
+            for name in names:
+                self._write_name(level, state, name, path)
+            return
+        for text, operation in self.closing.moves(state):
+            self._perform(level, (), operation, path, text, None)
+
+    def _write_name(self, level: _Level, state: int, name: str, before: _Path) -> None:
+        """Go on with a member name, behind a comma where one is due."""
+        frames: tuple[int, ...] = ()
+        content = [(byte, _SPELLED[byte]) for byte in name.encode("utf-8", "surrogatepass")]
+        comma = [] if self.pushdown.table[state, 0x22] else [(0x2C, b",")]
+        steps = [*comma, (0x22, b'"'), *content, (END, b'"')]
+        text = b""
+        for column, spelled in steps:
+            self.pushdown.ensure(state)
+            operation = int(self.pushdown.table[state, column])
+            while operation & 3 == EXIT and frames:
+                operation, frames = self.closing.operation(frames[-1], operation >> 2), frames[:-1]
+            if operation == 0 or operation & 3 == EXIT:
+                return
+            state, pushed = self.closing.target(operation)
+            frames += pushed
+            text += spelled
+        assert not frames, "a name ends on the level of its object"
+        path = _Path(before, text, None, before.cost + len(text), self._rest(level, state))
+        self._reach(level, state, path)
+
+    def _finish(self, level: _Level, texts: Exits, before: _Path) -> None:
+        """Leave a level with one of the texts that end a string."""
+        for outcome, text in texts.items():
+            self._add(level, ~outcome, (), _Path(before, text, None, before.cost + len(text)))
+
+    def _perform(
+        self,
+        level: _Level,
+        frames: tuple[int, ...],
+        operation: int,
+        before: _Path,
+        text: bytes,
+        call: _Path | None,
+    ) -> None:
+        """Go on from `before` with an operation; `frames` were pushed since the level was entered."""
+        while operation & 3 == EXIT and frames and operation >> 2 != COMPLETE:
+            operation, frames = self.closing.operation(frames[-1], operation >> 2), frames[:-1]
+        if operation == 0:
+            return
+        cost = before.cost + len(text) + (0 if call is None else call.cost)
+        if operation & 3 == EXIT:
+            self._add(level, ~(operation >> 2), (), _Path(before, text, call, cost))
+            return
+        state, pushed = self.closing.target(operation)
+        frames += pushed
+        path = _Path(before, text, call, cost, None if frames else self._rest(level, state))
+        if not frames:
+            self._reach(level, state, path)
+            return
+        exits = self.closing.exits_of(state, self._n_outcomes(level, frames))
+        if exits is None:
+            self._add(level, state, frames, path)
+            return
+        for outcome, inner in exits.items():
+            self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
+
+    def _reach(self, level: _Level, state: int, path: _Path) -> None:
+        if state not in level.seen:
+            self._add(level, state, (), path)
+
+    def _rest(self, level: _Level, state: int) -> tuple[int, int] | None:
+        return (state, level.node) if level.node >= 0 else None
+
+    def _n_outcomes(self, level: _Level, frames: tuple[int, ...]) -> int:
+        return self._capacity(frames[-1]) if frames else level.wanted
+
+    def _capacity(self, frame: int) -> int:
+        """How many outcomes a frame takes; where it does not say, more than there are."""
+        n = int(self.pushdown.code[frame])
+        return COMPLETE if n < 0 else n + self.closing.ends_inside
+
+    def _add(self, level: _Level, what: int, frames: tuple[int, ...], path: _Path) -> None:
+        heappush(self._heap, (level.base + path.cost, next(self._ties), level, what, frames, path))
+
+    def _call(self, level: _Level, state: int, frames: tuple[int, ...], path: _Path) -> None:
+        """Enter the level that begins in `state`, or wait for one that was entered before."""
+        key = (state, self._n_outcomes(level, frames))
+        called = self._called.get(key)
+        if called is None:
+            called = self._called[key] = _Level(state, -1, level.base + path.cost, key[1])
+            self._add(called, state, (), _NOWHERE)
+        if (level, frames) in called.called_by:
+            return  # in a shorter way
+        called.called_by.add((level, frames))
+        called.callers.append((level, frames, path))
+        for outcome, inner in called.exits.items():
+            self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
+
+    def _leave(self, level: _Level, outcome: int, path: _Path) -> None:
+        """A level is left with an outcome: go on where it was called."""
+        if outcome in level.exits:
+            return
+        level.exits[outcome] = path
+        if level.node >= 0 and outcome == COMPLETE:
+            self._complete(path, path.cost)
+        elif level.node >= 0:
+            parent, frame = self.pushdown.stack[level.node].tolist()
+            operation = self.closing.operation(frame, outcome)
+            self._perform(self._level_on(parent), (), operation, path, b"", None)
+        else:
+            self.closing.keep_exit(level.start, level.wanted, outcome, path)
+            for caller, frames, before in level.callers:
+                self._perform(caller, frames, outcome << 2 | EXIT, before, b"", path)
+
+    def _level_on(self, node: int) -> _Level:
+        """The level of the text itself that lies on a stack node."""
+        level = self._on_stack.get(node)
+        if level is None:
+            frame = int(self.pushdown.stack[node, 1])
+            level = self._on_stack[node] = _Level(0, node, 0, self._capacity(frame) if node else 1)
+        return level
+
+
+def too_long() -> CompileBudgetExceeded:
+    """No completion is near enough to be found."""
+    return CompileBudgetExceeded(
+        "the shortest way to complete the text is too long, or too hard to find",
+        hint="lower minItems, minLength or minProperties, or require fewer members",
+    )
+
+
+def _text_of(path: _Path) -> bytes:
+    """The text of a way. Without recursion: levels may lie deeper than Python's own stack."""
+    parts = []
+    todo: list[_Path] = [path]
+    while todo:
+        here = todo.pop()
+        parts.append(here.text)
+        if here.before is not None:
+            todo.append(here.before)
+        if here.call is not None:
+            todo.append(here.call)
+    return b"".join(reversed(parts))
+
+
 def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
     """For each outcome of a string lexeme the shortest text, closing quote included, from state `local`.
 
     Dijkstra over (state, characters so far); the cost is the raw bytes of the content.
     """
     dfa = lexeme.dfa
+    if lexeme.is_counted and lexeme.low - count > MAX_BYTES:
+        raise too_long()
     wanted = set(dfa.label.tolist()) - {-1}
+    if len(wanted) == 1 and dfa.label[local] >= 0:
+        filler = _filler(lexeme, local)
+        if filler is not None:
+            n = max(lexeme.low - count, 0)
+            return {int(dfa.label[local]): filler * n + b'"'}
     start = (local, count)
     heap = [(0, start)]
     cost_of = {start: 0}
@@ -241,6 +458,12 @@ def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
                 reached[there] = (here, byte)
                 heappush(heap, (new_cost, there))
     return exits
+
+
+def _filler(lexeme: Lexeme, state: int) -> bytes | None:
+    """A character that is written in one byte and leaves the state as it is: nothing is shorter than some of these."""
+    found = np.flatnonzero((lexeme.dfa.delta[state] == state) & (_CONTENT_COST == 1) & (_BYTES < 0x80))
+    return _SPELLED[found[0]] if len(found) else None
 
 
 def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place: tuple[int, int]) -> bytes:
@@ -270,7 +493,3 @@ def _cheapest_bytes(lexeme: Lexeme, state: int) -> list[tuple[int, int, bool]]:
         if key not in cheapest or _CONTENT_COST[byte] < _CONTENT_COST[cheapest[key]]:
             cheapest[key] = byte
     return [(target, byte, is_lead) for (target, is_lead), byte in cheapest.items()]
-
-
-def _shortest(texts: Iterator[bytes]) -> bytes | None:
-    return min(texts, key=len, default=None)

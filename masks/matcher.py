@@ -66,7 +66,7 @@ class Matcher:
         row = self._engine.row(self._config)
         if self._engine.pushdown.units.frames:
             row = self._constraint.items.filter(self._config, self._items, row)
-        if self._names or self._engine.tables.two_names is not None:
+        if self._names or len(self._engine.tables.two_names):
             row = self._constraint.names.filter(self._config, self._names, self._past, row)
         return row
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..grammar.finite import MANY, n_texts
-from ..grammar.pushdown import NameFrame, Pushdown
+from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
-from .tables import TokenTables, bit_positions, pack_ids
+from .tables import TokenTables, bit_positions
 from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ _QUOTE = 0x22
 
 
 class NameReader:
-    """What other names do to tokens and masks. Immutable."""
+    """What other names do to tokens and masks. Immutable for its users."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
+        self._n_looked_at = 0
+        self._runs_out = False
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -133,33 +135,49 @@ class NameReader:
         return row
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
+        tokens = self._tokens
+        yield from self._tried(config, names, history, row, tokens.name_inside)
         inside = self.place_of_name(config)
-        seen = dict(names)
         if inside is None:
-            yield from self._tried(config, names, history, row, self._tokens.at_least(2))
-            if any(_runs_out(frame.others) for frame in list(self.pushdown.name_frames.values())):
-                yield from self._tried(config, names, history, row, self._tokens.at_least(1))
+            if self._begins_name(config[0]):
+                yield from self._tried(config, names, history, row, tokens.name_first)
+            if self._may_run_out():
+                yield from self._tried(config, names, history, row, tokens.with_quote)
             return
         place, frame = inside
-        yield from self._tried(config, names, history, row, self._tokens.at_least(3))
-        if place not in seen:
+        seen = dict(names).get(place, frozenset())
+        if not seen:
             return
         if config[2] or _runs_out(frame.others):
             yield from self._tried(config, names, history, row, None)
             return
         content = _content(self._raw(history, place))
-        for name in seen[place]:
+        for name in seen:
             if name.startswith(content):
-                yield from self._tokens.ending(name[len(content) :])
+                yield from tokens.ending(name[len(content) :])
+
+    def _begins_name(self, state: int) -> bool:
+        """Whether a quote in `state` begins a member name."""
+        self.pushdown.ensure(state)
+        operation = int(self.pushdown.table[state, _QUOTE])
+        return operation & 3 == PUSH and int(self.pushdown.code[(operation >> 2) + 2]) in self.pushdown.name_frames
+
+    def _may_run_out(self) -> bool:
+        """Whether some object has beginnings of names with which only finitely many go on."""
+        frames = self.pushdown.name_frames
+        if len(frames) > self._n_looked_at:
+            self._runs_out |= any(_runs_out(frame.others) for frame in list(frames.values())[self._n_looked_at :])
+            self._n_looked_at = len(frames)
+        return self._runs_out
 
     def _tried(
         self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray | None
     ) -> Iterator[int]:
-        """Those of the tokens `among` (a bit set; None: all) that are in `row` and repeat a name."""
-        words = row[: self.engine.tables.n_words]
-        for token in bit_positions(words if among is None else words & among):
-            if not self.engine.tables.is_text[token]:
-                continue
+        """Those of the tokens `among` (int64[n]; None: all) that are in `row` and repeat a name."""
+        if among is None:
+            words = row[: self.engine.tables.n_words]
+            among = np.array([t for t in bit_positions(words) if self.engine.tables.is_text[t]], np.int64)
+        for token in among[row[among >> 5] >> (among & 31) & 1 == 1].tolist():
             text = self.engine.tables.text_of(token)
             after = read_bytes(self.pushdown, config, text)
             if after is None:
@@ -254,26 +272,36 @@ def _runs_out(dfa: object) -> bool:
     return any(total < MANY for total in totals[1:])
 
 
+_STRING = rb'\s*"(?:[^"\\]|\\.)*"'
+_NAME_FIRST = re.compile(_STRING, re.DOTALL)
+_NAME_INSIDE = re.compile(rb"[,{]" + _STRING, re.DOTALL)
+
+
 class QuoteTokens:
-    """The tokens of a vocabulary by their quotes."""
+    """The tokens of a vocabulary by their quotes, int64[n] each.
+
+    with_quote  : all that have one.
+    name_first  : those that could begin with a whole member name.
+    name_inside : those that could hold a whole one behind something else.
+    """
 
     def __init__(self, tables: TokenTables) -> None:
-        by_count: dict[int, list[int]] = {1: [], 2: [], 3: []}
+        quoted, first, inside = [], [], []
         self._ending: dict[bytes, list[int]] = {}
         for token, text in enumerate(tables.vocabulary.tokens):
             if b'"' not in text or not tables.is_text[token]:
                 continue
-            for n, tokens in by_count.items():
-                if text.count(b'"') >= n:
-                    tokens.append(token)
+            quoted.append(token)
+            if _NAME_FIRST.match(text):
+                first.append(token)
+            if _NAME_INSIDE.search(text):
+                inside.append(token)
             before = _before_quote(text)
             if before is not None:
                 self._ending.setdefault(before, []).append(token)
-        self._by_count = {n: pack_ids(tokens, tables.n_words) for n, tokens in by_count.items()}
-
-    def at_least(self, n: int) -> np.ndarray:
-        """uint32[n_words]: the tokens with `n` quotes or more."""
-        return self._by_count[n]
+        self.with_quote = np.array(quoted, np.int64)
+        self.name_first = np.array(first, np.int64)
+        self.name_inside = np.array(inside, np.int64)
 
     def ending(self, content: bytes) -> list[int]:
         """The tokens that end a string behind exactly this content."""

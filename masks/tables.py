@@ -64,10 +64,10 @@ class LevelRow:
 class TokenTables:
     """Immutable for its users; rows are added to its cache as they are asked for.
 
-    two_names : uint32[n_words], the tokens that could hold the ends of two member names; None if there are none.
+    two_names : int64[n], the tokens that could hold the ends of two member names.
     """
 
-    two_names: np.ndarray | None
+    two_names: np.ndarray
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -99,8 +99,7 @@ class TokenTables:
         self.all = QuotedTrie.from_arrays(arrays, "all")
         self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
         self._lengths = arrays["lengths"]
-        two_names = arrays["two_names"].tolist()
-        self.two_names = pack_ids(two_names, self.n_words) if two_names else None
+        self.two_names = arrays["two_names"]
         self._plain = _plain_rows(arrays)
 
     def _build(self) -> dict[str, np.ndarray]:
@@ -115,9 +114,8 @@ class TokenTables:
         plain = _LexemeRows(self, TEXT.dfa)
         self._plain = {local: plain.row(local, 0) for local in range(1, TEXT.dfa.n_states)}
         two_names = [t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and _TWO_NAMES.search(text)]
-        self.two_names = pack_ids(two_names, self.n_words) if two_names else None
-        named = np.array(two_names, np.int32)
-        return {**tries, "lengths": self._lengths, "two_names": named, **_plain_arrays(self._plain)}
+        self.two_names = np.array(two_names, np.int64)
+        return {**tries, "lengths": self._lengths, "two_names": self.two_names, **_plain_arrays(self._plain)}
 
     def shared(self, name: str, make: Callable[[TokenTables], T]) -> T:
         """What `make` makes of these tables, made once; `name` is its own."""
