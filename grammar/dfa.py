@@ -18,6 +18,8 @@ from .partition import Row, equivalence_blocks
 DEAD = 0
 NOT_ACCEPTING = -1
 DEFAULT_BUDGET = 20_000
+_SIDE_BY_SIDE = 4
+"""More automata than these are joined two by two."""
 UNBOUNDED = 1 << 40
 """Stands for "no greatest length" in `code_point_lengths`."""
 
@@ -357,6 +359,9 @@ def union(*dfas: ByteDfa, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts in at least one, labelled as in the first that accepts."""
     if len(dfas) < 2:
         return dfas[0] if dfas else EMPTY
+    if len(dfas) > _SIDE_BY_SIDE:
+        half = len(dfas) // 2
+        return union(union(*dfas[:half], budget=budget), union(*dfas[half:], budget=budget), budget=budget)
     found = _Product(dfas, any, budget)
     labels = [dfa.label.tolist() for dfa in dfas]
 
@@ -397,6 +402,8 @@ def labelled_product(
 def _labelled(
     dfas: Sequence[ByteDfa], labels: list[list[int]], budget: int
 ) -> tuple[ByteDfa, list[tuple[int, ...]]]:
+    if len(dfas) > _SIDE_BY_SIDE:
+        return _labelled_halves(dfas, labels, budget)
     found = _Product(dfas, any, budget)
     nowhere = (NOT_ACCEPTING,) * len(dfas)
     number: dict[tuple[int, ...], int] = {}
@@ -411,6 +418,20 @@ def _labelled(
     vectors = list(number)
     relabel = np.array([seen.get(old, 0) for old in range(len(number))] + [NOT_ACCEPTING], dtype=np.int32)
     return ByteDfa(dfa.delta, dfa.start, relabel[dfa.label]), [vectors[old] for old in seen]
+
+
+def _labelled_halves(
+    dfas: Sequence[ByteDfa], labels: list[list[int]], budget: int
+) -> tuple[ByteDfa, list[tuple[int, ...]]]:
+    """The same by halves. No half has more states than the whole, and rows of many components are dear."""
+    half = len(dfas) // 2
+    left, left_vectors = _labelled(dfas[:half], labels[:half], budget)
+    right, right_vectors = _labelled(dfas[half:], labels[half:], budget)
+    dfa, pairs = _labelled([left, right], [left.label.tolist(), right.label.tolist()], budget)
+    # -1, "not accepted", is the last of each list.
+    left_vectors.append((NOT_ACCEPTING,) * half)
+    right_vectors.append((NOT_ACCEPTING,) * (len(dfas) - half))
+    return dfa, [left_vectors[i] + right_vectors[j] for i, j in pairs]
 
 
 def code_point_lengths(dfa: ByteDfa) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:

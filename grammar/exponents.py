@@ -1,33 +1,38 @@
-"""The exponents of number texts: which may follow a mantissa, as states of a crawl (`dfa.crawl`)."""
+"""The exponents of number texts: which may follow a mantissa, as states of a crawl (`dfa.crawl`).
+
+An exponent is at most MAX_EXPONENT from zero and has at most MAX_LEADING_ZEROS zeros before its digits, wherever
+it stands: `1e+09` and `1e007`, but neither `1e1000` nor `0e0000`. So a value can be computed exactly by whoever
+reads it, and no text goes on with exponent digits for ever.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from .dfa import NOT_ACCEPTING
 
 Step = tuple[int, int, Hashable]
 
+MAX_EXPONENT_DIGITS = 3
+MAX_LEADING_ZEROS = 2
+MAX_EXPONENT = 10**MAX_EXPONENT_DIGITS - 1
 
-@dataclass(frozen=True, slots=True)
-class AllBut:
-    """All exponents but a few."""
-
-    values: frozenset[int]
-
-
-# An interval, None being no bound; a finite set; or the complement of one.
-Exponents: TypeAlias = tuple[int | None, int | None] | frozenset[int] | AllBut
-ANY: Exponents = (None, None)
-NONE: Exponents = frozenset()
+# Ranges of integers, ascending and disjoint, within ±MAX_EXPONENT.
+Exponents: TypeAlias = tuple[tuple[int, int], ...]
+ANY: Exponents = ((-MAX_EXPONENT, MAX_EXPONENT),)
+NONE: Exponents = ()
 
 
 class ScaledText:
     """The part of a number's syntax that begins with `e`; a subclass has the mantissas.
 
-    States are tuples, a kind before what `_after_<kind>` takes.
+    States are tuples, a kind before what `_after_<kind>` takes:
+    mark     : after `e`; `allowed` may follow.
+    exponent : after the sign, if any, and `zeros` zeros.
+    digits   : after a digit that is no leading zero. ends[n] : what the next n digits may spell.
     """
 
     def step(self, state: Any) -> Iterable[Step]:
@@ -38,28 +43,21 @@ class ScaledText:
         return 0 if self._accepts(*state) else NOT_ACCEPTING
 
     def _accepts(self, kind: str, *rest: Any) -> bool:
-        return kind in ("last", "digits") or (kind == "exponent" and holds(*rest))
+        if kind == "exponent":
+            allowed, zeros = rest
+            return zeros > 0 and holds(allowed, 0)
+        return kind == "digits" and bool(rest[0][0])
 
-    def _after_mark(self, allowed: Exponents) -> Iterator[Step]:
-        above, below = _above_zero(allowed), _below_zero(allowed)
-        yield ord("+"), ord("+"), ("signed", above)
-        yield ord("-"), ord("-"), ("signed", below)
-        yield from self._after_signed(above)
+    # The steps behind `e` depend on nothing else, so they are kept for the process.
 
-    def _after_signed(self, allowed: Exponents) -> Iterator[Step]:
-        yield from _exponent_digits(allowed, 0)
+    def _after_mark(self, allowed: Exponents) -> Iterable[Step]:
+        return _mark_steps(allowed)
 
-    def _after_exponent(self, allowed: Exponents, value: int) -> Iterator[Step]:
-        yield from _exponent_digits(allowed, value)
+    def _after_exponent(self, allowed: Exponents, zeros: int) -> Iterable[Step]:
+        return _exponent_steps(allowed, zeros)
 
-    def _after_need(self) -> Iterator[Step]:
-        yield 48, 57, ("digits",)
-
-    def _after_digits(self) -> Iterator[Step]:
-        yield 48, 57, ("digits",)
-
-    def _after_last(self) -> Iterator[Step]:
-        return iter(())
+    def _after_digits(self, ends: tuple[Exponents, ...]) -> Iterable[Step]:
+        return _digit_steps(ends)
 
 
 def exponent_mark(allowed: Exponents) -> Iterator[Step]:
@@ -69,63 +67,80 @@ def exponent_mark(allowed: Exponents) -> Iterator[Step]:
             yield mark, mark, ("mark", allowed)
 
 
+def between(low: int | None, high: int | None) -> Exponents:
+    """The exponents from `low` to `high`, None being no bound."""
+    first = -MAX_EXPONENT if low is None else max(low, -MAX_EXPONENT)
+    last = MAX_EXPONENT if high is None else min(high, MAX_EXPONENT)
+    return ((first, last),) if first <= last else NONE
+
+
+def one_of(values: Iterable[int]) -> Exponents:
+    """These exponents, as far as they are within MAX_EXPONENT."""
+    return tuple([(value, value) for value in sorted(values) if abs(value) <= MAX_EXPONENT])
+
+
+def complement(allowed: Exponents) -> Exponents:
+    """All other exponents."""
+    ends = [(-MAX_EXPONENT - 1,) * 2, *allowed, (MAX_EXPONENT + 1,) * 2]
+    return tuple([(low + 1, high - 1) for (_, low), (high, _) in pairwise(ends) if low + 1 < high])
+
+
+def at_least(allowed: Exponents, least: int) -> Exponents:
+    """Those of `allowed` that are `least` or greater."""
+    return tuple([(max(low, least), high) for low, high in allowed if high >= least])
+
+
 def holds(allowed: Exponents, value: int) -> bool:
     """Whether `value` is one of the exponents."""
-    if isinstance(allowed, frozenset):
-        return value in allowed
-    if isinstance(allowed, AllBut):
-        return value not in allowed.values
-    low, high = allowed
-    return (low is None or low <= value) and (high is None or value <= high)
+    return any(low <= value <= high for low, high in allowed)
 
 
-def _above_zero(allowed: Exponents) -> Exponents:
-    if isinstance(allowed, frozenset):
-        return frozenset(value for value in allowed if value >= 0)
-    if isinstance(allowed, AllBut):
-        return AllBut(frozenset(value for value in allowed.values if value >= 0))
-    return max(0, allowed[0] or 0), allowed[1]
+def _part(allowed: Exponents, low: int, high: int) -> Exponents:
+    """Those from `low` to `high`, less `low`."""
+    return tuple([(max(a, low) - low, min(b, high) - low) for a, b in allowed if a <= high and b >= low])
 
 
-def _below_zero(allowed: Exponents) -> Exponents:
-    """The absolute values of those not above zero."""
-    if isinstance(allowed, frozenset):
-        return frozenset(-value for value in allowed if value <= 0)
-    if isinstance(allowed, AllBut):
-        return AllBut(frozenset(-value for value in allowed.values if value <= 0))
-    low, high = allowed
-    return (0 if high is None else max(0, -high)), (None if low is None else -low)
+@lru_cache(maxsize=4096)
+def _mark_steps(allowed: Exponents) -> tuple[Step, ...]:
+    above = _part(allowed, 0, MAX_EXPONENT)
+    below = _part(tuple([(-high, -low) for low, high in reversed(allowed)]), 0, MAX_EXPONENT)
+    signed = [
+        (ord(sign), ord(sign), ("exponent", part, 0)) for sign, part in (("+", above), ("-", below)) if part
+    ]
+    return *signed, *_exponent_steps(above, 0)
 
 
-def _exponent_digits(allowed: Exponents, value: int) -> Iterator[Step]:
-    """Append a digit to `value`; leading zeros leave it 0."""
-    for digit in range(10):
-        target = _exponent_state(allowed, 10 * value + digit)
-        if target is not None:
-            yield 48 + digit, 48 + digit, target
+@lru_cache(maxsize=4096)
+def _exponent_steps(allowed: Exponents, zeros: int) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    if allowed and (zeros < MAX_LEADING_ZEROS or holds(allowed, 0)):
+        # The last zero is the exponent itself.
+        more = ("exponent", allowed, zeros + 1) if zeros < MAX_LEADING_ZEROS else ("digits", (((0, 0),),))
+        steps.append((48, 48, more))
+    # What digits may spell after a digit that is not zero follows `digits`, as after any other.
+    ends = tuple([_part(allowed, 0, 10**n - 1) for n in range(MAX_EXPONENT_DIGITS + 1)])
+    return *steps, *_steps_into(ends, first=1)
 
 
-def _exponent_state(allowed: Exponents, value: int) -> Hashable | None:
-    """The state after the digits of `value`, one for all values with the same continuations."""
-    if isinstance(allowed, frozenset):
-        kept = _continued(allowed, value)
-        return ("exponent", kept, value) if kept else None
-    if isinstance(allowed, AllBut):
-        kept = _continued(allowed.values, value)
-        return ("exponent", AllBut(kept), value) if kept else ("digits",)
-    low, high = allowed[0] or 0, allowed[1]
-    if high is None:
-        if value >= low:
-            return ("digits",)
-        return ("need",) if 0 < value and 10 * value >= low else ("exponent", allowed, value)
-    if value > high or low > high:
-        return None
-    if 10 * value > high:
-        return ("last",) if value >= low else None
-    return ("exponent", allowed, value)
+@lru_cache(maxsize=4096)
+def _digit_steps(ends: tuple[Exponents, ...]) -> tuple[Step, ...]:
+    return tuple(_steps_into(ends, first=0))
 
 
-def _continued(values: frozenset[int], value: int) -> frozenset[int]:
-    """Those that more digits after `value`, or none, can still spell."""
-    text = str(value) if value else ""
-    return frozenset(number for number in values if str(number).startswith(text))
+def _steps_into(ends: tuple[Exponents, ...], first: int) -> Iterator[Step]:
+    """Read a digit, `first` or more. The last of `ends` is never empty but for the first digit."""
+    previous, since = None, first
+    for digit in range(first, 11):
+        after = None if digit == 10 else _after_digit(ends, digit)
+        if after != previous:
+            if previous is not None:
+                yield 48 + since, 47 + digit, ("digits", previous)
+            previous, since = after, digit
+
+
+def _after_digit(ends: tuple[Exponents, ...], digit: int) -> tuple[Exponents, ...] | None:
+    """What may be spelled after `digit`, None if nothing."""
+    after = [_part(part, digit * 10**n, (digit + 1) * 10**n - 1) for n, part in enumerate(ends[1:])]
+    while after and not after[-1]:
+        after.pop()
+    return tuple(after) or None

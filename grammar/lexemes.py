@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, code_point_lengths
 from .pushdown import (
     ANY_CHARACTER,
@@ -41,6 +42,7 @@ class Lexeme:
     dfa     : over the raw text, or over the decoded content where `is_string`; its labels are the outcomes.
     low, high : bounds on the code points of a string, counted at run time instead of unrolled into states;
               `high=None` is unbounded. Only exact where every length between a state's bounds can be reached.
+              Raises CompileBudgetExceeded where `low` is more than NO_LIMIT.
     """
 
     dfa: ByteDfa
@@ -50,6 +52,12 @@ class Lexeme:
     bounds: tuple[np.ndarray, np.ndarray] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        if self.low > NO_LIMIT:
+            raise CompileBudgetExceeded(
+                f"a string of more than {NO_LIMIT} characters is asked for",
+                keyword="minLength",
+                hint="lower minLength",
+            )
         if self.is_counted:
             object.__setattr__(self, "bounds", self._count_bounds())
 

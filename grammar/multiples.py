@@ -7,12 +7,13 @@ left, and T = f - z + max(a, b) - h, where h <= |a - b| is how often the prime w
 divides it. So D modulo q * prime**|a - b| and T are all that is remembered; where T is known only to lie in a
 range, multiples need an exponent above it and the others one below it. No float is involved.
 
-Plain decimal notation is accepted without a limit wherever the value qualifies, and any exponent after a zero
-mantissa. With w = q * prime**|a - b| (1 for powers of ten, 7 for 7 and 0.7, 6 for 60, 864 for 86400):
-- for w <= MAX_LIGHT, an exponent may follow any integer part and up to min(MAX_FRACTION_DIGITS,
-  MAX_WEIGHTED_DIGITS / w) fraction digits; trailing zeros are taken off T for at most MAX_TRAILING_ZEROS of them
-  before the decimal point (beyond what max(a, b) needs), and among the first FEW_DIGITS digits behind it;
-- for larger w, it may follow one integer digit and up to FEW_DIGITS fraction digits.
+Plain decimal notation is accepted without a limit wherever the value qualifies, and any exponent (as limited in
+`exponents.py`) after a zero mantissa. Let w be q * prime**|a - b| (1 for powers of ten, 7 for 7 and 0.7, 15 for 1.5,
+864 for 86400), and k the number of states that tell the remainders modulo w apart as far as it matters (1, 7, 6, 378):
+- for k <= MAX_ALIKE, an exponent may follow up to MAX_FRACTION_DIGITS fraction digits, behind any integer part for
+  k <= MAX_LIGHT, else behind one integer digit. Trailing zeros are taken off T for at most MAX_TRAILING_ZEROS of
+  them before the decimal point (beyond what max(a, b) needs), and among the first FEW_DIGITS digits behind it;
+- for larger k, and where w > MAX_WEIGHT, it may follow one integer digit and up to FEW_DIGITS fraction digits.
 What is not a multiple because of q may have any exponent within the same limits on the mantissa.
 A text outside these limits is not accepted, neither as a multiple nor as none; a text with a wrong value never is.
 """
@@ -25,11 +26,13 @@ from typing import Any, TypeAlias
 
 from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, crawl, table_bytes
-from .exponents import ANY, NONE, Exponents, ScaledText, Step, exponent_mark
+from .exponents import ANY, NONE, Exponents, ScaledText, Step, between, exponent_mark
+from .partition import equivalence_blocks
 from .recent import Recent
 
 MAX_LIGHT = 40
-MAX_WEIGHTED_DIGITS = 128
+MAX_ALIKE = 117  # 17 fraction digits of each need no more than 2,000 states
+MAX_WEIGHT = 1_000
 MAX_FRACTION_DIGITS = 17
 MAX_TRAILING_ZEROS = 2
 FEW_DIGITS = 2
@@ -80,6 +83,7 @@ class _Divisor:
     weight  : q * prime**(highest - lowest), the modulus of the digits.
     places  : a multiple has at most so many fraction digits, trailing zeros aside.
     whole   : the divisor times 10**places, an integer and a multiple of `weight`.
+    is_light, most_scaled : whether an exponent may follow any integer part, and how many fraction digits at most.
     """
 
     def __init__(self, divisor: Fraction) -> None:
@@ -96,19 +100,43 @@ class _Divisor:
         powers = (twos - twos_below, fives - fives_below)
         self.prime = 2 if powers[0] >= powers[1] else 5
         self.lowest, self.highest = sorted(powers)
-        self.weight = self.coprime * self.prime ** (self.highest - self.lowest)
-        self.is_light = self.weight <= MAX_LIGHT
+        spread = self.highest - self.lowest
+        self.weight = self.coprime * self.prime**spread
+        # The last digits alone tell so many numbers apart.
+        is_small = self.weight <= MAX_WEIGHT and self.coprime * (spread + 1) <= MAX_ALIKE
+        self._alike = self._alike_digits() if is_small else None
+        n_kinds = len(set(self._alike)) if self._alike else self.weight
+        self.is_light = n_kinds <= MAX_LIGHT
+        self.most_scaled = MAX_FRACTION_DIGITS if n_kinds <= MAX_ALIKE else FEW_DIGITS
         most = MAX_LIGHT_POWER if self.is_light else MAX_POWER
         if self.coprime > MAX_DIVISOR_STATES or max(map(abs, powers)) > most:
             raise _too_large()
         self.places = max(0, -self.lowest)
         self.whole = int(divisor * 10**self.places)
 
-    def least_exponent(self, digits: int, places: int) -> int:
-        """T after a digit that is not zero. digits : modulo `weight`.  places : of them behind the point."""
+    def _alike_digits(self) -> list[int]:
+        """For each number below `weight` the least one that no more digits tell from it."""
+        digits = range(self.weight)
+        kinds = [2 * self._power_of(number) + (number % self.coprime == 0) for number in digits]
+        longer = [[(10 * number + digit) % self.weight for digit in range(10)] for number in digits]
+        blocks = equivalence_blocks(longer, kinds)
+        least: dict[int, int] = {}
+        return [least.setdefault(block, number) for number, block in enumerate(blocks)]
+
+    def reduced(self, digits: int) -> int:
+        """What of the digits matters while an exponent may follow: a number below `weight`."""
+        rest = digits % self.weight
+        return self._alike[rest] if self._alike else rest
+
+    def _power_of(self, digits: int) -> int:
+        """How often `prime` divides the digits, as far as it divides `weight`."""
         spread = self.highest - self.lowest
         rest = digits % self.prime**spread
-        return places + self.highest - (_power(rest, self.prime)[0] if rest else spread)
+        return _power(rest, self.prime)[0] if rest else spread
+
+    def least_exponent(self, digits: int, places: int) -> int:
+        """T after a digit that is not zero. digits : modulo `weight`.  places : of them behind the point."""
+        return places + self.highest - self._power_of(digits)
 
     def missing(self, digits: int, shift: int) -> int | None:
         """The least number that, appended as `shift` digits, gives a multiple of `whole`; None if there is none."""
@@ -135,9 +163,8 @@ class _MultipleText(ScaledText):
     def __init__(self, divisor: _Divisor, *, wanted: bool) -> None:
         self._divisor = divisor
         self._wanted = wanted
-        affordable = min(MAX_FRACTION_DIGITS, MAX_WEIGHTED_DIGITS // divisor.weight)
         # How many fraction digits an exponent may follow; light divisors have no plain states.
-        self._places = max(divisor.places, affordable) if divisor.is_light else FEW_DIGITS
+        self._places = max(divisor.places, divisor.most_scaled) if divisor.is_light else divisor.most_scaled
         self._most_places = max(divisor.places, self._places)
         self._floor = min(divisor.highest, 0) - MAX_TRAILING_ZEROS
         self._alike: dict[Hashable, int] = {}
@@ -171,7 +198,7 @@ class _MultipleText(ScaledText):
         """One more integer digit while an exponent may follow."""
         digits = 10 * before + digit
         if self._divisor.is_light:
-            digits %= self._divisor.weight
+            digits = self._divisor.reduced(digits)
         if digit:
             return "whole", digits, _exactly(self._divisor.least_exponent(digits, 0))
         return "whole", digits, _exactly(least[1] - 1) if least[1] > self._floor else (None, self._floor)
@@ -180,7 +207,7 @@ class _MultipleText(ScaledText):
         for digit in range(10):
             more = self._whole(digits, digit, least) if self._divisor.is_light else self._plain(digits, digit)
             yield 48 + digit, 48 + digit, more
-        yield ord("."), ord("."), ("point", digits % self._divisor.weight, least)
+        yield ord("."), ord("."), ("point", self._divisor.reduced(digits), least)
         yield from self._scale(digits % self._divisor.coprime == 0, least)
 
     def _after_point(self, digits: int, least: _Range) -> Iterator[Step]:
@@ -195,7 +222,7 @@ class _MultipleText(ScaledText):
         if places > self._places:  # only before the last place of a multiple, so `weight` is `whole`
             missing = self._divisor.missing(before, self._divisor.places - places + 1)
             return self._still_missing(missing, digit, places)
-        digits = (10 * before + digit) % self._divisor.weight
+        digits = self._divisor.reduced(10 * before + digit)
         if digit:
             least = _exactly(self._divisor.least_exponent(digits, places))
         elif places > FEW_DIGITS:
@@ -224,7 +251,7 @@ class _MultipleText(ScaledText):
     def _after_other(self, least: int | None) -> Iterator[Step]:
         yield ord("0"), ord("9"), ("other", least)
         if least is not None:
-            yield from exponent_mark((None, least - 1))
+            yield from exponent_mark(between(None, least - 1))
 
     def _after_zero(self) -> Iterator[Step]:
         yield ord("."), ord("."), ("zero_point",)
@@ -250,10 +277,10 @@ class _MultipleText(ScaledText):
     def _exponents(self, divides: bool, least: _Range) -> Exponents:
         low, high = least
         if self._wanted:
-            return (high, None) if divides else NONE
+            return between(high, None) if divides else NONE
         if not divides:
             return ANY
-        return NONE if low is None else (None, low - 1)
+        return NONE if low is None else between(None, low - 1)
 
     def _plain(self, before: int, digit: int) -> Hashable:
         """One more integer digit where no exponent may follow."""

@@ -5,12 +5,16 @@ point. Digits are compared with those of a bound as they come; the exponent, whi
 in an interval that `point` and the comparison determine. No float is involved.
 
 Which exponent forms are accepted. Plain decimal notation is accepted without a limit wherever the value
-qualifies, and any exponent after a zero mantissa or where there is no bound on that side of zero. Else:
+qualifies. All exponents are limited as `exponents.py` says (at most three digits), so beside its plain digits
+an accepted number is in the range of about 1e-1000 to 1e1000. Within that limit, any exponent is accepted after a
+zero mantissa or where there is no bound on that side of zero. Else:
 - with bounds, up to MAX_POINT integer digits, or up to MAX_POINT zeros after `0.`; any number of further digits;
-- for integers, the exponent must be at least the number of fraction digits, less the trailing zeros among the
-  first FEW_DIGITS of them and up to MAX_TRAILING_ZEROS before the point (`1.5e1`, `1.50e1`, `100e-2`, but not
-  `1.500e1`). There may be MAX_FRACTION_DIGITS; with bounds FEW_DIGITS unless there is exactly one integer digit;
-- in a list of values, exactly one integer digit, 1 to 9 (as Python and JavaScript write numbers);
+- for integers, the exponent must be at least the number of fraction digits, of which there may be
+  MAX_FRACTION_DIGITS. Not counted are fractions of zeros alone and, without a bound on that side of zero, trailing
+  zeros among the first FEW_DIGITS fraction digits; up to MAX_TRAILING_ZEROS before the point are then taken off
+  (`1.5e1`, `1.50e1`, `100e-2`, but not `1.500e1`). With a bound there, fractions other than zeros need exactly
+  one integer digit, 1 to 9 (`1.5e1` and `15e1`, but not `12.5e1` or `100e-2`), as Python and JavaScript write them;
+- in a list of values, exactly one integer digit, 1 to 9;
 - outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
   point must be at most POINT_MARGIN places further left or right than in all listed values.
 A text outside these limits is not accepted; a text with a wrong value never is.
@@ -28,10 +32,22 @@ from typing import Any, Protocol, TypeAlias
 
 from ..errors import CompileBudgetExceeded
 from .dfa import DEFAULT_BUDGET, ByteDfa, crawl, table_bytes
-from .exponents import ANY, AllBut, Exponents, ScaledText, Step, exponent_mark, holds
+from .exponents import (
+    ANY,
+    NONE,
+    Exponents,
+    ScaledText,
+    Step,
+    at_least,
+    between,
+    complement,
+    exponent_mark,
+    holds,
+    one_of,
+)
 from .recent import Recent
 
-MAX_POINT = 8
+MAX_POINT = 6
 POINT_MARGIN = 1
 MAX_FRACTION_DIGITS = 17
 FEW_DIGITS = 2
@@ -146,6 +162,8 @@ class _Side(Protocol):
     """What magnitudes, other than zero, are wanted on one side of zero."""
 
     tracks_point: bool
+    most_places: int
+    """After how many fraction digits behind one integer digit there may be an exponent, in integers."""
 
     @property
     def start(self) -> Hashable | None:
@@ -203,6 +221,9 @@ class _Between:
         exponents = [bound.exponent for bound in self._bounds if bound is not None]
         self.tracks_point = bool(exponents)
         self._points = (min([-MAX_POINT, *exponents]) - 1, max([MAX_POINT, *exponents]) + 1)
+        self.most_places = MAX_FRACTION_DIGITS
+        if high is not None:
+            self.most_places = min(max(high.exponent - 1, 0), MAX_FRACTION_DIGITS)
 
     @property
     def start(self) -> Hashable:
@@ -251,7 +272,7 @@ class _Between:
         if high is not None:
             outside = comparison[1] == GREATER or (comparison[1] == 0 and high.exclusive)
             greatest = high.exponent - point - outside
-        return least, greatest
+        return between(least, greatest)
 
     def may_scale(self, point: int, comparison: Any) -> bool:
         return -MAX_POINT <= point <= MAX_POINT
@@ -289,6 +310,7 @@ class _Listed:
     """Magnitudes from a list of (significant digits, exponent)."""
 
     tracks_point = True
+    most_places = 0
 
     def __init__(self, values: list[tuple[str, int]]) -> None:
         self._values = values
@@ -318,7 +340,7 @@ class _Listed:
     def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Exponents:
         candidates, length = comparison
         values = [self._values[value] for value in candidates]
-        return frozenset(exponent - point for digits, exponent in values if len(digits) <= length)
+        return one_of({exponent - point for digits, exponent in values if len(digits) <= length})
 
     def may_scale(self, point: int, comparison: Any) -> bool:
         return point == 1
@@ -351,9 +373,7 @@ class _Unlisted(_Listed):
         return min(max(point, self._points[0] - 1), self._points[1] + 1)
 
     def exponents(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Exponents:
-        equal = super().exponents(point, comparison)
-        assert isinstance(equal, frozenset)
-        return AllBut(equal) if equal else ANY
+        return complement(super().exponents(point, comparison))
 
     def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
         return comparison == FREE or self._points[0] <= point <= self._points[1]
@@ -388,6 +408,9 @@ class _NumberText(ScaledText):
             return self._zero
         if kind == "integer" or (kind == "fraction" and rest[3]):
             return holds(self._allowed(*rest), 0)
+        if kind == "zeros":
+            is_wanted, _, n = rest
+            return is_wanted and n > 0
         return super()._accepts(kind, *rest)
 
     def _after_start(self) -> Iterator[Step]:
@@ -416,8 +439,19 @@ class _NumberText(ScaledText):
                     integral = self._least(kind, side, place, n, least, is_zero=end == 0)
                     if integral is None or self._is_lost(side, place, after, integral):
                         continue
-                    settled = self._sides[side].settle(place, after) if kind == "fraction" else after
-                    yield 48 + max(begin, first), 48 + end, (kind, side, place, settled, n, integral)
+                    target = (kind, side, place, after, n, integral)
+                    if kind == "fraction":
+                        target = self._fraction(side, place, after, n, integral)
+                    yield 48 + max(begin, first), 48 + end, target
+
+    def _fraction(self, side: int, point: int, comparison: Any, n: int, least: int) -> tuple[Hashable, ...]:
+        """After the decimal point and `n` more digits."""
+        if self._integer and least == 0 and n >= self._most_places(side, point):
+            # Only zeros may follow, and these change nothing.
+            allowed = self._allowed(side, point, comparison, n, least)
+            may_scale = self._may_scale(side, point, comparison)
+            return "zeros", holds(allowed, 0), allowed if may_scale else NONE, min(n, 1)
+        return "fraction", side, point, self._sides[side].settle(point, comparison), n, least
 
     def _least(self, kind: str, side: int, point: int, n: int, least: int, *, is_zero: bool) -> int | None:
         """The least exponent known to make the value integral after one more digit; None if there is none.
@@ -426,20 +460,22 @@ class _NumberText(ScaledText):
         """
         if not self._integer:
             return 0
+        is_bounded = self._sides[side].tracks_point
         if kind == "integer":
-            return max(least - 1, -MAX_TRAILING_ZEROS) if is_zero else 0
-        exact, limit = self._limits(side, point)
+            return max(least - 1, 0 if is_bounded else -MAX_TRAILING_ZEROS) if is_zero else 0
+        # Taking off zeros doubles the states of bounded integers, and nobody writes them like that.
+        exact = 0 if is_bounded else FEW_DIGITS
         if is_zero and least <= 0:
             return least if n <= exact else 0
         if is_zero and n <= exact:
             return least
-        return n if n <= limit else None
+        return n if n <= self._most_places(side, point) else None
 
-    def _limits(self, side: int, point: int) -> tuple[int, int]:
-        """Up to how many fraction digits trailing zeros are taken off, and an exponent may follow."""
+    def _most_places(self, side: int, point: int) -> int:
+        """After how many fraction digits that are not all zeros an exponent may make the value an integer."""
         if not self._sides[side].tracks_point:
-            return FEW_DIGITS, MAX_FRACTION_DIGITS
-        return FEW_DIGITS, MAX_FRACTION_DIGITS if point == 1 else FEW_DIGITS
+            return MAX_FRACTION_DIGITS
+        return self._sides[side].most_places if point == 1 else 0
 
     def _is_lost(self, side: int, point: int, comparison: Any, least: int) -> bool:
         """Whether nothing that begins like this can qualify; it only keeps the crawl small."""
@@ -450,41 +486,48 @@ class _NumberText(ScaledText):
 
     def _after_integer(self, side: int, point: int, comparison: Any, n: int, least: int) -> Iterator[Step]:
         yield from self._digits("integer", side, point + 1, comparison, 0, least)
-        settled = self._sides[side].settle(point, comparison)
-        yield ord("."), ord("."), ("fraction", side, point, settled, 0, least)
-        yield from self._scale(self._allowed(side, point, comparison, n, least), side, point, comparison)
+        yield ord("."), ord("."), self._fraction(side, point, comparison, 0, least)
+        yield from self._scale(side, point, comparison, n, least)
 
     def _after_fraction(self, side: int, point: int, comparison: Any, n: int, least: int) -> Iterator[Step]:
         yield from self._digits("fraction", side, point, comparison, self._count(n, side, point), least)
         if n:
-            yield from self._scale(self._allowed(side, point, comparison, n, least), side, point, comparison)
+            yield from self._scale(side, point, comparison, n, least)
+
+    def _after_zeros(self, is_wanted: bool, allowed: Exponents, n: int) -> Iterator[Step]:
+        """After the decimal point and, if `n`, zeros, where nothing but zeros and `allowed` may follow."""
+        if is_wanted or allowed:
+            yield ord("0"), ord("0"), ("zeros", is_wanted, allowed, 1)
+        if n:
+            yield from exponent_mark(allowed)
 
     def _count(self, n: int, side: int, point: int) -> int:
         """One more fraction digit, as far as it matters."""
-        return min(n, self._limits(side, point)[1]) + 1 if self._integer else 1
+        return min(n, self._most_places(side, point)) + 1 if self._integer else 1
 
     def _after_zero(self, side: int) -> Iterator[Step]:
-        yield ord("."), ord("."), ("leading", side, 0, 0)
-        if self._zero:
-            yield from exponent_mark(ANY)
+        allowed = ANY if self._zero else NONE
+        if self._sides[side].start is None or (self._integer and self._sides[side].tracks_point):
+            yield ord("."), ord("."), ("zeros", self._zero, allowed, 0)
+        else:
+            yield ord("."), ord("."), ("leading", side, 0, 0)
+        yield from exponent_mark(allowed)
 
     def _after_leading(self, side: int, point: int, n: int) -> Iterator[Step]:
         """After `0.` and `n` zeros (counted as far as it matters)."""
-        start = self._sides[side].start
         count = self._count(n, side, point)
-        if start is not None:
-            yield from self._digits("fraction", side, point, start, count, 1, first=1)
+        yield from self._digits("fraction", side, point, self._sides[side].start, count, 1, first=1)
         yield ord("0"), ord("0"), ("leading", side, self._sides[side].place(point - 1), count)
         if n and self._zero:
             yield from exponent_mark(ANY)
 
     def _allowed(self, side: int, point: int, comparison: Any, n: int, least: int) -> Exponents:
         allowed = self._sides[side].exponents(point, comparison)
-        if not self._integer or isinstance(allowed, frozenset | AllBut):
-            return allowed
-        low, high = allowed
-        return (least if low is None else max(least, low)), high
+        return at_least(allowed, least) if self._integer else allowed
 
-    def _scale(self, allowed: Exponents, side: int, point: int, comparison: Any) -> Iterator[Step]:
-        if not self._sides[side].tracks_point or self._sides[side].may_scale(point, comparison):
-            yield from exponent_mark(allowed)
+    def _may_scale(self, side: int, point: int, comparison: Any) -> bool:
+        return not self._sides[side].tracks_point or self._sides[side].may_scale(point, comparison)
+
+    def _scale(self, side: int, point: int, comparison: Any, n: int, least: int) -> Iterator[Step]:
+        if self._may_scale(side, point, comparison):
+            yield from exponent_mark(self._allowed(side, point, comparison, n, least))

@@ -154,9 +154,7 @@ def _refuse_foreign(schema: dict[str, Any]) -> None:
     while pending:
         value, pointer, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise CompileBudgetExceeded(
-                f"the schema is nested more than {MAX_DEPTH} levels deep", hint="move parts to $defs"
-            )
+            raise _too_deep()
         if isinstance(value, dict):
             for key, member in value.items():
                 if not isinstance(key, str):
@@ -168,10 +166,18 @@ def _refuse_foreign(schema: dict[str, Any]) -> None:
             raise InvalidSchema(f"{value!r} is not a JSON value", pointer=pointer)
 
 
+def _too_deep() -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        f"the schema is nested more than {MAX_DEPTH} levels deep", hint="move parts to $defs"
+    )
+
+
 def _from_text(text: str) -> Source:
     try:
         schema = load_json(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
         if text.lstrip().startswith(("{", "[")):
             raise InvalidSchema(f"the schema is not valid JSON: {error}") from None
         raise InvalidSchema(

@@ -151,7 +151,7 @@ def test_sets_and_tagged_unions_of_types() -> None:
 
     class Pet(pydantic.BaseModel):
         pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
-        tags: set[str] = set()
+        tags: set[str]
 
     constraint = gramask.compile(Pet, BYTES)
     text = '{"pet": {"kind": "cat", "lives": 9}, "tags": ["a", "b"]}'

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gramask.errors import CompileBudgetExceeded
 from gramask.grammar.dfa import intersect, minimize, union
+from gramask.grammar.exponents import MAX_EXPONENT, MAX_LEADING_ZEROS
 from gramask.grammar.numbers import (
     FEW_DIGITS,
     MAX_FRACTION_DIGITS,
@@ -26,7 +27,7 @@ from gramask.grammar.numbers import (
 )
 from gramask.grammar.regex import compile_regex
 
-NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?(?:00?)?(?:0|[1-9][0-9]{0,2})))?")
 TEXTS = ["".join(t) for n in range(1, 6) for t in itertools.product("-0159.e", repeat=n)]
 TEXTS += [
     f"{s}{t}"
@@ -52,7 +53,7 @@ def qualifies(value: Fraction, bounds: dict[str, Any]) -> bool:
     )
 
 
-def is_promised(text: str, *, integer: bool) -> bool:
+def is_promised(text: str, bounds: dict[str, Any]) -> bool:
     """Whether the documented limits on exponent forms let this number through."""
     match = NUMBER.fullmatch(text)
     assert match
@@ -60,17 +61,26 @@ def is_promised(text: str, *, integer: bool) -> bool:
     fraction = fraction or ""
     if exponent is None or not (whole + fraction).strip("0"):
         return True
-    if not integer:
+    if not bounds["integer"]:
         leading = len(fraction) - len(fraction.lstrip("0")) if whole == "0" else 0
         return len(whole) <= MAX_POINT and leading < MAX_POINT
-    if whole == "0" or len(whole) > MAX_POINT:
+    if whole == "0":
         return False
+    if bounds.get("lo") is None and bounds.get("hi") is None:
+        return int(exponent) >= _least_unbounded(whole, fraction)
+    if not fraction.strip("0"):
+        return len(whole) <= MAX_POINT and int(exponent) >= 0
+    return len(whole) == 1 and len(fraction) <= min(int(exponent), MAX_FRACTION_DIGITS)
+
+
+def _least_unbounded(whole: str, fraction: str) -> int:
+    """The least exponent that is promised to make an integer where there are no bounds."""
     if not fraction.strip("0"):
         zeros = min(len(whole) - len(whole.rstrip("0")), MAX_TRAILING_ZEROS)
-        return int(exponent) >= (-zeros if len(fraction) <= FEW_DIGITS else 0)
-    limit = MAX_FRACTION_DIGITS if len(whole) == 1 else FEW_DIGITS
-    places = len(fraction.rstrip("0")) if len(fraction) <= FEW_DIGITS else len(fraction)
-    return len(fraction) <= limit and int(exponent) >= places
+        return -zeros if len(fraction) <= FEW_DIGITS else 0
+    if len(fraction) > MAX_FRACTION_DIGITS:
+        return 1000
+    return len(fraction.rstrip("0")) if len(fraction) <= FEW_DIGITS else len(fraction)
 
 
 DECIMAL_TEXTS = compile_regex(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
@@ -108,7 +118,7 @@ def test_all_short_texts(bounds: dict[str, Any], integer: bool) -> None:
         elif dfa.accepts(text.encode()):
             assert qualifies(Fraction(text), bounds), text
         elif qualifies(Fraction(text), bounds):
-            assert not is_promised(text, integer=integer), text
+            assert not is_promised(text, bounds), text
     assert minimize(dfa.delta, dfa.start, dfa.label).digest == dfa.digest
 
 
@@ -125,7 +135,8 @@ NUMBER_TEXTS = st.builds(
         st.builds(
             "{}{}{}".format, st.sampled_from("eE"), st.sampled_from(["", "+", "-"]), st.integers(0, 20)
         ),
-        st.sampled_from(["e00", "E+007", "e-012", "e300"]),
+        st.sampled_from(["e00", "E+007", "e-012", "e300", "e-0999", "E+999"]),
+        st.sampled_from(["e1000", "E+0001", "e-0000", "e-12345"]),
     ),
 )
 DECIMALS = st.one_of(
@@ -148,10 +159,59 @@ def test_against_fractions(
         if isinstance(value, int):
             texts = [*texts, *(str(value + d) for d in (-1, 0, 1)), f"{value}.0", f"{value}.000001"]
     for text in texts:
-        wanted = qualifies(Fraction(text), bounds)
+        wanted = bool(NUMBER.fullmatch(text)) and qualifies(Fraction(text), bounds)
         assert wanted >= dfa.accepts(text.encode()), text
-        if wanted and is_promised(text, integer=integer):
+        if wanted and is_promised(text, bounds):
             assert dfa.accepts(text.encode()), text
+
+
+EXPONENT_BOUNDS: list[dict[str, Any]] = [
+    {},
+    {"lo": 0, "lo_exclusive": True},
+    {"lo": 1, "hi": 5},
+    {"lo": 30},
+    {"hi": 30},
+    {"lo": -(10**12), "hi": 10**13},
+    {"lo": Decimal("1e97"), "hi": Decimal("1e103")},
+    {"lo": Decimal("5e-104"), "hi": Decimal("5e-8")},
+    {"lo": Decimal("1e998"), "hi": Decimal("1e1001")},
+    {"lo": Decimal("1e1000")},
+    {"hi": Decimal("1e-1000"), "lo": 0},
+    {"hi": Decimal("-1e-998")},
+]
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("bounds", EXPONENT_BOUNDS, ids=str)
+def test_every_exponent(bounds: dict[str, Any], integer: bool) -> None:
+    """One to three digits behind at most two zeros, and of these all that qualify."""
+    bounds = {**bounds, "integer": integer}
+    dfa = number_dfa(**bounds)
+    for mantissa in ("3", "-5", "0"):
+        for exponent in range(-1005, 1006):
+            wanted = qualifies(Fraction(f"{mantissa}e{exponent}"), bounds)
+            for n_zeros in range(5):
+                digits = "0" * n_zeros + str(abs(exponent))
+                for sign in ("-",) if exponent < 0 else ("-", "+", "") if exponent == 0 else ("+", ""):
+                    text = f"{mantissa}e{sign}{digits}"
+                    limited = wanted and abs(exponent) <= MAX_EXPONENT and n_zeros <= MAX_LEADING_ZEROS
+                    assert dfa.accepts(text.encode()) == limited, text
+
+
+@pytest.mark.parametrize(
+    "values", [[0], [3], [Decimal("1e998"), 30, 300], [Decimal("-3e-999"), -3, 3]], ids=str
+)
+def test_every_exponent_of_listed_values(values: list[Any]) -> None:
+    listed, others = number_equal_dfa(values), not_equal_dfa(values)
+    assert [listed.accepts(b"0e" + e) for e in (b"000", b"-7", b"999", b"0000", b"1000")] == (
+        [0 in values] * 3 + [False] * 2
+    )
+    for mantissa in ("1", "3", "-3"):
+        for exponent in range(-1005, 1006):
+            text = f"{mantissa}e{exponent}"
+            is_listed, within = Fraction(text) in set(map(Fraction, values)), abs(exponent) <= MAX_EXPONENT
+            assert listed.accepts(text.encode()) == (is_listed and within), text
+            assert others.accepts(text.encode()) == (within and not is_listed), text
 
 
 @settings(max_examples=25)
@@ -234,6 +294,7 @@ def test_listed_against_fractions(values: list[Decimal], texts: list[str]) -> No
     wanted = set(map(Fraction, values))
     for text in [*texts, *(format(value, "f") for value in values)]:
         if dfa.accepts(text.encode()):
+            assert NUMBER.fullmatch(text)
             assert Fraction(text) in wanted
         elif Fraction(text) in wanted:
             assert "e" in text.lower()
@@ -267,7 +328,7 @@ def test_not_listed_against_fractions(values: list[Decimal], texts: list[str]) -
     dfa = not_equal_dfa(values)
     unwanted = set(map(Fraction, values))
     for text in [*texts, *(format(value, "f") for value in values), *(f"{value:e}" for value in values)]:
-        wanted = Fraction(text) not in unwanted
+        wanted = bool(NUMBER.fullmatch(text)) and Fraction(text) not in unwanted
         assert wanted >= dfa.accepts(text.encode()), text
         if wanted and "e" not in text.lower():
             assert dfa.accepts(text.encode()), text
@@ -281,13 +342,15 @@ def test_listed_or_not(values: list[Any]) -> None:
 
 
 def test_sizes_stay_small() -> None:
-    assert number_dfa(integer=False).n_states == 10
+    assert number_dfa(integer=False).n_states == 14
     for low, high in ((0, 1), (1, 100), (0, 65535), (-180, 180)):
-        assert number_dfa(integer=False, lo=low, hi=high).n_states < 300
-        assert number_dfa(integer=True, lo=low, hi=high).n_states < 200
-    assert number_dfa(integer=True).n_states < 130
-    assert not_equal_dfa([0]).n_states < 15
-    assert not_equal_dfa(range(100)).n_states < 100
+        assert number_dfa(integer=False, lo=low, hi=high).n_states < 220
+        assert number_dfa(integer=True, lo=low, hi=high).n_states < 100
+    assert number_dfa(integer=True, lo=0, hi=100).n_states < 45
+    assert number_dfa(integer=True, lo=-(2**63), hi=2**63 - 1).n_states < 360
+    assert number_dfa(integer=True).n_states < 170
+    assert not_equal_dfa([0]).n_states < 20
+    assert not_equal_dfa(range(100)).n_states < 120
 
 
 def test_absurd_bounds_are_a_named_error() -> None:

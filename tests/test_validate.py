@@ -378,3 +378,14 @@ def test_examples_are_valid(seed: int) -> None:
     example = random_example(schema, Options(), seed=seed)
     assert example["a"] % 3 == 0
     assert random_example(schema, Options(), seed=seed) == example
+
+
+def test_check_finds_what_compiling_leaves_for_later() -> None:
+    deep = {"properties": {"x": {"properties": {"y": {"type": "number", "multipleOf": HARD_DIVISOR}}}}}
+    gramask.compile(deep, BYTES, cache=False)
+    report = gramask.check(deep)
+    assert [(e.pointer, e.keyword) for e in report.of("refused")] == []
+    assert isinstance(report.error, gramask.CompileBudgetExceeded)
+    assert report.error.pointer == "/properties/x/properties/y"
+    # Too large alone, but nothing is.
+    assert gramask.check({"allOf": [{"multipleOf": HARD_DIVISOR}, {"minimum": 0, "maximum": 1}]}).ok

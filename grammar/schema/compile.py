@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,15 @@ from ...errors import CannotEnforce
 from ..options import Options
 from ..pushdown import Pushdown
 from .document import Document
+from .emptiness import Emptiness
 from .goals import Goals
 from .guarded import GuardedEmptiness, GuardedStates
-from .leaving_out import MAX_ROUNDS, leave_out, leave_out_cause, leave_out_everything
+from .leaving_out import MAX_ROUNDS, in_place, leave_out, leave_out_cause, leave_out_everything, subschemas_at
 from .scalars import check_patterns
+from .shapes import ANYTHING, ARRAY, NOTHING, OBJECT, Goal
 from .why_empty import explain
 
-# Only so many subschemas are looked at ahead of time, to leave out what is too large where it is too large.
+# Only so many goals are looked at ahead of time.
 MAX_LOOKED_AT = 1_000
 
 
@@ -47,27 +50,29 @@ def document_of(schema: Any, options: Options) -> Document:
     return Document(schema, formats=options.formats, registry=options.documents)
 
 
-def compile_document(document: Document, options: Options) -> Compiled:
-    """The same for a document, in which is noted what is left out. Raises as `compile_schema`."""
+def compile_document(document: Document, options: Options, *, thorough: bool = False) -> Compiled:
+    """The same for a document, in which is noted what is left out. Raises as `compile_schema`.
+
+    thorough : raise also for what would only be found when a text gets there, as far as it is a single goal.
+    """
     if options.unsupported == "error":
         _check(document, list(document.lint()))
-        return _build(document, options, [])
-    numbers = _lint_leniently(document)
+        return _build(document, options, thorough=thorough)
+    _lint_leniently(document)
     for _ in range(MAX_ROUNDS):
         try:
-            return _build(document, options, numbers[:MAX_LOOKED_AT])
+            return _build(document, options, thorough=True)
         except CannotEnforce as error:
             if not leave_out_cause(document, error):
                 raise
             reason = error.message
     leave_out_everything(document, reason)
-    return _build(document, options, [])
+    return _build(document, options, thorough=False)
 
 
-def _lint_leniently(document: Document) -> list[int]:
-    """Leave out what is refused before anything is built. Returns the numbers of all subschemas."""
-    visited = list(document.visit())
-    for number, keyword, is_refused in visited:
+def _lint_leniently(document: Document) -> None:
+    """Leave out what is refused before anything is built."""
+    for number, keyword, is_refused in list(document.visit()):
         if is_refused:
             leave_out(document, number, [keyword], f"{keyword} is not enforced")
             continue
@@ -75,7 +80,6 @@ def _lint_leniently(document: Document) -> list[int]:
             _check(document, [(number, keyword)])
         except CannotEnforce as error:
             leave_out(document, number, [keyword], error.message)
-    return list(dict.fromkeys(number for number, _, _ in visited))
 
 
 def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
@@ -90,14 +94,13 @@ def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
     check_patterns(patterns)
 
 
-def _build(document: Document, options: Options, looked_at: list[int]) -> Compiled:
-    """Raises for the first of `looked_at`, subschemas from the root downwards, that is too large."""
+def _build(document: Document, options: Options, *, thorough: bool) -> Compiled:
     goals = Goals(document)
     emptiness = GuardedEmptiness(goals)
     root = document.intern("", document.root)
     space = options.whitespace_run
     pushdown = Pushdown(final_space=space)
-    values = GuardedStates(
+    states = GuardedStates(
         pushdown,
         goals,
         emptiness,
@@ -105,13 +108,53 @@ def _build(document: Document, options: Options, looked_at: list[int]) -> Compil
         in_order=options.order == "schema",
         lenient=options.unsupported == "validate",
     )
-    # Those below first: an error is then that of the subschema itself, not of all around it.
-    for number in reversed(looked_at):
-        emptiness.is_live((number,))
-        pushdown.ensure(values.value(((number,),)))
-        if values.failures:
-            raise values.failures[0]
-    if not emptiness.is_live((root,)):
-        raise explain(goals, emptiness, (root,))
-    pushdown.start = values.value(((root,),))
-    return Compiled(pushdown, document, values)
+    try:
+        if not emptiness.is_live((root,)):
+            raise explain(goals, emptiness, (root,))
+        pushdown.start = states.value(((root,),))
+        if thorough:
+            _look_ahead(states, (root,))
+    except CannotEnforce as error:
+        if not thorough:
+            raise
+        raise _smallest(document, states, error) from None
+    return Compiled(pushdown, document, states)
+
+
+def _look_ahead(states: GuardedStates, root: Goal) -> None:
+    """Raise what values at `root` and below it would, each goal taken alone, in the order of the schema."""
+    seen = {root, ANYTHING, NOTHING}
+    todo = [root]
+    while todo and len(seen) < MAX_LOOKED_AT:
+        goal = todo.pop(0)
+        failure = states.failure_of(goal)
+        if failure is not None:
+            raise failure
+        for below in dict.fromkeys(_goals_below(states.emptiness, goal)):
+            if below not in seen:
+                seen.add(below)
+                todo.append(below)
+
+
+def _goals_below(emptiness: Emptiness, goal: Goal) -> Iterator[Goal]:
+    """The goals of the members and items of values that satisfy `goal`."""
+    for shape in emptiness.live_shapes(goal):
+        if shape.types & OBJECT:
+            members = emptiness.members(shape.objects)
+            yield from map(members.goal, (*members.ordered, *members.loose))
+            yield from (said for said, _ in members.classes.said) if members.tells_apart else [members.extra]
+        if shape.types & ARRAY:
+            yield from (*shape.arrays.items.prefix, shape.arrays.items.rest)
+
+
+def _smallest(document: Document, states: GuardedStates, error: CannotEnforce) -> CannotEnforce:
+    """The error of the smallest part of a goal that is too large alone; `error` where only all of it is."""
+    parts: dict[int, None] = {}
+    todo = list(subschemas_at(document, error))
+    while todo:
+        number = todo.pop()
+        if number not in parts:
+            parts[number] = None
+            todo += in_place(document, number)
+    found = (states.failure_of((number,)) for number in reversed(parts))
+    return next((failure for failure in found if failure is not None), error)

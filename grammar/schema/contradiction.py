@@ -27,17 +27,35 @@ if TYPE_CHECKING:
 
 _DEPTH = 3
 
+Names = frozenset[str]
+
 
 def contradict(goals: Goals, a: Shape, b: Shape) -> bool:
-    """Whether no value has both shapes, as far as a quick look shows: only True is sure."""
+    """Whether no value has both shapes, as far as a quick look shows: only True is sure.
+
+    What contradicts itself in `a` alone may go unseen.
+    """
     if a is ANY_SHAPE or b is ANY_SHAPE:
         return not (a.types and b.types)
     if not a.types & b.types:
         return True
-    return _is_empty(goals, a & b, _DEPTH)
+    return _is_empty(goals, a & b, _DEPTH, _told_by(b.objects))
 
 
-def _is_empty(goals: Goals, shape: Shape, depth: int) -> bool:
+def contradicts_itself(goals: Goals, shape: Shape) -> bool:
+    """Whether no value has a shape, as far as a quick look shows: only True is sure."""
+    return _is_empty(goals, shape, _DEPTH)
+
+
+def _told_by(objects: Objects) -> Names | None:
+    """The members of which `objects` says something, None for all: the others are as they were without it."""
+    if any(names.goal is None and not names.patterns for names, _ in objects.rules):
+        return None
+    return frozenset(objects.properties).union(objects.required)
+
+
+def _is_empty(goals: Goals, shape: Shape, depth: int, among: Names | None = None) -> bool:
+    """among : look at no other members than these."""
     types = shape.types
     if types & ~(NUMBER | STRING | ARRAY | OBJECT):
         return False
@@ -47,7 +65,7 @@ def _is_empty(goals: Goals, shape: Shape, depth: int) -> bool:
         return False
     if types & ARRAY and not _no_array(goals, shape.arrays, depth):
         return False
-    return not types & OBJECT or _no_object(goals, shape.objects, depth)
+    return not types & OBJECT or _no_object(goals, shape.objects, depth, among)
 
 
 def _no_string(strings: Strings) -> bool:
@@ -66,10 +84,11 @@ def _no_array(goals: Goals, arrays: Arrays, depth: int) -> bool:
     return any(_no_value(goals, goal, depth) for goal in items.prefix[: arrays.low])
 
 
-def _no_object(goals: Goals, objects: Objects, depth: int) -> bool:
+def _no_object(goals: Goals, objects: Objects, depth: int, among: Names | None) -> bool:
     if objects.high is not None and max(objects.low, len(objects.required)) > objects.high:
         return True
-    return any(_no_value(goals, _firm_member(objects, name), depth) for name in objects.required)
+    names = objects.required if among is None else [name for name in objects.required if name in among]
+    return any(_no_value(goals, _firm_member(objects, name), depth) for name in names)
 
 
 def _firm_member(objects: Objects, name: str) -> Goal:
@@ -86,6 +105,13 @@ def _no_value(goals: Goals, goal: Goal, depth: int) -> bool:
         return True
     if not goal or depth == 0:
         return False
+    found = goals.known_empty.get((goal, depth))
+    if found is None:
+        found = goals.known_empty[goal, depth] = _holds_nowhere(goals, goal, depth)
+    return found
+
+
+def _holds_nowhere(goals: Goals, goal: Goal, depth: int) -> bool:
     shape = ANY_SHAPE
     for literal in goal:
         if 0 <= literal < TRUE_SCHEMA:

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from ...errors import CompileBudgetExceeded
-from .contradiction import contradict
+from .contradiction import contradict, contradicts_itself
 from .document import Document
 from .evaluated import annotated
 from .own_shape import constant, listed_values, own_shape
 from .shapes import ANY_SHAPE, ANYTHING, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
 
 MAX_ALTERNATIVES = 5_000
+MAX_TRIED = 30_000
+"""So many options of one goal are held against what a branch has already: about a second."""
 _IN_PLACE = frozenset(
     "$ref $dynamicRef $recursiveRef allOf anyOf oneOf not if dependentSchemas dependencies "
     "unevaluatedProperties unevaluatedItems".split()
@@ -57,6 +60,8 @@ class Goals:
         self._demands: dict[int, Demand] = {}
         self._either: list[tuple[int, ...]] = []
         self._differs: dict[frozenset[str], Goal] = {}
+        self._n_tried = 0
+        self.known_empty: dict[tuple[Goal, int], bool] = {}
         self._alternatives: dict[Goal, tuple[Shape, ...]] = {(): (ANY_SHAPE,), NOTHING: ()}
 
     def alternatives(self, goal: Goal) -> tuple[Shape, ...]:
@@ -75,7 +80,9 @@ class Goals:
         schema = self.document.schemas[literal]
         if not isinstance(schema, dict) or not _IN_PLACE.isdisjoint(schema):
             return False
-        return not any(isinstance(value, dict | list) for value in (*schema.get("enum", ()), schema.get("const")))
+        return not any(
+            isinstance(value, dict | list) for value in (*schema.get("enum", ()), schema.get("const"))
+        )
 
     def describe(self, goal: Goal) -> tuple[str, ...]:
         """The pointers of a goal's subschemas, for error messages."""
@@ -109,15 +116,31 @@ class Goals:
 
     def firm_shape(self, number: int) -> Shape:
         """A shape that every value of subschema `number` has: its own, with those of `$ref` and `allOf`."""
-        shape = self._firm.get(number)
-        if shape is None:
-            self._firm[number] = ANY_SHAPE  # for a subschema that leads to itself
-            shape = self.own_shape(number)
-            for literal in self._always(number):
-                if literal >= 0:
-                    shape = shape & self.firm_shape(literal)
-            self._firm[number] = shape
-        return shape
+        if number not in self._firm:
+            self._merge_firm(number)
+        return self._firm[number]
+
+    def _merge_firm(self, number: int) -> None:
+        """Depth first with a stack of its own: chains of references may be long."""
+        path = [number]
+        waiting = {number: self._firm_parts(number)}
+        shapes = {number: self.own_shape(number)}
+        while path:
+            here = path[-1]
+            self._firm.setdefault(here, ANY_SHAPE)  # for a subschema that leads to itself
+            part = next(waiting[here], None)
+            if part is None:
+                self._firm[here] = shapes.pop(path.pop())
+                continue
+            if part not in self._firm:
+                path.append(part)
+                waiting[part], shapes[part] = self._firm_parts(part), self.own_shape(part)
+                waiting[here] = chain([part], waiting[here])
+            else:
+                shapes[here] = shapes[here] & self._firm[part]
+
+    def _firm_parts(self, number: int) -> Iterator[int]:
+        return (literal for literal in self._always(number) if literal >= 0)
 
     def _always(self, number: int) -> tuple[int, ...]:
         """The literals that hold wherever subschema `number` does."""
@@ -250,9 +273,7 @@ class Goals:
                 for i, value in enumerate(structured)
             ]
             if scalars:
-                branches.append(
-                    self.document.synthetic(number, f"{keyword}/=scalars", {"enum": scalars})
-                )
+                branches.append(self.document.synthetic(number, f"{keyword}/=scalars", {"enum": scalars}))
             yield branches
 
     # Expansion
@@ -262,13 +283,13 @@ class Goals:
         result: list[Shape] = []
         start = [(literal, frozenset[int]()) for literal in goal]
         stack = [_Branch(ANY_SHAPE, start, [], frozenset())]
-        steps = 0
+        self._n_tried = 0
         while stack:
             branch = stack.pop()
-            steps += 1
-            if steps > 4 * MAX_ALTERNATIVES or len(result) > MAX_ALTERNATIVES:
+            self._n_tried += 1
+            if self._n_tried > MAX_TRIED or len(result) > MAX_ALTERNATIVES:
                 raise CompileBudgetExceeded(
-                    f"more than {MAX_ALTERNATIVES} combinations of alternatives",
+                    "too many combinations of alternatives",
                     pointer=next(iter(self.describe(goal)), ""),
                     among=self.describe(goal),
                     keyword="anyOf",
@@ -293,6 +314,8 @@ class Goals:
                     return False
             if not branch.groups:
                 return True
+            if branch.shape is not ANY_SHAPE and contradicts_itself(self, branch.shape):
+                return False
             groups = branch.groups
             branch.groups = []
             for options, above in groups:
@@ -331,6 +354,8 @@ class Goals:
         """The options that do not contradict what a branch has already, on their face."""
         if branch.shape is ANY_SHAPE:
             return options
+        # A larger shape takes longer to look at.
+        self._n_tried += len(options) * (1 + len(branch.shape.objects.properties) // 64)
         return tuple(
             (shape, literals)
             for shape, literals in options

@@ -78,7 +78,9 @@ class GuardedStates(ValueStates):
 
     def intern(self, key: tuple[object, ...], expand: Expand) -> int:
         state = self._interned.get(key)
-        return super().intern(key, self._guarded(key, expand)) if state is None else state
+        if state is None:
+            state = self._interned[key] = self.pushdown.new_state(self._guarded(key, expand))
+        return state
 
     def _guarded(self, key: tuple[object, ...], expand: Expand) -> Expand:
         kind, position = key[:2]
@@ -98,6 +100,16 @@ class GuardedStates(ValueStates):
                 self._building = around
 
         return guarded
+
+    def failure_of(self, goal: Goal) -> CannotEnforce | None:
+        """The error at a value for `goal`, met for the first time; None if there is none."""
+        n_before = len(self.failures)
+        try:
+            self.emptiness.is_live(goal)
+            self.pushdown.ensure(self.value((goal,)))
+        except CannotEnforce as error:
+            return error
+        return self.failures[n_before] if len(self.failures) > n_before else None
 
     def _describe(self, position: Position) -> tuple[str, ...]:
         return tuple(dict.fromkeys(pointer for goal in position for pointer in self._goals.describe(goal)))

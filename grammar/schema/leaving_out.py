@@ -49,9 +49,7 @@ def leave_out(document: Document, number: int, keywords: Iterable[str], reason: 
 
 def leave_out_cause(document: Document, error: CannotEnforce) -> bool:
     """Leave out what an error of compiling names, as little as possible. False if nothing is left to leave out."""
-    places = error.among or (error.pointer or "",)
-    numbers = [number for place in places for number in _subschemas_at(document, place, error.keyword)]
-    for number in numbers or [document.intern("", document.root)]:
+    for number in list(subschemas_at(document, error)) or [document.intern("", document.root)]:
         known = document.known(number)
         # The keyword, then what multiplies alternatives, then all that could be too large alone, then everything.
         for keywords in (
@@ -81,14 +79,24 @@ def _leave(document: Document, number: int, keywords: Iterable[str], reason: str
     return bool(more)
 
 
-def _subschemas_at(document: Document, place: str, keyword: str | None) -> Iterator[int]:
-    """The numbers of the subschema at a pointer; what a constant implies counts as the subschema with the constant."""
-    for mark in ("/enum/=", "/const/=", "/uniqueItems/="):
-        place = place.partition(mark)[0]
-    places = {place, place.removesuffix(f"/{keyword}")} if keyword else {place}
-    for number in range(len(document.schemas)):
-        if document.pointers[number] in places and isinstance(document.schemas[number], dict):
-            yield number
+def subschemas_at(document: Document, error: CannotEnforce) -> Iterator[int]:
+    """The subschemas that an error names; what a constant implies counts as the subschema with the constant."""
+    for place in error.among or (error.pointer or "",):
+        for mark in ("/enum/=", "/const/=", "/uniqueItems/="):
+            place = place.partition(mark)[0]
+        places = {place, place.removesuffix(f"/{error.keyword}")} if error.keyword else {place}
+        for number in range(len(document.schemas)):
+            if document.pointers[number] in places and isinstance(document.schemas[number], dict):
+                yield number
+
+
+def in_place(document: Document, number: int) -> list[int]:
+    """The subschemas that a subschema applies to the same value."""
+    found = list(document.references(number))
+    for keyword in document.active(number):
+        if keyword in _IN_PLACE and keyword not in REFERENCES:
+            found += document.children(number, keyword)
+    return found
 
 
 def _close(document: Document) -> None:

@@ -9,12 +9,16 @@ from functools import cached_property
 import numpy as np
 
 from ..dfa import NOT_ACCEPTING, ByteDfa, minimize, product
+from ..finite import MANY, texts
 from ..regex import compile_pattern
 from ..utf8 import UTF8
-from .shapes import ANYTHING, Goal, Names, Objects, conjoin
+from .shapes import ANYTHING, Goal, Names, Objects, Rule, conjoin
 
 Language = Callable[[Goal], ByteDfa]
 """The strings that satisfy a goal, as UTF-8."""
+
+MAX_LISTED = 256
+"""Names of a finite class are taken one by one where there are at most so many."""
 
 Said = tuple[Goal, tuple[tuple[Goal, ...], ...]]
 """What is said of a name: the goal of its value, and for each need the goals with which it would meet it."""
@@ -37,6 +41,7 @@ class Members:
     def __init__(self, objects: Objects, language: Language) -> None:
         self.objects = objects
         self._language = language
+        self._said: dict[str, Said] = {}
 
     @cached_property
     def ordered(self) -> tuple[str, ...]:
@@ -59,22 +64,28 @@ class Members:
             found.update(dict.fromkeys(sorted(need.absent)))
         for name, implied in objects.implied:
             found.update(dict.fromkeys((name, *implied)))
-        return tuple(name for name in found if name not in objects.properties and name not in objects.required)
+        return tuple(
+            name for name in found if name not in objects.properties and name not in objects.required
+        )
 
     def goal(self, name: str) -> Goal:
         """The goal of the value of a member."""
         goal = self.objects.properties.get(name, ANYTHING)
-        for names, more in self.objects.rules:
-            if self.selects(names, name):
-                goal = conjoin(goal, more)
+        for more in self._selected(self.objects.rules, name):
+            goal = conjoin(goal, more)
         return goal
 
     def said(self, name: str) -> Said:
         """What is said of one name."""
-        return self.goal(name), tuple(
-            tuple(goal for names, goal in need.rules if self.selects(names, name))
-            for need in self.objects.needs
-        )
+        said = self._said.get(name)
+        if said is None:
+            needs = (tuple(self._selected(need.rules, name)) for need in self.objects.needs)
+            said = self._said[name] = (self.goal(name), tuple(needs))
+        return said
+
+    def _selected(self, rules: tuple[Rule, ...], name: str) -> list[Goal]:
+        """The goals of the rules that speak of `name`."""
+        return [goal for names, goal in rules if self.selects(names, name)]
 
     def selects(self, names: Names, name: str) -> bool:
         """Whether `name` is one of `names`."""
@@ -126,13 +137,39 @@ class Members:
         relabelled = minimize(dfa.delta, dfa.start, np.array(labels, np.int32)[dfa.label])
         return _renumbered(relabelled, tuple(said))
 
+    @cached_property
+    def divided(self) -> tuple[dict[str, Said], Classes, tuple[int, ...]]:
+        """The names of small classes with what is said of each, the other classes, and how many names these have.
+
+        Names that are ordered or loose are in none of them.
+        """
+        classes, known = self.classes, {*self.ordered, *self.loose}
+        sizes = n_names(classes)
+        small = [kind for kind, size in enumerate(sizes) if size <= MAX_LISTED]
+        listed: dict[str, Said] = {}
+        if small:
+            dfa = only_labels(classes.dfa, {kind: kind for kind in small})
+            for content, kind in texts(dfa, MAX_LISTED * len(small)) or ():
+                if (name := content.decode()) not in known:
+                    listed[name] = classes.said[kind]
+            kept = {kind: kind for kind in range(len(sizes)) if kind not in small}
+            classes = Classes(only_labels(classes.dfa, kept), classes.said)
+            sizes = [0 if kind in small else size for kind, size in enumerate(sizes)]
+        for name in known:
+            kind = classes.dfa.run(name.encode()) if is_text(name) else NOT_ACCEPTING
+            if kind >= 0 and sizes[kind] < MANY:
+                sizes[kind] -= 1
+        return listed, classes, tuple(sizes)
+
     def _test(self, test: tuple[str, object]) -> ByteDfa:
         kind, content = test
         return compile_pattern(content) if kind == "pattern" else self._language(content)  # type: ignore[arg-type]
 
     def _said_of_class(self, holds: set[tuple[str, object]]) -> Said:
+        patterns = {content for kind, content in holds if kind == "pattern"}
+
         def selected(names: Names) -> bool:
-            found = any(("pattern", pattern) in holds for pattern in names.patterns)
+            found = not patterns.isdisjoint(names.patterns)
             return (found or ("goal", names.goal) in holds) != names.others
 
         goal = ANYTHING
@@ -168,11 +205,59 @@ def only_labels(dfa: ByteDfa, kept: dict[int, int]) -> ByteDfa:
 
 def trimmed(delta: np.ndarray, start: int, label: np.ndarray) -> ByteDfa:
     """The canonical DFA of one in which some states may not reach an accepting one any more."""
-    alive = label != NOT_ACCEPTING
-    while True:
-        grown = alive | alive[delta].any(axis=1)
-        if (grown == alive).all():
-            break
-        alive = grown
+    alive = _can_reach(delta, label != NOT_ACCEPTING)
     kept = np.where(alive[delta] & alive[:, None], delta, 0).astype(np.int32)
-    return minimize(kept, start if alive[start] else 0, np.where(alive, label, NOT_ACCEPTING).astype(np.int32))
+    return minimize(
+        kept, start if alive[start] else 0, np.where(alive, label, NOT_ACCEPTING).astype(np.int32)
+    )
+
+
+def _can_reach(delta: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """bool[n_states]: the states from which one of `goals` (bool[n_states]) can be reached."""
+    before: list[list[int]] = [[] for _ in range(len(delta))]
+    for source, target, _ in distinct_edges(delta):
+        before[target].append(source)
+    alive: np.ndarray = goals.copy()
+    todo = np.flatnonzero(goals).tolist()
+    while todo:
+        for state in before[todo.pop()]:
+            if not alive[state]:
+                alive[state] = True
+                todo.append(state)
+    return alive
+
+
+def distinct_edges(delta: np.ndarray) -> list[tuple[int, int, int]]:
+    """`(source, target, number of bytes)` for each two states of which one leads to the other; DEAD left out."""
+    source, byte = np.nonzero(delta)
+    pairs, n_bytes = np.unique(source.astype(np.int64) * len(delta) + delta[source, byte], return_counts=True)
+    sources, targets = np.divmod(pairs, len(delta))
+    return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
+
+
+def n_names(classes: Classes) -> list[int]:
+    """How many names each class has, at most MANY.
+
+    Names are counted from the start on, along all ways to a state. A state behind a cycle is never settled: infinitely
+    many names lead there.
+    """
+    dfa = classes.dfa
+    after: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
+    n_open = [0] * dfa.n_states
+    for source, target, n_bytes in distinct_edges(dfa.delta):
+        after[source].append((target, n_bytes))
+        n_open[target] += 1
+    n_ways = [0] * dfa.n_states
+    n_ways[dfa.start] = 1
+    settled = [state for state in range(1, dfa.n_states) if n_open[state] == 0]
+    for state in settled:
+        for target, n_bytes in after[state]:
+            n_ways[target] = min(n_ways[target] + n_bytes * n_ways[state], MANY)
+            n_open[target] -= 1
+            if n_open[target] == 0:
+                settled.append(target)
+    found = [0] * len(classes.said)
+    for state, kind in enumerate(dfa.label.tolist()):
+        if kind >= 0:
+            found[kind] = MANY if n_open[state] else min(found[kind] + n_ways[state], MANY)
+    return found

@@ -6,14 +6,14 @@ Progress is a small hashable value, so that equal futures are one state.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 from ...errors import CompileBudgetExceeded
 from ..dfa import ByteDfa, difference, literals
-from ..finite import MANY, n_texts, texts
 from ..utf8 import UTF8
-from .members import Classes, Members, is_text, only_labels
+from .members import Members, is_text, only_labels
 from .shapes import ANYTHING, NOTHING, Goal, conjoin
 
 Live = Callable[[Goal], bool]
@@ -34,8 +34,6 @@ class Step(NamedTuple):
 
 
 MAX_PLACINGS = 2_000
-MAX_LISTED = 256
-"""Names of a finite class are taken one by one where there are at most so many."""
 
 
 def object_plan(members: Members, live: Live, *, in_order: bool) -> ObjectPlan:
@@ -45,18 +43,31 @@ def object_plan(members: Members, live: Live, *, in_order: bool) -> ObjectPlan:
     return SimpleObjectPlan(members, live, in_order=in_order)
 
 
+def needed_names(run: tuple[tuple[ObjectPlan, int, Hashable], ...]) -> list[str]:
+    """Names of which one begins some shortest way to the end of an object under the alternatives `run`.
+
+    Where the order of members is free, one that each way has to have can as well come first. Empty where some
+    alternative does not have to have any.
+    """
+    names = dict.fromkeys(plan.needed_name(progress) for plan, _, progress in run)
+    return [] if None in names else [name for name in names if name is not None]
+
+
 class ObjectPlan:
     """What may come next in an object.
 
     names  : the declared names.
-    others : the names that are not declared, over UTF-8, its labels being classes; None where there can be none.
     start  : the progress before the first member.
     """
 
     names: tuple[str, ...]
     index: dict[str, int]
-    others: ByteDfa | None
     start: Hashable
+
+    @cached_property
+    def others(self) -> ByteDfa | None:
+        """The names that are not declared, over UTF-8, its labels being classes; None where there can be none."""
+        raise NotImplementedError
 
     def candidates(self, progress: Hashable) -> list[str]:
         """The declared names that may come next."""
@@ -78,12 +89,20 @@ class ObjectPlan:
         """Whether the object may end."""
         raise NotImplementedError
 
+    def needed_name(self, progress: Hashable) -> str | None:
+        """A declared name that still has to come, in an object whose order is free."""
+        raise NotImplementedError
+
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         """The classes of names that may come next."""
         if self.others is None:
             return ()
         kinds = dict.fromkeys(self.others.label[self.others.label >= 0].tolist())
         return tuple(kind for kind in kinds if self.after_other(progress, kind))
+
+    def _first(self, names: int) -> str | None:
+        """The first name of a bit set over `names`."""
+        return self.names[(names & -names).bit_length() - 1] if names else None
 
     def after_name(self, progress: Hashable, name: str) -> list[Step]:
         """The ways to go on behind any name."""
@@ -114,9 +133,13 @@ class SimpleObjectPlan(ObjectPlan):
             next_required.append(nearest)
         self.next_required = tuple(reversed(next_required))
         self.extra = members.extra
-        self.others = UTF8 if live(members.extra) else None
+        self._has_others = live(members.extra)
         self.in_order = in_order
         self.start = 0
+
+    @cached_property
+    def others(self) -> ByteDfa | None:
+        return UTF8 if self._has_others else None
 
     def candidates(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, int)
@@ -152,6 +175,10 @@ class SimpleObjectPlan(ObjectPlan):
             return self.next_required[progress] == len(self.names)
         return self.required & ~progress == 0
 
+    def needed_name(self, progress: Hashable) -> str | None:
+        assert isinstance(progress, int)
+        return None if self.in_order else self._first(self.required & ~progress)
+
 
 class Progress(NamedTuple):
     """What matters of the members seen so far.
@@ -174,8 +201,8 @@ class RichObjectPlan(ObjectPlan):
     def __init__(self, members: Members, live: Live, *, in_order: bool) -> None:
         objects = members.objects
         self._live = live
-        classes = members.classes
-        listed, self._classes = _list_small(classes, (*members.ordered, *members.loose))
+        self._members = members
+        listed, self._classes, sizes = members.divided
         self.names = (*members.ordered, *members.loose, *listed)
         self.index = {name: i for i, name in enumerate(self.names)}
         self.n_ordered = len(members.ordered) if in_order else 0
@@ -183,6 +210,11 @@ class RichObjectPlan(ObjectPlan):
         self.goals = tuple(goal if live(goal) else None for goal, _ in said)
         self._meets = tuple(meets for _, meets in said)
         self._needs = objects.needs
+        # For each need the names that may meet it.
+        self._meeting = tuple(
+            tuple(i for i, meets in enumerate(self._meets) if meets[need])
+            for need in range(len(objects.needs))
+        )
         self._absent = tuple(frozenset(map(self.index.__getitem__, need.absent)) for need in objects.needs)
         self._required = self._bits(objects.required)
         self._implied = tuple((1 << self.index[name], self._bits(names)) for name, names in objects.implied)
@@ -191,35 +223,25 @@ class RichObjectPlan(ObjectPlan):
         self._remembered = self._relevant()
         self._kinds = tuple(
             (kind, goal, meets, size)
-            for kind, (goal, meets), size in zip(
-                range(len(self._classes.said)), self._classes.said, self._sizes(), strict=True
-            )
+            for kind, ((goal, meets), size) in enumerate(zip(self._classes.said, sizes, strict=True))
             if size > 0 and live(goal)
         )
-        self.others = self._other_names(members)
         self._completable: dict[Progress, bool] = {}
         self._steps: dict[tuple[Progress, int], list[Step]] = {}
         self.start = Progress(open=(1 << len(objects.needs)) - 1)
 
-    def _other_names(self, members: Members) -> ByteDfa | None:
+    @cached_property
+    def others(self) -> ByteDfa | None:
+        """See `ObjectPlan`. Only made for states: whether there is any object does not depend on it."""
         if not self._kinds:
             return None
-        if not members.tells_apart:
+        if not self._members.tells_apart:
             return UTF8
         others = only_labels(self._classes.dfa, {kind: kind for kind, *_ in self._kinds})
         declared = [name.encode() for name in self.names if is_text(name)]
         # Without the declared names: where nothing but one of them is left, there is no other name.
         others = difference(others, literals(declared))
         return None if others.is_empty else others
-
-    def _sizes(self) -> list[int]:
-        """How many names each class has, the declared ones left out."""
-        sizes = _sizes(self._classes)
-        for name in self.names:
-            kind = self._classes.dfa.run(name.encode()) if is_text(name) else -1
-            if kind >= 0 and sizes[kind] < MANY:
-                sizes[kind] -= 1
-        return sizes
 
     def _bits(self, names: tuple[str, ...]) -> int:
         return sum(1 << self.index[name] for name in dict.fromkeys(names))
@@ -285,7 +307,9 @@ class RichObjectPlan(ObjectPlan):
             self._steps[key] = found
         return found
 
-    def _steps_to(self, behind: Progress | None, goal: Goal, meets: tuple[tuple[Goal, ...], ...]) -> list[Step]:
+    def _steps_to(
+        self, behind: Progress | None, goal: Goal, meets: tuple[tuple[Goal, ...], ...]
+    ) -> list[Step]:
         """The steps to `behind` with a member of this goal.
 
         Which needs its value meets is observed. Where the object could not be completed if it met none, each smallest
@@ -308,7 +332,11 @@ class RichObjectPlan(ObjectPlan):
                 for option in meets[need]:
                     both = conjoin(narrowed, option)
                     if self._live(both):
-                        (found.append(self._step(after, both, meets)) if enough else tried.append((larger, both)))
+                        (
+                            found.append(self._step(after, both, meets))
+                            if enough
+                            else tried.append((larger, both))
+                        )
                 if enough:
                     done.append(larger)
             if len(tried) > MAX_PLACINGS:
@@ -341,6 +369,10 @@ class RichObjectPlan(ObjectPlan):
             for need, absent in enumerate(self._absent)
             if progress.open >> need & 1
         )
+
+    def needed_name(self, progress: Hashable) -> str | None:
+        assert isinstance(progress, Progress)
+        return None if self.n_ordered else self._first(self._must(progress.seen) & self._unseen(progress))
 
     def _must(self, seen: int) -> int:
         """The names that have to occur, given those that do."""
@@ -407,7 +439,9 @@ class _Placing:
         goals = {i: goal for i in _ones(must) if (goal := plan.goals[i]) is not None}
         return self._place(needs, goals, (), 0)
 
-    def _place(self, needs: list[int], goals: dict[int, Goal], extras: tuple[tuple[int, Goal], ...], banned: int) -> bool:
+    def _place(
+        self, needs: list[int], goals: dict[int, Goal], extras: tuple[tuple[int, Goal], ...], banned: int
+    ) -> bool:
         """Place the needs one after the other.
 
         goals : the names that occur, with their goals.  extras : the same for other names, by class.
@@ -434,7 +468,10 @@ class _Placing:
 
     def _place_name(self, need, needs, goals, extras, banned) -> bool:  # type: ignore[no-untyped-def]
         plan = self.plan
-        for i in [*goals, *(i for i in _ones(self.usable & ~banned) if i not in goals)]:
+        free = self.usable & ~banned
+        meeting = plan._meeting[need]
+        fresh = (i for i in meeting if i not in goals and free >> i & 1)
+        for i in chain((i for i in meeting if i in goals), fresh):
             for option in plan._meets[i][need]:
                 goal = conjoin(goals.get(i, plan.goals[i] or ANYTHING), option)
                 if not plan._live(goal):
@@ -446,6 +483,8 @@ class _Placing:
 
     def _with_implied(self, goals: dict[int, Goal], banned: int) -> dict[int, Goal] | None:
         plan = self.plan
+        if not plan._implied:
+            return goals
         occurring = sum(1 << i for i in goals) | self.progress.seen
         must = plan._must(occurring) & plan._unseen(self.progress)
         if must & (banned | ~self.usable):
@@ -483,7 +522,9 @@ class _Placing:
         while True:
             lost = 0
             for trigger, names in plan._implied:
-                if free & trigger and names & plan._unseen(self.progress) & ~free & ~sum(1 << i for i in goals):
+                if free & trigger and names & plan._unseen(self.progress) & ~free & ~sum(
+                    1 << i for i in goals
+                ):
                     lost |= trigger
             if not lost:
                 break
@@ -517,14 +558,18 @@ class _Placing:
             occurring = sum(1 << triggers[j] for j in _ones(chosen))
             occurring |= plan._must(occurring) & plan._unseen(self.progress) & free
             n = occurring.bit_count()
-            if count + n <= (plan.high or 0) and count + n + max(0, room - (occurring & single).bit_count()) >= plan.low:
+            if (
+                count + n <= (plan.high or 0)
+                and count + n + max(0, room - (occurring & single).bit_count()) >= plan.low
+            ):
                 return True
         return False
 
 
 def _too_many_ways() -> CompileBudgetExceeded:
     return CompileBudgetExceeded(
-        "too many ways to meet what a negated schema asks of some member", hint="describe the members directly"
+        "too many ways to meet what a negated schema asks of some member",
+        hint="describe the members directly",
     )
 
 
@@ -535,28 +580,4 @@ def _ones(bits: int) -> list[int]:
         low = bits & -bits
         found.append(low.bit_length() - 1)
         bits ^= low
-    return found
-
-
-def _list_small(classes: Classes, declared: tuple[str, ...]) -> tuple[dict[str, tuple], Classes]:  # type: ignore[type-arg]
-    """The names of finite classes with what is said of them, and the other classes."""
-    sizes = _sizes(classes)
-    small = [kind for kind, size in enumerate(sizes) if size <= MAX_LISTED]
-    if not small:
-        return {}, classes
-    listed = {}
-    for content, kind in texts(only_labels(classes.dfa, {kind: kind for kind in small}), MAX_LISTED * len(small)) or []:
-        name = content.decode()
-        if name not in declared:
-            listed[name] = classes.said[kind]
-    kept = {kind: kind for kind in range(len(sizes)) if kind not in small}
-    return listed, Classes(only_labels(classes.dfa, kept), classes.said)
-
-
-def _sizes(classes: Classes) -> list[int]:
-    """How many names each class has."""
-    found = []
-    for kind in range(len(classes.said)):
-        dfa = only_labels(classes.dfa, {kind: kind})
-        found.append(min(n_texts(dfa)[dfa.start], MANY))
     return found

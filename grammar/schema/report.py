@@ -81,7 +81,7 @@ def check_schema(schema: Any, options: Options) -> Report:
         document = document_of(schema, options)
         for visit in document.visit():
             visited.append(visit)
-        compile_document(document, options)
+        compile_document(document, options, thorough=True)
     except GramaskError as error:
         return Report(_entries(document, visited, error) if visited else (), error)
     return Report(_entries(document, visited, None))

@@ -253,9 +253,8 @@ def _compared(keyword: str, holds: Callable[[Any, Any], bool]) -> Rule:
     return rule
 
 
-def _sized(
-    keyword: str, kind: type[str] | type[list[Any]] | type[dict[str, Any]], holds: Callable[[int, Any], bool]
-) -> Rule:
+def _sized(keyword: str, kind: Any, holds: Callable[[int, Any], bool]) -> Rule:
+    """kind : the type whose length is bounded."""
     return lambda _, __, schema, value: not isinstance(value, kind) or holds(len(value), schema[keyword])
 
 

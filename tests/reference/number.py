@@ -9,8 +9,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
-COMPLETE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
-PARTIAL = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][+-]?[0-9]*)?")
+# An exponent has at most three digits behind at most two zeros.
+COMPLETE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?0{0,2}(?:0|[1-9][0-9]{0,2})))?")
+PARTIAL = re.compile(
+    r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?"
+    r"|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][+-]?(?:0{0,3}|0{0,2}[1-9][0-9]{0,2}))?"
+)
 
 FAR = 400
 
@@ -155,14 +159,11 @@ def viable(bounds: Bounds, text: str, *, exponents: bool) -> bool:
 
 
 def _spells(prefix: str, power: int) -> bool:
-    """Whether `prefix` + anything spells the exponent `power`, with any number of zeros before it."""
-    sign = prefix[:1] if prefix[:1] in ("+", "-") else ""
-    digits = prefix[len(sign) :].lstrip("0")
-    if power == 0:
-        return digits == ""
-    if prefix and (sign == "-") != (power < 0):
+    """Whether `prefix` + anything spells the exponent `power`, with up to two zeros before it."""
+    signs = ("+", "-", "") if power == 0 else ("-",) if power < 0 else ("+", "")
+    if abs(power) > 999:
         return False
-    return str(abs(power)).startswith(digits)
+    return any(f"{sign}{'0' * n}{abs(power)}".startswith(prefix) for sign in signs for n in range(3))
 
 
 def _reaches(bounds: Bounds, mantissa: str, power: int, *, more: int | None) -> bool:
