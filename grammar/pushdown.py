@@ -130,6 +130,8 @@ class Pushdown:
     table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
     code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`; where
             outcomes of a frame are watched from `w` on, it begins with -1 - w.
+    ends_inside  : whether the text may end above frames that nothing pops.
+    needed_names : by the state before a member: names of which one begins some shortest way to the end of the object.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
 
@@ -141,6 +143,8 @@ class Pushdown:
         self._expand: list[Expand | None] = []
         self.origins: list[Origin | None] = []
         self.units = Units()
+        self.ends_inside = False
+        self.needed_names: dict[int, Callable[[], list[str]]] = {}
         self.name_frames: dict[int, NameFrame] = {}
         self._resume: dict[int, Resume] = {}
         self._nodes: dict[tuple[int, int], int] = {}

@@ -34,6 +34,7 @@ class _Machine:
 
     def __init__(self, parser: Parser) -> None:
         self.pushdown = Pushdown()
+        self.pushdown.ends_inside = True
         self._parser = parser
         self._lexing = parser.lexing
         self._states: dict[Position, int] = {}

@@ -92,8 +92,6 @@ class Closing:
         # By the state in which a level is entered, and how many outcomes there can be: the shortest way to each.
         self._exits: dict[tuple[int, int], dict[int, _Path]] = {}
         self._strings: dict[int, Exits] = {}
-        self.ends_inside: bool = getattr(engine.pushdown, "ends_inside", True)
-        self._needed_names: dict[int, Callable[[], list[str]]] = getattr(engine.pushdown, "needed_names", {})
         # By state and stack node: a text, and where in it the shortest completion begins.
         self._rests: dict[tuple[int, int], tuple[bytes, int]] = {}
 
@@ -101,9 +99,9 @@ class Closing:
         """A lower bound on the tokens that complete the text from `config`."""
         return max(1, -(-len(self.text(config)) // self.spelling.longest))
 
-    def tokens(self, config: Config) -> list[int]:
-        """Tokens that spell a shortest completion from `config`. Raises DeadEnd if none do."""
-        text = self.text(config)
+    def tokens(self, config: Config, limit: int | None = None) -> list[int]:
+        """Tokens that spell a shortest completion from `config`, or its first `limit` bytes. Raises DeadEnd if none do."""
+        text = self.text(config)[:limit]
         tokens = self.spelling.tokens(text)
         if text and not tokens:
             raise DeadEnd(f"no tokens spell {text[:40]!r}", hint="the vocabulary lacks a token for some byte")
@@ -159,7 +157,7 @@ class Closing:
 
     def needed_names(self, state: int) -> list[str]:
         """Member names of which one comes next in some shortest way to the end of an object; none where unknown."""
-        find = self._needed_names.get(state)
+        find = self.pushdown.needed_names.get(state)
         return [] if find is None else find()
 
     def rest(self, state: int, node: int) -> int | None:
@@ -356,7 +354,7 @@ class _Search:
     def _capacity(self, frame: int) -> int:
         """How many outcomes a frame takes; where it does not say, more than there are."""
         n = int(self.pushdown.code[frame])
-        return COMPLETE if n < 0 else n + self.closing.ends_inside
+        return COMPLETE if n < 0 else n + self.closing.pushdown.ends_inside
 
     def _add(self, level: _Level, what: int, frames: tuple[int, ...], path: _Path) -> None:
         heappush(self._heap, (level.base + path.cost, next(self._ties), level, what, frames, path))

@@ -20,6 +20,7 @@ FINISHED: Config = (-1, 0, 0, 0)
 
 Place = tuple[Config, Open, Names]
 """A configuration, and what it does not know: the open items that must differ, the member names that must not repeat."""
+_SPELLED_AHEAD = 64
 History = tuple[Place, int, "History | None"]
 """The last place, the token taken there, and what came before."""
 
@@ -195,10 +196,13 @@ def _close(matcher: Matcher) -> list[int]:
     allowed, and made again from there.
     """
     found: list[int] = []
+    limit = None
     while not matcher.is_accepting():
         before = len(found)
-        for token in matcher.constraint.closing.tokens(matcher._config):
+        for token in matcher.constraint.closing.tokens(matcher._config, limit):
             if not matcher.advance(token):
+                # Once barred, it will be again: no more is spelled than may be used.
+                limit = _SPELLED_AHEAD
                 break
             found.append(token)
         if len(found) == before:

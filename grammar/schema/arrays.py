@@ -9,6 +9,7 @@ from .objects import Live, Step
 from .shapes import ANYTHING, NOTHING, Arrays, Contains, Goal, conjoin, negated
 
 MAX_COUNTS = 20_000
+MAX_VARIANTS = 4_096
 
 
 def array_plan(arrays: Arrays, live: Live) -> ArrayPlan:
@@ -139,6 +140,8 @@ class RichArrayPlan(ArrayPlan):
             variants = [
                 (conjoin(goal, more), (*before, after)) for goal, before in variants for more, after in ways
             ]
+            if len(variants) > MAX_VARIANTS:
+                raise _too_many("one item may match too many of the schemas that an array contains")
         best: dict[tuple[Goal, tuple[int, ...]], None] = {}
         for goal, after in variants:
             if self._live(goal):
@@ -167,11 +170,7 @@ class RichArrayPlan(ArrayPlan):
             path.append(following)
             todo.append(self._promising(following))
             if len(visited) > MAX_COUNTS:
-                raise CompileBudgetExceeded(
-                    "counting the items that an array contains takes too many states",
-                    keyword="contains",
-                    hint="lower minContains, maxContains, minItems or maxItems",
-                )
+                raise _too_many("counting the items that an array contains takes too many states")
         # All that was visited leads nowhere.
         known.update(dict.fromkeys(visited, False))
         return False
@@ -191,3 +190,9 @@ def _ways(contains: Contains, index: int, count: int) -> list[tuple[Goal, int]]:
         return [(goal, count + 1)] if goal == ANYTHING else [(goal, count + 1), (ANYTHING, count)]
     ways = [] if goal == NOTHING or count == contains.high else [(goal, count + 1)]
     return ways if goal == ANYTHING else [*ways, (negated(goal), count)]
+
+
+def _too_many(message: str) -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        message, keyword="contains", hint="lower minContains, maxContains, minItems or maxItems"
+    )

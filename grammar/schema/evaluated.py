@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .goals import Goals
 
 MAX_OPTIONS = 2_000
+MAX_NESTED = 100
+"""Well inside Python's own recursion limit."""
 _OTHERS = {"unevaluatedProperties", "unevaluatedItems"}
 
 
@@ -97,6 +99,13 @@ class _Splitter:
         if number in above:
             return []
         above |= {number}
+        if len(above) > MAX_NESTED:
+            raise CompileBudgetExceeded(
+                f"more than {MAX_NESTED} subschemas inside each other beside an unevaluated keyword",
+                pointer=self.document.pointers[number],
+                keyword=next(iter(_OTHERS.intersection(self.document.active(number))), "unevaluatedProperties"),
+                hint="use fewer references that lead to references",
+            )
         active = self.document.active(number)
         found = [Annotated(self.goals.own_shape(number), (), self._own(number, active))]
         for group in self._groups(number, active, above):

@@ -165,15 +165,29 @@ def critical_values(places: Sequence[Values], taken: Iterable[str]) -> set[str] 
 def _match(places: list[list[str]], without: str | None) -> dict[str, int] | None:
     """A value for each place, all different: value to place; None if there is no such choice."""
     owner: dict[str, int] = {}
+    for place in range(len(places)):
+        if not _augment(places, place, owner, without):
+            return None
+    return owner
 
-    def fill(place: int, tried: set[str]) -> bool:
+
+def _augment(places: list[list[str]], start: int, owner: dict[str, int], without: str | None) -> bool:
+    """Find a value for one more place, moving others along an alternating path: breadth first."""
+    came_from: dict[str, int] = {}
+    todo = [start]
+    for place in todo:
         for value in places[place]:
-            if value == without or value in tried:
+            if value == without or value in came_from:
                 continue
-            tried.add(value)
-            if value not in owner or fill(owner[value], tried):
+            came_from[value] = place
+            if value in owner:
+                todo.append(owner[value])
+                continue
+            while True:
+                place = came_from[value]
+                previous = next((v for v, p in owner.items() if p == place), None) if place != start else None
                 owner[value] = place
-                return True
-        return False
-
-    return owner if all(fill(place, set()) for place in range(len(places))) else None
+                if previous is None:
+                    return True
+                value = previous
+    return False

@@ -9,8 +9,8 @@ from ...errors import GramaskError, GrammarSyntaxError
 from ..dfa import ByteDfa, bounded_length, code_point_lengths, difference, intersect, literals, product, union
 from ..formats import format_bounds, format_dfa, format_hull
 from ..lexemes import TEXT, Lexeme
-from ..number_sets import numbers_dfa
 from ..number_sets import numbers_are_empty as are_empty
+from ..number_sets import numbers_dfa
 from ..regex import compile_pattern
 from ..utf8 import UTF8
 from .members import is_text
@@ -48,8 +48,25 @@ def _string_union(shapes: frozenset[Strings]) -> Lexeme:
         return Lexeme(literals([]), is_string=True)
     if TEXT in lexemes:
         return TEXT
+    bounds = _common_bounds(lexemes)
+    if bounds is not None:
+        return _bounded(union(*(lexeme.dfa for lexeme in lexemes)), *bounds)
     dfa = union(*map(_explicit, lexemes))
     return TEXT if dfa.digest == UTF8.digest else Lexeme(dfa, is_string=True)
+
+
+def _common_bounds(lexemes: Sequence[Lexeme]) -> tuple[int, int | None] | None:
+    """The bounds of all counted lexemes, if they are the same and the strings of the others are within them anyway."""
+    found = {(lexeme.low, lexeme.high) for lexeme in lexemes if lexeme.is_counted}
+    if len(found) != 1:
+        return None
+    ((low, high),) = found
+    for lexeme in lexemes:
+        if not lexeme.is_counted and not lexeme.is_empty:
+            shortest, longest, _ = code_point_lengths(lexeme.dfa)
+            if shortest[lexeme.dfa.start] < low or (high is not None and longest[lexeme.dfa.start] > high):
+                return None
+    return low, high
 
 
 @lru_cache(maxsize=4096)
@@ -60,6 +77,11 @@ def _one_string(shape: Strings) -> Lexeme:
     dfa = _content(shape)
     if shape.texts is not None or (low == 0 and high is None):
         return Lexeme(dfa, is_string=True)
+    return _bounded(dfa, low, high)
+
+
+def _bounded(dfa: ByteDfa, low: int, high: int | None) -> Lexeme:
+    """The strings of a DFA that have `low` to `high` characters."""
     # One bound alone is exact whatever lengths there are; two need every length in between.
     if low and high is not None and dfa is not UTF8 and _has_gaps(dfa, low):
         return Lexeme(bounded_length(dfa, low, high), is_string=True)

@@ -20,7 +20,7 @@ from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, a
 from .arrays import ArrayPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, Step, object_plan
+from .objects import ObjectPlan, Step, needed_names, object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
@@ -204,7 +204,7 @@ class ValueStates:
             row[0x22] = self.keys.begin(position, run)
             row[0x7D] = self.close(position, _closing(run))
 
-        return self.intern(("object", position), expand)
+        return self._before_member(position, run, self.intern(("object", position), expand))
 
     def after_member(self, position: Position, run: ObjectRun) -> int:
         """The state behind a member's value."""
@@ -215,14 +215,19 @@ class ValueStates:
                 row[0x2C] = goto(self._next_name(position, run))
             row[0x7D] = self.close(position, _closing(run))
 
-        return self.intern(("after member", position, run), expand)
+        return self._before_member(position, run, self.intern(("after member", position, run), expand))
 
     def _next_name(self, position: Position, run: ObjectRun) -> int:
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             row[0x22] = self.keys.begin(position, run)
 
-        return self.intern(("next name", position, run), expand)
+        return self._before_member(position, run, self.intern(("next name", position, run), expand))
+
+    def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
+        if len(position) == 1:
+            self.pushdown.needed_names[state] = lambda: needed_names(run)
+        return state
 
     def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
         """The state behind a name; `choices` are the alternatives that allow it, with the goal of its value."""
