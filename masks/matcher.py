@@ -206,17 +206,19 @@ def _close(matcher: Matcher) -> list[int]:
                 break
             found.append(token)
         if len(found) == before:
-            found.append(_any_step(matcher))
+            found.append(_any_step(matcher, len(found)))
     return found
 
 
-def _any_step(matcher: Matcher) -> int:
-    """Take an allowed token, one that leads away from where the shortest way is barred."""
+def _any_step(matcher: Matcher, turn: int) -> int:
+    """Take an allowed token, one that leads away from where the shortest way is barred: another one in each turn."""
     mask = np.empty(matcher.constraint.n_words, np.int32)
     matcher.fill_mask(mask)
     allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist()
     tokens = matcher.constraint.vocabulary.tokens
-    for token in sorted(allowed, key=lambda t: (not tokens[t].isalnum(), tokens[t].isspace(), len(tokens[t]))):
+    plain = sorted((t for t in allowed if tokens[t].isalnum()), key=lambda t: len(tokens[t]))
+    first = turn * 2_654_435_761 % len(plain) if plain else 0
+    for token in [*plain[first:], *plain[:first], *allowed]:
         if matcher.advance(token):
             return int(token)
     raise DeadEnd("the text cannot be completed")

@@ -17,7 +17,8 @@ from .shapes import ARRAY, OBJECT, STRING, Arrays, Goal, conjoin
 
 MANY_VALUES = 64
 """A goal with more values than this, and than items are asked for, is never used up in an array of usual length."""
-MAX_PLACES = 2_000
+MAX_PLACES = 256
+"""Each item that has to be there is one more value that the next ones have to differ from."""
 
 
 class Seen(NamedTuple):
@@ -106,16 +107,14 @@ def can_differ(arrays: Arrays, finite: FiniteValues) -> bool:
 def _places(arrays: Arrays, finite: FiniteValues, first: int) -> list[Values]:
     """The values of each item from `first` on that must be there, as far as they are few."""
     low, items = arrays.low, arrays.items
-    limit = max(MANY_VALUES, min(low, MAX_PLACES))
+    if low > MAX_PLACES:
+        raise CompileBudgetExceeded(
+            f"more than {MAX_PLACES} items that all differ", keyword="uniqueItems", hint="lower minItems"
+        )
+    limit = max(MANY_VALUES, low)
     found = [finite.of(goal, limit) for goal in items.prefix[first:low]]
     n_rest = low - max(first, len(items.prefix))
     if n_rest > 0:
         rest = finite.of(items.rest, limit)
-        if rest is not None and n_rest > MAX_PLACES:
-            raise CompileBudgetExceeded(
-                f"more than {MAX_PLACES} different items of few values",
-                keyword="uniqueItems",
-                hint="lower minItems",
-            )
         found += [rest] * n_rest if rest is not None else []
     return [values for values in found if values is not None]
