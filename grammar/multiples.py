@@ -44,6 +44,9 @@ MAX_POWER, MAX_LIGHT_POWER = 40, 400
 # (low, high): T lies between them; without `low` only the upper bound is known.
 _Range: TypeAlias = tuple[int | None, int]
 
+_NEVER: _Range = (0, 0)
+"""Stands for T where q does not divide the digits: as long as zeros follow, no exponent makes them a multiple."""
+
 _CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
 
 
@@ -199,9 +202,17 @@ class _MultipleText(ScaledText):
         digits = 10 * before + digit
         if self._divisor.is_light:
             digits = self._divisor.reduced(digits)
+        if digits % self._divisor.coprime:
+            return "whole", digits, _NEVER
         if digit:
-            return "whole", digits, _exactly(self._divisor.least_exponent(digits, 0))
-        return "whole", digits, _exactly(least[1] - 1) if least[1] > self._floor else (None, self._floor)
+            least = _exactly(self._divisor.least_exponent(digits, 0))
+        else:
+            least = _exactly(least[1] - 1) if least[1] > self._floor else (None, self._floor)
+        return "whole", digits, self._as_wanted(least)
+
+    def _as_wanted(self, least: _Range) -> _Range:
+        """What of the range of T matters: multiples do without its lower end."""
+        return (None, least[1]) if self._wanted else least
 
     def _after_whole(self, digits: int, least: _Range) -> Iterator[Step]:
         for digit in range(10):
@@ -223,14 +234,17 @@ class _MultipleText(ScaledText):
             missing = self._divisor.missing(before, self._divisor.places - places + 1)
             return self._still_missing(missing, digit, places)
         digits = self._divisor.reduced(10 * before + digit)
-        if digit:
+        divides = digits % self._divisor.coprime == 0
+        if not divides:
+            least = _NEVER
+        elif digit:
             least = _exactly(self._divisor.least_exponent(digits, places))
         elif places > FEW_DIGITS:
             # Only the sign of T, and an upper bound: the states stay few.
             least = (None, 0) if _is_integral(least) else (1, places + self._divisor.highest)
+        least = self._as_wanted(least)
         if places < self._most_places:
             return "fraction", digits, places, least
-        divides = digits % self._divisor.coprime == 0
         return ("end", divides, least) if divides or not self._wanted else None
 
     def _after_end(self, divides: bool, least: _Range) -> Iterator[Step]:

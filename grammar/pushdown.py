@@ -24,6 +24,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import CannotEnforce
 from .dfa import ByteDfa
 
 GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
@@ -130,6 +131,7 @@ class Pushdown:
     table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
     code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`; where
             outcomes of a frame are watched from `w` on, it begins with -1 - w.
+    describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
     needed_names : by the state before a member: names of which one begins some shortest way to the end of the object.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
@@ -143,6 +145,7 @@ class Pushdown:
         self._expand: list[Expand | None] = []
         self.origins: list[Origin | None] = []
         self.units = Units()
+        self.describe: Callable[[int], tuple[str, ...]] = lambda state: ()
         self.ends_inside = False
         self.needed_names: dict[int, Callable[[], list[str]]] = {}
         self.name_frames: dict[int, NameFrame] = {}
@@ -192,7 +195,10 @@ class Pushdown:
             if expand is None:
                 return
             row = np.zeros(ROW_WIDTH, np.int32)
-            expand(state, row)
+            try:
+                expand(state, row)
+            except CannotEnforce as error:
+                raise error.located(self.describe(state)) from None
             # Expanding may have grown the table, hence the write through self.
             self.table[state] = row
             self.table[state, FLAGS] = row[FLAGS] | READY

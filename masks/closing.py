@@ -8,7 +8,7 @@ nearer than the end are looked at, so that a large automaton costs no more than 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -100,7 +100,7 @@ class Closing:
         return max(1, -(-len(self.text(config)) // self.spelling.longest))
 
     def tokens(self, config: Config, limit: int | None = None) -> list[int]:
-        """Tokens that spell a shortest completion from `config`, or its first `limit` bytes. Raises DeadEnd if none do."""
+        """Tokens that spell a shortest completion from `config`, or its first `limit` bytes. DeadEnd if none do."""
         text = self.text(config)[:limit]
         tokens = self.spelling.tokens(text)
         if text and not tokens:

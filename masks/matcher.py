@@ -15,12 +15,12 @@ from .walker import Config, path_nodes, read_bytes
 if TYPE_CHECKING:
     from .constraint import Constraint
 
+_SPELLED_AHEAD = 64
 FINISHED: Config = (-1, 0, 0, 0)
 """Behind an EOS token."""
 
 Place = tuple[Config, Open, Names]
-"""A configuration, and what it does not know: the open items that must differ, the member names that must not repeat."""
-_SPELLED_AHEAD = 64
+"""A configuration, and what it does not know: the open items that must differ, the names that must not repeat."""
 History = tuple[Place, int, "History | None"]
 """The last place, the token taken there, and what came before."""
 
@@ -109,9 +109,7 @@ class Matcher:
             if not is_named and not self._names:
                 return after, NO_ITEMS, NO_NAMES
             items, nodes = NO_ITEMS, self._nodes(token_id)
-        names = self._constraint.names.after(
-            self._config, self._names, self._past, token_id, after, nodes
-        )
+        names = self._constraint.names.after(self._config, self._names, self._past, token_id, after, nodes)
         return None if names is None else (after, items, names)
 
     def _nodes(self, token_id: int) -> list[int]:

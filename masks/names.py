@@ -44,7 +44,13 @@ class NameReader:
         return self.engine.tables.shared("quotes", QuoteTokens)
 
     def after(
-        self, config: Config, names: Names, history: History | None, token: int, after: Config, nodes: list[int]
+        self,
+        config: Config,
+        names: Names,
+        history: History | None,
+        token: int,
+        after: Config,
+        nodes: list[int],
     ) -> Names | None:
         """The names behind a token, None if it repeats one, or leaves no name to come.
 
@@ -160,13 +166,18 @@ class NameReader:
         """Whether a quote in `state` begins a member name."""
         self.pushdown.ensure(state)
         operation = int(self.pushdown.table[state, _QUOTE])
-        return operation & 3 == PUSH and int(self.pushdown.code[(operation >> 2) + 2]) in self.pushdown.name_frames
+        return (
+            operation & 3 == PUSH
+            and int(self.pushdown.code[(operation >> 2) + 2]) in self.pushdown.name_frames
+        )
 
     def _may_run_out(self) -> bool:
         """Whether some object has beginnings of names with which only finitely many go on."""
         frames = self.pushdown.name_frames
         if len(frames) > self._n_looked_at:
-            self._runs_out |= any(_runs_out(frame.others) for frame in list(frames.values())[self._n_looked_at :])
+            self._runs_out |= any(
+                _runs_out(frame.others) for frame in list(frames.values())[self._n_looked_at :]
+            )
             self._n_looked_at = len(frames)
         return self._runs_out
 
@@ -186,7 +197,9 @@ class NameReader:
             if self.after(config, names, history, token, after, nodes) is None:
                 yield token
 
-    def _is_dead(self, after: Config, names: Names, history: History | None, config: Config, token: int) -> bool:
+    def _is_dead(
+        self, after: Config, names: Names, history: History | None, config: Config, token: int
+    ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
         inside = self.place_of_name(after)
         if inside is None or not _runs_out(inside[1].others):
@@ -195,9 +208,7 @@ class NameReader:
         raw = self._raw(((config,), token, history), place)  # type: ignore[arg-type]
         content = _content(_whole_escapes(raw))
         taken = sum(name.startswith(content) for name in dict(names).get(place, ()))
-        declared = any(
-            frame.allowed >> i & 1 and key.startswith(content) for i, key in enumerate(frame.keys)
-        )
+        declared = any(frame.allowed >> i & 1 and key.startswith(content) for i, key in enumerate(frame.keys))
         state = frame.others.start
         for byte in content:
             state = int(frame.others.delta[state, byte])
@@ -247,7 +258,8 @@ def _is_whole(character: bytes) -> bool:
     return True
 
 
-_HALF_ESCAPE = re.compile(rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{0,3})?$|\\u[dD][89abAB][0-9a-fA-F]{2}$")
+_HIGH_HALF = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_HALF_ESCAPE = re.compile(rb"(?:%b)?\\(?:u[0-9a-fA-F]{0,3})?$|%b$" % (_HIGH_HALF, _HIGH_HALF))
 
 
 def _whole_escapes(raw: bytes) -> bytes:
@@ -268,7 +280,7 @@ def _is_escaped(raw: bytes, at: int) -> bool:
 @lru_cache(maxsize=256)
 def _runs_out(dfa: object) -> bool:
     """Whether there are beginnings of names with which only finitely many go on."""
-    totals = n_texts(dfa)  # type: ignore[arg-type]
+    totals = n_texts(dfa)
     return any(total < MANY for total in totals[1:])
 
 

@@ -113,7 +113,9 @@ class TokenTables:
         tries = {**self.all.to_arrays("all"), **self.quoting.to_arrays("quoting")}
         plain = _LexemeRows(self, TEXT.dfa)
         self._plain = {local: plain.row(local, 0) for local in range(1, TEXT.dfa.n_states)}
-        two_names = [t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and _TWO_NAMES.search(text)]
+        two_names = [
+            t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and _TWO_NAMES.search(text)
+        ]
         self.two_names = np.array(two_names, np.int64)
         return {**tries, "lengths": self._lengths, "two_names": self.two_names, **_plain_arrays(self._plain)}
 

@@ -135,7 +135,9 @@ class PastComma:
                 if _FIRST_ITEM.search(text):
                     first.append(token)
                 kinds.setdefault((_QUOTED.search(text) is not None, _opened(text)), []).append(token)
-        self._kinds = [(quoted, opened, pack_ids(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()]
+        self._kinds = [
+            (quoted, opened, pack_ids(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()
+        ]
 
         self._first = pack_ids(first, tables.n_words)
 

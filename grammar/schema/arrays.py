@@ -70,6 +70,11 @@ Counts = tuple[int, tuple[int, ...]]
 """The number of items, and for each `contains` how many of them it has counted, as far as they matter."""
 
 
+def _as_counts(progress: Hashable) -> Counts:
+    assert isinstance(progress, tuple)
+    return progress
+
+
 class RichArrayPlan(ArrayPlan):
     """Arrays that must contain certain items."""
 
@@ -90,16 +95,17 @@ class RichArrayPlan(ArrayPlan):
         return self.completable(self.start)
 
     def may_close(self, progress: Hashable) -> bool:
-        n, counts = progress  # type: ignore[misc]
+        n, counts = _as_counts(progress)
         return n >= self.arrays.low and all(
             count >= contains.low and (contains.high is None or count <= contains.high)
             for count, contains in zip(counts, self.arrays.contains, strict=True)
         )
 
     def after_item(self, progress: Hashable) -> list[Step]:
-        found = self._steps.get(progress)  # type: ignore[call-overload]
+        counts = _as_counts(progress)
+        found = self._steps.get(counts)
         if found is None:
-            found = self._steps[progress] = self._steps_from(progress)  # type: ignore[index,arg-type]
+            found = self._steps[counts] = self._steps_from(counts)
         return found
 
     def _steps_from(self, progress: Counts) -> list[Step]:
@@ -120,7 +126,7 @@ class RichArrayPlan(ArrayPlan):
         return [Step((min(n + 1, self.cap), counts), goal, observed)] if self._live(goal) else []
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
-        n, counts = progress  # type: ignore[misc]
+        n, counts = _as_counts(progress)
         return n, tuple(count + (i in keys) for i, count in enumerate(counts))
 
     def _after(self, progress: Counts) -> list[tuple[Counts, Goal]]:

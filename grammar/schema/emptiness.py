@@ -233,7 +233,7 @@ class Emptiness:
                 missing = {need for need in needs if self._known.get(need) is not True}
                 if any(self._known.get(need) is False for need in missing):
                     continue
-                missing = missing or None  # type: ignore[assignment]
+                missing = missing or None
             if missing is None:
                 holds.append(goal)
                 return True

@@ -103,7 +103,9 @@ class _Splitter:
             raise CompileBudgetExceeded(
                 f"more than {MAX_NESTED} subschemas inside each other beside an unevaluated keyword",
                 pointer=self.document.pointers[number],
-                keyword=next(iter(_OTHERS.intersection(self.document.active(number))), "unevaluatedProperties"),
+                keyword=next(
+                    iter(_OTHERS.intersection(self.document.active(number))), "unevaluatedProperties"
+                ),
                 hint="use fewer references that lead to references",
             )
         active = self.document.active(number)
@@ -138,7 +140,7 @@ class _Splitter:
         return groups
 
     def _any_of(self, branches: tuple[int, ...], above: frozenset[int]) -> list[Annotated]:
-        """Each set of branches that hold. Where not `exact`, branches that evaluate nothing need no set of their own."""
+        """Each set of branches that hold; where not `exact`, one that evaluates nothing needs no set of its own."""
         split = {branch: self.options(branch, above) for branch in branches}
         matter = [
             branch

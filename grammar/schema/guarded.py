@@ -72,15 +72,24 @@ class GuardedStates(ValueStates):
         self._goals = goals
         self._building: tuple[str, Position] | None = None
         self._exits: dict[int, int] = {}
+        pushdown.describe = self._describe_state
         if lenient:
             pushdown.root_frame = pushdown.new_frame([pushdown.code[pushdown.root_frame + 1]] * 2)
             pushdown.root_node = pushdown.push_node(0, pushdown.root_frame)
 
     def intern(self, key: tuple[object, ...], expand: Expand) -> int:
+        if not self.lenient:
+            return super().intern(key, expand)
         state = self._interned.get(key)
         if state is None:
             state = self._interned[key] = self.pushdown.new_state(self._guarded(key, expand))
         return state
+
+    def _describe_state(self, state: int) -> tuple[str, ...]:
+        """The pointers of the position that a state belongs to."""
+        keys = (key for key, number in self._interned.items() if number == state)
+        position = next((key[1] for key in keys if isinstance(key[1], tuple)), ())
+        return self._describe(position)
 
     def _guarded(self, key: tuple[object, ...], expand: Expand) -> Expand:
         kind, position = key[:2]
@@ -91,10 +100,9 @@ class GuardedStates(ValueStates):
             try:
                 expand(state, row)
             except CannotEnforce as error:
-                named = error.located(self._describe(position))
-                if not self.lenient or position == _ANY:
-                    raise named from None
-                self.failures.append(named)
+                if position == _ANY:
+                    raise
+                self.failures.append(error.located(self._describe(position)))
                 self._allow_anything(kind, self.outcomes(position).capacity, row)
             finally:
                 self._building = around
@@ -166,6 +174,9 @@ class GuardedStates(ValueStates):
         return pushdown.push([frame, *frames], int(pushdown.code[payload]))
 
     def _begin_inside(self, frame: int, value: int, row: Row) -> None:
+        if not self.lenient:
+            super()._begin_inside(frame, value, row)
+            return
         self.pushdown.ensure(value)
         operations = self.pushdown.table[value, :256]
         for operation in set(operations.tolist()) - {0, SPACE}:

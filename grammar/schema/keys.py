@@ -89,7 +89,9 @@ class KeyStates:
         operations = [UNFILLED] * (n_names + len(labels))
         frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
         if lexeme is not None:
-            pushdown.name_frames[frame] = NameFrame(table.keys, allowed, lexeme.dfa, table.watched > 0 or not table.keys)
+            pushdown.name_frames[frame] = NameFrame(
+                table.keys, allowed, lexeme.dfa, table.watched > 0 or not table.keys
+            )
         return pushdown.push([frame], names.state(allowed, 0, n_names, 0))
 
     def _table(self, run: ObjectRun) -> _NameTable:
@@ -139,7 +141,7 @@ class _NameTable:
         self.names = [name for _, name in pairs]
         self.text_states = [_text_states(key) for key in self.keys]
         self._rank = {name: 1 << i for i, name in enumerate(self.names)}
-        self._foreign: dict[ObjectPlan, list[str]] = dict.fromkeys(plans, [])
+        self._foreign: dict[ObjectPlan, list[str]] = {plan: [] for plan in plans}
         if len(plans) > 1:
             for plan in plans:
                 self._foreign[plan] = [name for name in self.names if name not in plan.index]
@@ -287,7 +289,9 @@ class _Names:
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return self.pushdown.add_rows(rows, self._origin(base, self._other_states[rank][depth : depth + n + 1]))
+        return self.pushdown.add_rows(
+            rows, self._origin(base, self._other_states[rank][depth : depth + n + 1])
+        )
 
 
 def _text_states(text: bytes) -> list[int]:

@@ -183,15 +183,15 @@ class SimpleObjectPlan(ObjectPlan):
 class Progress(NamedTuple):
     """What matters of the members seen so far.
 
-    index : the next of the names that come in order; 0 where order is free.
+    place : the index of the next of the names that come in order; 0 where order is free.
     seen  : bit set over the names, of those of which that matters later on.
-    count : how many members, as far as it matters.
+    n     : how many members, as far as it matters.
     open  : bit set over the needs that nothing has met yet.
     """
 
-    index: int = 0
+    place: int = 0
     seen: int = 0
-    count: int = 0
+    n: int = 0
     open: int = 0
 
 
@@ -281,18 +281,18 @@ class RichObjectPlan(ObjectPlan):
         """Progress behind name `i`, None where it may not come now."""
         if not self._in_time(progress, i):
             return None
-        index = 0 if not self.n_ordered else i + 1 if i < self.n_ordered else self.n_ordered
+        place = 0 if not self.n_ordered else i + 1 if i < self.n_ordered else self.n_ordered
         return progress._replace(
-            index=index, seen=progress.seen | (1 << i & self._remembered), count=self._counted(progress)
+            place=place, seen=progress.seen | (1 << i & self._remembered), n=self._counted(progress)
         )
 
     def _in_time(self, progress: Progress, i: int) -> bool:
         """Whether name `i` has not come yet, and its turn has not passed."""
-        return progress.index <= i if i < self.n_ordered else not progress.seen >> i & 1
+        return progress.place <= i if i < self.n_ordered else not progress.seen >> i & 1
 
     def _counted(self, progress: Progress) -> int:
         # Without an upper bound only the way to the lower one is counted; beyond the upper one nothing is alive.
-        return min(progress.count + 1, self._cap + (self.high is not None))
+        return min(progress.n + 1, self._cap + (self.high is not None))
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         assert isinstance(progress, Progress)
@@ -302,7 +302,7 @@ class RichObjectPlan(ObjectPlan):
             found = []
             for other, goal, meets, _ in self._kinds:
                 if other == kind:
-                    behind = progress._replace(index=self.n_ordered, count=self._counted(progress))
+                    behind = progress._replace(place=self.n_ordered, n=self._counted(progress))
                     found = self._steps_to(behind, goal, meets)
             self._steps[key] = found
         return found
@@ -362,7 +362,7 @@ class RichObjectPlan(ObjectPlan):
         assert isinstance(progress, Progress)
         if self._must(progress.seen) & self._unseen(progress):
             return False
-        if progress.count < self.low or (self.high is not None and progress.count > self.high):
+        if progress.n < self.low or (self.high is not None and progress.n > self.high):
             return False
         return all(
             any(not progress.seen >> i & 1 for i in absent)
@@ -390,7 +390,7 @@ class RichObjectPlan(ObjectPlan):
         """The names that did not occur, of those of which it matters."""
         if not self.n_ordered:
             return ~progress.seen
-        passed = (1 << progress.index) - 1 & ~self._remembered
+        passed = (1 << progress.place) - 1 & ~self._remembered
         return ~(progress.seen | passed)
 
     # Whether an object can be completed
@@ -512,7 +512,7 @@ class _Placing:
 
     def _counts_fit(self, goals: dict[int, Goal], extras: tuple[tuple[int, Goal], ...], banned: int) -> bool:
         plan = self.plan
-        count = self.progress.count + len(goals) + len(extras)
+        count = self.progress.n + len(goals) + len(extras)
         if plan.high is not None and count > plan.high:
             return False
         if count >= plan.low:

@@ -11,8 +11,11 @@ from .document import Document
 from .scalar_shapes import Matcher, Numbers, Strings
 from .shapes import (
     ALL_TYPES,
+    ANY_ARRAY,
+    ANY_NUMBER,
     ANY_OBJECT,
     ANY_SHAPE,
+    ANY_STRING,
     ANYTHING,
     ARRAY,
     FALSE,
@@ -42,7 +45,6 @@ _TYPE_BITS = {
     "object": OBJECT,
 }
 NO_VALUE = Shape(0)
-_ANY_NUMBER, _ANY_STRING, _ANY_ARRAY = Numbers(), Strings(), Arrays()
 
 
 def own_shape(document: Document, number: int) -> Shape:
@@ -55,9 +57,9 @@ def own_shape(document: Document, number: int) -> Shape:
     types = _types(schema.get("type"))
     shape = Shape(
         types,
-        _numbers(schema, plain=document.draft_of(number) <= 4) if types & NUMBER else _ANY_NUMBER,
-        _strings(schema, formats=not document.annotate_formats) if types & STRING else _ANY_STRING,
-        _arrays(document, number, schema) if types & ARRAY else _ANY_ARRAY,
+        _numbers(schema, plain=document.draft_of(number) <= 4) if types & NUMBER else ANY_NUMBER,
+        _strings(schema, formats=not document.annotate_formats) if types & STRING else ANY_STRING,
+        _arrays(document, number, schema) if types & ARRAY else ANY_ARRAY,
         _objects(document, number, schema) if types & OBJECT else ANY_OBJECT,
     )
     for keyword in ("enum", "const"):

@@ -55,7 +55,9 @@ class Items:
 
     def __and__(self, other: Items) -> Items:
         n = max(len(self.prefix), len(other.prefix))
-        return Items(tuple(conjoin(self.at(i), other.at(i)) for i in range(n)), conjoin(self.rest, other.rest))
+        return Items(
+            tuple(conjoin(self.at(i), other.at(i)) for i in range(n)), conjoin(self.rest, other.rest)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,21 +192,18 @@ class Objects:
             found.append(Objects({}, high=self.low - 1))
         if self.high is not None:
             found.append(Objects({}, low=self.high + 1))
-        found += [
-            Objects({name: NOTHING}, (trigger,)) for trigger, names in self.implied for name in names
-        ]
+        found += [Objects({name: NOTHING}, (trigger,)) for trigger, names in self.implied for name in names]
         rules = [(Names(frozenset([name])), negated(goal)) for name, goal in self.properties.items()]
         rules += [(names, negated(goal)) for names, goal in self.rules]
         rules = [rule for rule in rules if rule[1] != NOTHING]
-        need = _simplified(Need(tuple(rules), frozenset(self.required)))
-        if need is not None:
-            found.append(need)
-        for need in self.needs:
-            found.append(_none_of(need))
+        broken = _simplified(Need(tuple(rules), frozenset(self.required)))
+        if broken is not None:
+            found.append(broken)
+        found += [_none_of(need) for need in self.needs]
         return found
 
 
-ANY_OBJECT = Objects({})
+ANY_NUMBER, ANY_STRING, ANY_ARRAY, ANY_OBJECT = Numbers(), Strings(), Arrays(), Objects({})
 
 
 def _simplified(need: Need) -> Objects | None:
@@ -231,9 +230,9 @@ class Shape:
     """Values of the types in the bit set `types`, each type under its own constraints."""
 
     types: int = ALL_TYPES
-    numbers: Numbers = Numbers()
-    strings: Strings = Strings()
-    arrays: Arrays = Arrays()
+    numbers: Numbers = ANY_NUMBER
+    strings: Strings = ANY_STRING
+    arrays: Arrays = ANY_ARRAY
     objects: Objects = ANY_OBJECT
 
     def __and__(self, other: Shape) -> Shape:
@@ -273,13 +272,13 @@ def _side_by_side(shapes: list[Shape]) -> Shape:
     """The union of shapes that have no type in common."""
     merged = Shape(0)
     for shape in shapes:
-        merged = replace(
-            merged,
-            types=merged.types | shape.types,
-            **({"numbers": shape.numbers} if shape.types & NUMBER else {}),
-            **({"strings": shape.strings} if shape.types & STRING else {}),
-            **({"arrays": shape.arrays} if shape.types & ARRAY else {}),
-            **({"objects": shape.objects} if shape.types & OBJECT else {}),
+        types = shape.types
+        merged = Shape(
+            merged.types | types,
+            shape.numbers if types & NUMBER else merged.numbers,
+            shape.strings if types & STRING else merged.strings,
+            shape.arrays if types & ARRAY else merged.arrays,
+            shape.objects if types & OBJECT else merged.objects,
         )
     return merged
 

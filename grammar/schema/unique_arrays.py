@@ -22,7 +22,12 @@ MAX_PLACES = 256
 
 
 class Seen(NamedTuple):
-    """inner : the progress of the array without regard to equal items.  n : so many items.  values : by canonical text."""
+    """The items so far.
+
+    inner  : the progress of the array without regard to equal items.
+    n      : how many items.
+    values : their canonical texts.
+    """
 
     inner: Hashable
     n: int

@@ -340,7 +340,7 @@ def _surviving(
 ) -> tuple[tuple[Plan, int, Hashable], ...]:
     """The alternatives whose goal is among the `satisfied` ones of the position `inner`."""
     holds = {goal for i, goal in enumerate(inner) if satisfied >> i & 1}
-    found = {}
+    found: dict[tuple[Plan, int, Hashable], None] = {}
     for plan, bit, step in choices:
         if step.goal in holds:
             progress = step.progress
