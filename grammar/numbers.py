@@ -439,7 +439,7 @@ class _NumberText(ScaledText):
                     integral = self._least(kind, side, place, n, least, is_zero=end == 0)
                     if integral is None or self._is_lost(side, place, after, integral):
                         continue
-                    target = (kind, side, place, after, n, integral)
+                    target: tuple[Hashable, ...] = (kind, side, place, after, n, integral)
                     if kind == "fraction":
                         target = self._fraction(side, place, after, n, integral)
                     yield 48 + max(begin, first), 48 + end, target

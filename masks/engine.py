@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, check_tokens, read_bytes, start_at, walk_exits, walk_trie, was_named
+from .walker import Config, check_tokens, read_named, start_at, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -58,8 +58,7 @@ class Engine:
             return self._steps[key]
         except KeyError:
             pass
-        after = read_bytes(self.pushdown, config, self.tables.text_of(token))
-        found = None if after is None else (after, was_named())
+        found = read_named(self.pushdown, config, self.tables.text_of(token))
         if len(self._steps) >= MAX_STEPS:
             self._steps.clear()
         self._steps[key] = found

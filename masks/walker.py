@@ -155,31 +155,33 @@ def check_tokens(
 
 
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
-    """The configuration after the bytes `text` (uint8), None where they are not allowed.
+    """The configuration after the bytes `text` (uint8), None where they are not allowed."""
+    found = read_named(pushdown, config, text)
+    return None if found is None else found[0]
 
-    Until the next call, `path_nodes` and `was_named` tell about the way.
+
+def read_named(pushdown: Pushdown, config: Config, text: np.ndarray) -> tuple[Config, bool] | None:
+    """The same, and whether a member name ended on the way that nobody declares.
+
+    Until the next call, `path_nodes` tells more about the way.
     """
     space = scratch()
-    space.need_depth(len(text))
-    path = space.path
+    n = len(text)
+    space.need_depth(n)
+    path, ctl = space.path, space.ctl
     path[0, :5] = (*config, 0)
-    space.ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
-    space.ctl[kernel.CTL_NAMED] = 0
+    ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
+    ctl[kernel.CTL_NAMED] = 0
     while True:
-        status = kernel.advance(
-            pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, space.ctl
-        )
+        status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, ctl)
         if status == kernel.STEP_ALIVE:
-            state, count, escape, node = path[len(text), :4].tolist()
-            return state, count, escape, _interned(pushdown, space.local, node)
+            state, count, escape, node = path[n, :4].tolist()
+            if node >= kernel.LOCAL:
+                node = _interned(pushdown, space.local, node)
+            return (state, count, escape, node), ctl[kernel.CTL_NAMED] != 0
         if status == kernel.STEP_DEAD:
             return None
         answer(pushdown, status, space)
-
-
-def was_named() -> bool:
-    """Whether a member name ended, in the last `read_bytes` of this thread, that nobody declares."""
-    return bool(scratch().ctl[kernel.CTL_NAMED])
 
 
 def path_nodes(pushdown: Pushdown, n: int) -> list[int]:

@@ -142,9 +142,10 @@ class Emptiness:
 
     def _live_types(self, shape: Shape) -> int:
         types = self._simple_types(shape)
-        for kind, needs, possible in self._structures(shape):
-            if possible(self.is_live) if possible else all(map(self.is_live, needs)):
-                types |= kind
+        if shape.types & (ARRAY | OBJECT):
+            for kind, needs, possible in self._structures(shape):
+                if possible(self.is_live) if possible else all(map(self.is_live, needs)):
+                    types |= kind
         return types
 
     def _structures(self, shape: Shape) -> list[tuple[int, list[Goal], Callable[[Live], bool] | None]]:
@@ -156,7 +157,9 @@ class Emptiness:
                 found.append((ARRAY, [], lambda live: RichArrayPlan(arrays, live).is_possible))
             else:
                 found.append((ARRAY, needed_items(arrays), None))
-        if shape.types & OBJECT:
+        if shape.types & OBJECT and not objects.required and not objects.is_rich:
+            found.append((OBJECT, [], None))
+        elif shape.types & OBJECT:
             members = self.members(objects)
             if objects.is_rich:
                 # The order of members decides nothing here.

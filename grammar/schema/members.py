@@ -58,8 +58,9 @@ class Members:
         """Other names of which something is said: their order is free."""
         objects = self.objects
         found: dict[str, None] = {}
+        declared = objects.properties.keys() | set(objects.required)
         for names in self.selectors:
-            found.update(dict.fromkeys(sorted(names.listed)))
+            found.update(dict.fromkeys(sorted(names.listed - declared)))
         for need in objects.needs:
             found.update(dict.fromkeys(sorted(need.absent)))
         for name, implied in objects.implied:

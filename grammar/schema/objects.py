@@ -38,9 +38,10 @@ MAX_PLACINGS = 2_000
 
 def object_plan(members: Members, live: Live, *, in_order: bool) -> ObjectPlan:
     """The plan of one shape."""
-    if members.objects.is_rich or members.tells_apart or members.loose:
-        return RichObjectPlan(members, live, in_order=in_order)
-    return SimpleObjectPlan(members, live, in_order=in_order)
+    objects = members.objects
+    if not objects.is_rich and (not objects.rules or not (members.tells_apart or members.loose)):
+        return SimpleObjectPlan(members, live, in_order=in_order)
+    return RichObjectPlan(members, live, in_order=in_order)
 
 
 def needed_names(run: tuple[tuple[ObjectPlan, int, Hashable], ...]) -> list[str]:

@@ -40,6 +40,13 @@ class Numbers:
             return False
         return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
 
+    @property
+    def is_plainly_endless(self) -> bool:
+        """Whether a look shows that there are infinitely many: an interval that is open on one side, or integers."""
+        if self.values is not None or self.non_multiples or self.plain is False:
+            return False
+        return self.low is None or self.high is None
+
     def holds(self, value: Fraction) -> bool:
         """Whether `value` is in the set, however it is spelled."""
         if self.integer and value.denominator != 1:

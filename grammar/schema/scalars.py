@@ -169,11 +169,13 @@ def _one_number(shape: Numbers) -> ByteDfa:
     return numbers_dfa(**_fields(shape))  # type: ignore[arg-type]
 
 
-@lru_cache(maxsize=4096)
 def numbers_are_empty(shape: Numbers) -> bool:
     """Whether no number has this shape."""
-    if shape == Numbers():
-        return False
+    return not shape.is_plainly_endless and _numbers_are_empty(shape)
+
+
+@lru_cache(maxsize=4096)
+def _numbers_are_empty(shape: Numbers) -> bool:
     return are_empty(**_fields(shape))  # type: ignore[arg-type]
 
 
