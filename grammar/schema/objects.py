@@ -437,7 +437,7 @@ class _Placing:
         if must & ~self.usable:
             return False
         needs = [i for i in range(len(plan._needs)) if progress.open >> i & 1]
-        goals = {i: goal for i in _ones(must) if (goal := plan.goals[i]) is not None}
+        goals = {i: goal for i in ones(must) if (goal := plan.goals[i]) is not None}
         return self._place(needs, goals, (), 0)
 
     def _place(
@@ -490,7 +490,7 @@ class _Placing:
         must = plan._must(occurring) & plan._unseen(self.progress)
         if must & (banned | ~self.usable):
             return None
-        return {**{i: plan.goals[i] or NOTHING for i in _ones(must)}, **goals}
+        return {**{i: plan.goals[i] or NOTHING for i in ones(must)}, **goals}
 
     def _place_extra(self, need, needs, goals, extras, banned) -> bool:  # type: ignore[no-untyped-def]
         plan = self.plan
@@ -548,7 +548,7 @@ class _Placing:
         """The same by trying each set of names that imply others: exact, and rarely asked for."""
         plan = self.plan
         room = single.bit_count() + sum(size for *_, size in plan._kinds)
-        triggers = list(_ones(free & ~single))
+        triggers = list(ones(free & ~single))
         if len(triggers) > 10:
             raise CompileBudgetExceeded(
                 "too many members that depend on others under minProperties and maxProperties",
@@ -556,7 +556,7 @@ class _Placing:
                 hint="drop one of the bounds",
             )
         for chosen in range(1 << len(triggers)):
-            occurring = sum(1 << triggers[j] for j in _ones(chosen))
+            occurring = sum(1 << triggers[j] for j in ones(chosen))
             occurring |= plan._must(occurring) & plan._unseen(self.progress) & free
             n = occurring.bit_count()
             if (
@@ -574,7 +574,7 @@ def _too_many_ways() -> CompileBudgetExceeded:
     )
 
 
-def _ones(bits: int) -> list[int]:
+def ones(bits: int) -> list[int]:
     """The indices of the bits that are set."""
     found = []
     while bits:
