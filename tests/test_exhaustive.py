@@ -84,7 +84,7 @@ def difference(matcher: gramask.Matcher, least: Grammar, most: Grammar) -> bytes
     least, most : the oracle without and with the exponents of bounded numbers. Without an `e` in the alphabet they
         accept the same texts, but some texts are only viable because an `e` may follow.
     """
-    layer = {(matcher.state_id, least.start(), most.start()): (b"", matcher)}
+    layer = {(matcher._config, least.start(), most.start()): (b"", matcher)}
     seen = set(layer)
     for _ in range(LONGEST):
         following = {}
@@ -99,7 +99,8 @@ def difference(matcher: gramask.Matcher, least: Grammar, most: Grammar) -> bytes
                     continue
                 if after.is_accepting() != most.accepting(after_high):
                     return longer
-                key = (after.state_id, after_low, after_high)
+                # What names were seen is left aside: no text of this length could repeat one.
+                key = (after._config, after_low, after_high)
                 if key not in seen:
                     seen.add(key)
                     following[key] = (longer, after)
