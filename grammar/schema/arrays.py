@@ -112,18 +112,19 @@ class RichArrayPlan(ArrayPlan):
         """Where all that an item may turn out to be is fine, what it matches is observed; else each way is a step."""
         following = self._after(progress)
         able = [(after, goal) for after, goal in following if self.completable(after)]
-        n, counts = progress
-        goals = [contains.items.at(n) for contains in self.arrays.contains]
-        matter = [
-            i
-            for i, (contains, count) in enumerate(zip(self.arrays.contains, counts, strict=True))
-            if goals[i] != NOTHING and (contains.high is not None or count < contains.low)
-        ]
-        if len(able) < len(following) or any(goals[i] == ANYTHING for i in matter) or len(able) < 2:
+        if len(able) < len(following) or len(able) < 2:
             return [Step(after, goal) for after, goal in able]
-        goal = self.arrays.items.at(n)
-        observed = tuple((i, both) for i in matter if self._live(both := conjoin(goal, goals[i])))
-        return [Step((min(n + 1, self.cap), counts), goal, observed)] if self._live(goal) else []
+        n, counts = progress
+        goal, settled, free = self.arrays.items.at(n), list(counts), []
+        for i, contains in enumerate(self.arrays.contains):
+            ways = _ways(contains, n, counts[i])
+            if len(ways) > 1:
+                free.append((i, contains.items.at(n)))
+            else:
+                ((more, settled[i]),) = ways
+                goal = conjoin(goal, more)
+        observed = tuple((i, both) for i, wanted in free if self._live(both := conjoin(goal, wanted)))
+        return [Step((min(n + 1, self.cap), tuple(settled)), goal, observed)] if self._live(goal) else []
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
         n, counts = _as_counts(progress)
