@@ -33,6 +33,8 @@ class Step(NamedTuple):
     observed: tuple[tuple[int, Goal], ...] = ()
 
 
+MAX_NEEDS = 24
+"""Which of them each member meets is observed, and where each could still be met is looked for after each member."""
 MAX_PLACINGS = 2_000
 
 
@@ -201,6 +203,8 @@ class RichObjectPlan(ObjectPlan):
 
     def __init__(self, members: Members, live: Live, *, in_order: bool) -> None:
         objects = members.objects
+        if len(objects.needs) > MAX_NEEDS:
+            raise _too_many_ways()
         self._live = live
         self._members = members
         listed, self._classes, sizes = members.divided
