@@ -142,16 +142,19 @@ class NameReader:
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
         tokens = self._tokens
-        yield from self._tried(config, names, history, row, tokens.name_inside)
+        if len(tokens.name_inside):
+            yield from self._tried(config, names, history, row, tokens.name_inside)
         inside = self.place_of_name(config)
         if inside is None:
-            if self._begins_name(config[0]):
-                yield from self._tried(config, names, history, row, tokens.name_first)
+            seen = dict(names).get(config[3])
+            if seen and self._begins_name(config[0]):
+                for name in seen:
+                    yield from tokens.whole(name)
             if self._may_run_out():
                 yield from self._tried(config, names, history, row, tokens.with_quote)
             return
         place, frame = inside
-        seen = dict(names).get(place, frozenset())
+        seen = dict(names).get(place)
         if not seen:
             return
         if config[2] or _runs_out(frame.others):
@@ -285,39 +288,40 @@ def _runs_out(dfa: object) -> bool:
 
 
 _STRING = rb'\s*"(?:[^"\\]|\\.)*"'
-_NAME_FIRST = re.compile(_STRING, re.DOTALL)
 _NAME_INSIDE = re.compile(rb"[,{]" + _STRING, re.DOTALL)
 
 
 class QuoteTokens:
-    """The tokens of a vocabulary by their quotes, int64[n] each.
+    """The tokens of a vocabulary by their quotes.
 
-    with_quote  : all that have one.
-    name_first  : those that could begin with a whole member name.
-    name_inside : those that could hold a whole one behind something else.
+    with_quote  : int64[n], all that have one.
+    name_inside : int64[n], those that could hold a whole member name behind something else.
     """
 
     def __init__(self, tables: TokenTables) -> None:
-        quoted, first, inside = [], [], []
+        self.with_quote = tables.with_quote
+        inside = []
         self._ending: dict[bytes, list[int]] = {}
-        for token, text in enumerate(tables.vocabulary.tokens):
-            if b'"' not in text or not tables.is_text[token]:
-                continue
-            quoted.append(token)
-            if _NAME_FIRST.match(text):
-                first.append(token)
+        self._whole: dict[bytes, list[int]] = {}
+        for token in self.with_quote.tolist():
+            text = tables.vocabulary.tokens[token]
             if _NAME_INSIDE.search(text):
                 inside.append(token)
             before = _before_quote(text)
             if before is not None:
                 self._ending.setdefault(before, []).append(token)
-        self.with_quote = np.array(quoted, np.int64)
-        self.name_first = np.array(first, np.int64)
+                name = _before_quote(text.lstrip()[1:]) if not before.strip() else None
+                if name is not None:
+                    self._whole.setdefault(name, []).append(token)
         self.name_inside = np.array(inside, np.int64)
 
     def ending(self, content: bytes) -> list[int]:
         """The tokens that end a string behind exactly this content."""
         return self._ending.get(content, [])
+
+    def whole(self, content: bytes) -> list[int]:
+        """The tokens that begin with a whole string of this content."""
+        return self._whole.get(content, [])
 
 
 def _before_quote(text: bytes) -> bytes | None:

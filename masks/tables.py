@@ -32,7 +32,7 @@ MAX_ROWS = 4096
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
-TABLES_FORMAT = 2
+TABLES_FORMAT = 3
 
 
 # A colon, and further on a comma with a whole string behind it.
@@ -64,9 +64,11 @@ class LevelRow:
 class TokenTables:
     """Immutable for its users; rows are added to its cache as they are asked for.
 
-    two_names : int64[n], the tokens that could hold the ends of two member names.
+    with_quote : int64[n], the tokens that have a quote.
+    two_names  : int64[n], those that could hold the ends of two member names.
     """
 
+    with_quote: np.ndarray
     two_names: np.ndarray
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -99,7 +101,7 @@ class TokenTables:
         self.all = QuotedTrie.from_arrays(arrays, "all")
         self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
         self._lengths = arrays["lengths"]
-        self.two_names = arrays["two_names"]
+        self.with_quote, self.two_names = arrays["with_quote"], arrays["two_names"]
         self._plain = _plain_rows(arrays)
 
     def _build(self) -> dict[str, np.ndarray]:
@@ -113,11 +115,11 @@ class TokenTables:
         tries = {**self.all.to_arrays("all"), **self.quoting.to_arrays("quoting")}
         plain = _LexemeRows(self, TEXT.dfa)
         self._plain = {local: plain.row(local, 0) for local in range(1, TEXT.dfa.n_states)}
-        two_names = [
-            t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and _TWO_NAMES.search(text)
-        ]
-        self.two_names = np.array(two_names, np.int64)
-        return {**tries, "lengths": self._lengths, "two_names": self.two_names, **_plain_arrays(self._plain)}
+        with_quote = [t for t, text in enumerate(vocabulary.tokens) if self.is_text[t] and b'"' in text]
+        two_names = [t for t in with_quote if _TWO_NAMES.search(vocabulary.tokens[t])]
+        self.with_quote, self.two_names = np.array(with_quote, np.int64), np.array(two_names, np.int64)
+        quotes = {"with_quote": self.with_quote, "two_names": self.two_names}
+        return {**tries, "lengths": self._lengths, **quotes, **_plain_arrays(self._plain)}
 
     def shared(self, name: str, make: Callable[[TokenTables], T]) -> T:
         """What `make` makes of these tables, made once; `name` is its own."""
