@@ -41,6 +41,9 @@ class Engine:
         self.tables = tables
         self.n_words = (n_logits + 31) // 32
         self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
+        # What a matcher asks before each token.
+        self.unit_frames = pushdown.units.frames
+        self.may_repeat_at_once = len(tables.two_names) > 0
         self._rows: dict[Config, np.ndarray] = {}
         self._steps: dict[tuple[Config, int], tuple[Config, bool] | None] = {}
         self._suffixes: dict[Config, np.ndarray] = {}

@@ -32,14 +32,12 @@ class Matcher:
     persistent list that forks share.
     """
 
-    __slots__ = ("_config", "_constraint", "_engine", "_items", "_names", "_past")
+    __slots__ = ("_constraint", "_engine", "_past", "_place")
 
     def __init__(self, constraint: Constraint) -> None:
         self._constraint = constraint
         self._engine = constraint.engine
-        self._config = self._engine.start
-        self._items: Open = NO_ITEMS
-        self._names: Names = NO_NAMES
+        self._place: Place = (self._engine.start, NO_ITEMS, NO_NAMES)
         self._past: History | None = None
 
     @property
@@ -61,14 +59,20 @@ class Matcher:
             )
         out[:] = self._row().view(np.int32)
 
+    @property
+    def _config(self) -> Config:
+        return self._place[0]
+
     def _row(self) -> np.ndarray:
-        if self._config == FINISHED:
+        config, items, names = self._place
+        if config is FINISHED:
             return self._constraint.end_row
-        row = self._engine.row(self._config)
-        if self._engine.pushdown.units.frames:
-            row = self._constraint.items.filter(self._config, self._items, row)
-        if self._names or len(self._engine.tables.two_names):
-            row = self._constraint.names.filter(self._config, self._names, self._past, row)
+        engine = self._engine
+        row = engine.row(config)
+        if engine.unit_frames:
+            row = self._constraint.items.filter(config, items, row)
+        if names or engine.may_repeat_at_once:
+            row = self._constraint.names.filter(config, names, self._past, row)
         return row
 
     def advance(self, token_id: int) -> bool:
@@ -79,8 +83,8 @@ class Matcher:
         after = self._after(token_id)
         if after is None:
             return False
-        self._past = ((self._config, self._items, self._names), token_id, self._past)
-        self._config, self._items, self._names = after
+        self._past = (self._place, token_id, self._past)
+        self._place = after
         return True
 
     def _after(self, token_id: int) -> Place | None:
@@ -93,12 +97,13 @@ class Matcher:
         if token_id in constraint.eos_ids:
             return (FINISHED, NO_ITEMS, NO_NAMES) if self.is_accepting() else None
         is_text = constraint.is_text
-        if self._config == FINISHED or token_id >= len(is_text) or not is_text[token_id]:
+        config, items, names = self._place
+        if config is FINISHED or token_id >= len(is_text) or not is_text[token_id]:
             return None
-        read = self._engine.read(self._config, token_id)
+        read = self._engine.read(config, token_id)
         # Not before this read is it known whether there are items to look after.
-        if self._engine.pushdown.units.frames:
-            found = self._constraint.items.step(self._config, self._items, token_id)
+        if self._engine.unit_frames:
+            found = constraint.items.step(config, items, token_id)
             if found is None:
                 return None
             after, items, nodes = found
@@ -106,11 +111,11 @@ class Matcher:
             return None
         else:
             after, is_named = read
-            if not is_named and not self._names:
+            if not is_named and not names:
                 return after, NO_ITEMS, NO_NAMES
-            items, nodes = NO_ITEMS, self._nodes(token_id)
-        names = self._constraint.names.after(self._config, self._names, self._past, token_id, after, nodes)
-        return None if names is None else (after, items, names)
+            nodes = self._nodes(token_id)
+        names_after = constraint.names.after(config, names, self._past, token_id, after, nodes)
+        return None if names_after is None else (after, items, names_after)
 
     def _nodes(self, token_id: int) -> list[int]:
         """The stack node after each byte of an allowed token."""
@@ -120,48 +125,45 @@ class Matcher:
 
     def rollback(self, n: int) -> None:
         """Undo the last `n` tokens. Raises GramaskError if fewer were taken."""
-        place, past = (self._config, self._items, self._names), self._past
+        place, past = self._place, self._past
         for done in range(n):
             if past is None:
                 raise GramaskError(f"cannot undo {n} tokens: only {done} were taken")
             place, _, past = past
         if n < 0:
             raise GramaskError("cannot undo a negative number of tokens")
-        (self._config, self._items, self._names), self._past = place, past
+        self._place, self._past = place, past
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state."""
         other = Matcher.__new__(Matcher)
         other._constraint = self._constraint
         other._engine = self._engine
-        other._config = self._config
-        other._items = self._items
-        other._names = self._names
+        other._place = self._place
         other._past = self._past
         return other
 
     def reset(self) -> None:
         """Go back to the start."""
-        self._config, self._items, self._names = self._engine.start, NO_ITEMS, NO_NAMES
-        self._past = None
+        self._place, self._past = (self._engine.start, NO_ITEMS, NO_NAMES), None
 
     def is_accepting(self) -> bool:
         """Whether the text so far is complete, so that EOS is allowed."""
-        return self._config == FINISHED or self._engine.accepts(self._config)
+        config = self._place[0]
+        return config is FINISHED or self._engine.accepts(config)
 
     def is_finished(self) -> bool:
         """Whether an EOS token was taken."""
-        return self._config == FINISHED
+        return self._place[0] is FINISHED
 
     @property
     def state_id(self) -> Hashable:
         """Within one constraint, equal ids have equal futures."""
-        if self._config == FINISHED:
-            return self._config
-        partial = self._constraint.names.partial(self._config, self._past)
-        if not self._items and not self._names and not partial:
-            return self._config
-        return self._config, self._items, self._names, partial
+        config, items, names = self._place
+        if config is FINISHED:
+            return config
+        partial = self._constraint.names.partial(config, self._past)
+        return (config, items, names, partial) if items or names or partial else config
 
     @property
     def min_tokens_to_accept(self) -> int:
@@ -182,7 +184,7 @@ class Matcher:
         White space that may be there or not, and escapes for characters that can be written plainly, do not count
         as another way. The tokens are the tokenizer's own tokenization as far as it cannot depend on what follows.
         """
-        if self._config == FINISHED:
+        if self._config is FINISHED:
             return []
         return self._constraint.forcing.tokens(self._config, limit)
 
