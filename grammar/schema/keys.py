@@ -287,7 +287,8 @@ class _Names:
         if key.isascii():
             rows[:n, FLAGS] |= ESCAPABLE
         else:
-            rows[:n, FLAGS] |= [ESCAPABLE * (state == UTF8.start) for state in text_states[depth:-1]]
+            between = [ESCAPABLE * (state == UTF8.start) for state in text_states[depth : depth + n]]
+            rows[:n, FLAGS] |= np.array(between, np.int32)
         if allowed:
             rows[n, END] = leave(rank)
         elif n == len(self.table.keys[rank]) - depth:
