@@ -113,13 +113,12 @@ class NameReader:
         while history is not None:
             (config, *_), token, history = history
             text = self.engine.tables.text_of(token)
-            if self._frame_between(config[3], place) is None:
-                read_bytes(self.pushdown, config, text)
-                nodes = path_nodes(self.pushdown, len(text))
-                start = _last_entry(nodes, config[3], place)
-                parts.append(text.tobytes()[start + 1 :])
+            read_bytes(self.pushdown, config, text)
+            # A token may end one name of the object and begin the next.
+            start = _last_entry(path_nodes(self.pushdown, len(text)), config[3], place)
+            parts.append(text.tobytes()[start + 1 :])
+            if start >= 0:
                 break
-            parts.append(text.tobytes())
         return b"".join(reversed(parts))
 
     def partial(self, config: Config, history: History | None) -> bytes:
@@ -261,23 +260,16 @@ def _is_whole(character: bytes) -> bool:
     return True
 
 
-_HIGH_HALF = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_HALF_ESCAPE = re.compile(rb"(?:%b)?\\(?:u[0-9a-fA-F]{0,3})?$|%b$" % (_HIGH_HALF, _HIGH_HALF))
+_HEX = rb"[0-9a-fA-F]"
+_PAIR = rb"\\u[dD][89abAB]%b{2}\\u[dD][c-fC-F]%b{2}" % (_HEX, _HEX)
+_WHOLE = re.compile(rb"(?:[^\\]|\\[^u]|\\u(?![dD][89abAB])%b{4}|%b)*" % (_HEX, _PAIR), re.DOTALL)
 
 
 def _whole_escapes(raw: bytes) -> bytes:
     """`raw` without an escape at its end that is not finished."""
-    found = _HALF_ESCAPE.search(raw)
-    if found is None or _is_escaped(raw, found.start()):
-        return raw
-    return raw[: found.start()]
-
-
-def _is_escaped(raw: bytes, at: int) -> bool:
-    n = 0
-    while at - n > 0 and raw[at - n - 1] == 0x5C:
-        n += 1
-    return n % 2 == 1
+    found = _WHOLE.match(raw)
+    assert found is not None
+    return found[0]
 
 
 @lru_cache(maxsize=256)
