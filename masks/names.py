@@ -209,8 +209,12 @@ class NameReader:
         place, frame = inside
         raw = self._raw(((config,), token, history), place)  # type: ignore[arg-type]
         content = _content(_whole_escapes(raw))
-        taken = sum(name.startswith(content) for name in dict(names).get(place, ()))
-        declared = any(frame.allowed >> i & 1 and key.startswith(content) for i, key in enumerate(frame.keys))
+        seen = dict(names).get(place, frozenset())
+        taken = sum(name.startswith(content) and frame.others.accepts(name) for name in seen)
+        declared = any(
+            frame.allowed >> i & 1 and key.startswith(content) and key not in seen
+            for i, key in enumerate(frame.keys)
+        )
         state = frame.others.start
         for byte in content:
             state = int(frame.others.delta[state, byte])
