@@ -28,6 +28,7 @@ Names = tuple[tuple[int, frozenset[bytes]], ...]
 """The open objects, outermost first, that have other names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
 _QUOTE = 0x22
+_IN_ESCAPE = b'"\\/bfnrtu0123456789abcdef'
 
 
 class NameReader:
@@ -208,17 +209,25 @@ class NameReader:
             return False
         place, frame = inside
         raw = self._raw(((config,), token, history), place)  # type: ignore[arg-type]
-        content = _content(_whole_escapes(raw))
-        seen = dict(names).get(place, frozenset())
+        return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
+
+    def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:
+        """Whether some name that was not `seen` begins with `raw`: an escape that is not finished is, in every way."""
+        if config[2]:
+            for byte in _IN_ESCAPE:
+                after = read_bytes(self.pushdown, config, np.array([byte], np.uint8))
+                if after is not None and self._goes_on(after, raw + bytes([byte]), frame, seen):
+                    return True
+            return False
+        content = _content(raw)
+        for i, key in enumerate(frame.keys):
+            if frame.allowed >> i & 1 and key.startswith(content) and key not in seen:
+                return True
         taken = sum(name.startswith(content) and frame.others.accepts(name) for name in seen)
-        declared = any(
-            frame.allowed >> i & 1 and key.startswith(content) and key not in seen
-            for i, key in enumerate(frame.keys)
-        )
         state = frame.others.start
         for byte in content:
             state = int(frame.others.delta[state, byte])
-        return not declared and n_texts(frame.others)[state] <= taken
+        return n_texts(frame.others)[state] > taken
 
 
 def _last_entry(nodes: list[int], before: int, place: int) -> int:
@@ -262,18 +271,6 @@ def _is_whole(character: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-_HEX = rb"[0-9a-fA-F]"
-_PAIR = rb"\\u[dD][89abAB]%b{2}\\u[dD][c-fC-F]%b{2}" % (_HEX, _HEX)
-_WHOLE = re.compile(rb"(?:[^\\]|\\[^u]|\\u(?![dD][89abAB])%b{4}|%b)*" % (_HEX, _PAIR), re.DOTALL)
-
-
-def _whole_escapes(raw: bytes) -> bytes:
-    """`raw` without an escape at its end that is not finished."""
-    found = _WHOLE.match(raw)
-    assert found is not None
-    return found[0]
 
 
 @lru_cache(maxsize=256)
