@@ -13,18 +13,21 @@ MANY = 1 << 40
 """Stands for more texts than anyone counts, and for infinitely many."""
 
 
+def distinct_edges(delta: np.ndarray) -> list[tuple[int, int, int]]:
+    """`(source, target, number of bytes)` for each two states of which one leads to the other; DEAD left out."""
+    source, byte = np.nonzero(delta)
+    pairs, n_bytes = np.unique(source.astype(np.int64) * len(delta) + delta[source, byte], return_counts=True)
+    sources, targets = np.divmod(pairs, len(delta))
+    return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
+
+
 @lru_cache(maxsize=256)
 def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
     """For each state the number of texts that are accepted from it, at most MANY."""
-    source, byte = np.nonzero(dfa.delta)
-    target = dfa.delta[source, byte]
-    # Edges between the same two states count once in the order, and with their number in the sum.
-    pairs, weight = np.unique(source.astype(np.int64) * dfa.n_states + target, return_counts=True)
     into: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
     n_open = [0] * dfa.n_states
-    for pair, count in zip(pairs.tolist(), weight.tolist()):
-        before, after = divmod(pair, dfa.n_states)
-        into[after].append((before, count))
+    for before, after, n_bytes in distinct_edges(dfa.delta):
+        into[after].append((before, n_bytes))
         n_open[before] += 1
     total = [MANY] * dfa.n_states
     partial = (dfa.label >= 0).astype(int).tolist()

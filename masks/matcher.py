@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DeadEnd, GramaskError
 from .names import NO_NAMES, Names
+from .tables import bit_positions
 from .units import NO_ITEMS, Open
 from .walker import Config, path_nodes, read_bytes
 
@@ -100,8 +101,8 @@ class Matcher:
         config, items, names = self._place
         if config is FINISHED or token_id >= len(is_text) or not is_text[token_id]:
             return None
-        read = self._engine.read(config, token_id)
-        # Not before this read is it known whether there are items to look after.
+        read = None if self._engine.unit_frames else self._engine.read(config, token_id)
+        # A first read may be what makes it known that there are items to look after.
         if self._engine.unit_frames:
             found = constraint.items.step(config, items, token_id)
             if found is None:
@@ -214,7 +215,7 @@ def _any_step(matcher: Matcher, turn: int) -> int:
     """Take an allowed token, one that leads away from where the shortest way is barred: another one in each turn."""
     mask = np.empty(matcher.constraint.n_words, np.int32)
     matcher.fill_mask(mask)
-    allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist()
+    allowed = bit_positions(mask.view(np.uint32))
     tokens = matcher.constraint.vocabulary.tokens
     plain = sorted((t for t in allowed if tokens[t].isalnum()), key=lambda t: len(tokens[t]))
     first = turn * 2_654_435_761 % len(plain) if plain else 0

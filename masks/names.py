@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..grammar.dfa import ByteDfa
 from ..grammar.finite import MANY, n_texts
 from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
-from .tables import TokenTables, bit_positions
+from .tables import TokenTables, bit_positions, without
+from .units import NO_ITEMS
 from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class NameReader:
         self.engine = engine
         self.pushdown = engine.pushdown
         self._n_looked_at = 0
-        self._runs_out = False
+        self._may_end = False
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -130,15 +132,8 @@ class NameReader:
     def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
         if names:
-            wrong = set(self._wrong(config, names, history, row))
-        else:
-            wrong = set(self._tried(config, names, history, row, self.engine.tables.two_names))
-        if not wrong:
-            return row
-        row = row.copy()
-        for token in wrong:
-            row[token >> 5] &= ~np.uint32(1 << (token & 31))
-        return row
+            return without(row, self._wrong(config, names, history, row))
+        return without(row, self._tried(config, names, history, row, self.engine.tables.two_names))
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
         tokens = self._tokens
@@ -178,11 +173,11 @@ class NameReader:
         """Whether some object has beginnings of names with which only finitely many go on."""
         frames = self.pushdown.name_frames
         if len(frames) > self._n_looked_at:
-            self._runs_out |= any(
+            self._may_end |= any(
                 _runs_out(frame.others) for frame in list(frames.values())[self._n_looked_at :]
             )
             self._n_looked_at = len(frames)
-        return self._runs_out
+        return self._may_end
 
     def _tried(
         self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray | None
@@ -208,7 +203,7 @@ class NameReader:
         if inside is None or not _runs_out(inside[1].others):
             return False
         place, frame = inside
-        raw = self._raw(((config,), token, history), place)  # type: ignore[arg-type]
+        raw = self._raw(((config, NO_ITEMS, names), token, history), place)
         return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
 
     def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:
@@ -274,7 +269,7 @@ def _is_whole(character: bytes) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _runs_out(dfa: object) -> bool:
+def _runs_out(dfa: ByteDfa) -> bool:
     """Whether there are beginnings of names with which only finitely many go on."""
     totals = n_texts(dfa)
     return any(total < MANY for total in totals[1:])

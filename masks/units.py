@@ -19,15 +19,13 @@ from ..grammar.schema.canonical import canonical
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
-from .tables import TokenTables, bit_positions, pack_ids
+from .tables import TokenTables, bit_positions, pack_ids, without
 from .walker import Config, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
 
 Open = tuple[tuple[int, bytes], ...]
 """The items that are open, outermost first: the stack node on which each lies, and its text so far."""
-
-
 NO_ITEMS: Open = ()
 
 
@@ -106,13 +104,7 @@ class ItemReader:
             is_string = bool(self.pushdown.table[config[0], FLAGS] & STRING)
             safe = self._safe_types(config[3], items[-1][0])
             doubtful = self._past_comma.among(row, is_string=is_string, safe=safe)
-        wrong = [token for token in doubtful if self.step(config, items, token) is None]
-        if not wrong:
-            return row
-        row = row.copy()
-        for token in wrong:
-            row[token >> 5] &= ~np.uint32(1 << (token & 31))
-        return row
+        return without(row, (token for token in doubtful if self.step(config, items, token) is None))
 
     def _safe_types(self, node: int, place: int) -> int:
         """The types of which the item behind the innermost open one has many values."""
@@ -138,7 +130,6 @@ class PastComma:
         self._kinds = [
             (quoted, opened, pack_ids(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()
         ]
-
         self._first = pack_ids(first, tables.n_words)
 
     def with_first_item(self, row: np.ndarray) -> list[int]:

@@ -184,10 +184,10 @@ class Document:
         for number, keyword, refused in self.visit():
             if refused:
                 raise UnsupportedSchema(
-                    f"{keyword} is not enforced yet",
+                    f"{keyword} is not enforced",
                     pointer=self.pointers[number],
                     keyword=keyword,
-                    hint=NOT_ENFORCED[keyword].hint,
+                    hint=NOT_ENFORCED[keyword],
                 )
             yield number, keyword
 
@@ -200,7 +200,7 @@ class Document:
             children: list[int] = []
             for keyword in self.known(number):
                 self._check(number, keyword)
-                refused = self._is_refused(number, keyword)
+                refused = keyword in NOT_ENFORCED
                 if keyword in REFERENCES:
                     children.append(self.target(number, keyword))
                 elif not refused:
@@ -210,12 +210,6 @@ class Document:
                 if child not in seen:
                     seen.add(child)
                     stack.append(child)
-
-    def _is_refused(self, number: int, keyword: str) -> bool:
-        refusal = NOT_ENFORCED.get(keyword)
-        if refusal is None or (keyword == "format" and self.annotate_formats):
-            return False
-        return refusal.constrains(self.schemas[number])
 
     def _check(self, number: int, keyword: str) -> None:
         """Raise InvalidSchema if the value of a keyword is malformed."""

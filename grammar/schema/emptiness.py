@@ -12,7 +12,8 @@ from .arrays import ArrayPlan, RichArrayPlan, array_plan
 from .finite_values import FiniteValues
 from .goals import Goals
 from .members import Members
-from .objects import RichObjectPlan
+from .objects import Live
+from .rich_objects import RichObjectPlan
 from .scalars import numbers_are_empty, string_is_empty, string_language
 from .shapes import (
     ANYTHING,
@@ -47,7 +48,7 @@ def _is_ascii(value: object) -> bool:
 
 
 class _Clause:
-    """Something that makes `goal` hold: all of `open_needs` goals, or what `holds` finds out."""
+    """Something that makes `goal` hold: so many goals as are open, or what `possible` finds out."""
 
     __slots__ = ("goal", "n_open", "possible")
 
@@ -55,9 +56,6 @@ class _Clause:
         self.goal = goal
         self.n_open = n_open
         self.possible = possible
-
-
-Live = Callable[[Goal], bool]
 
 
 class Emptiness:
@@ -135,10 +133,6 @@ class Emptiness:
             if types:
                 result.append(shape if types == shape.types else replace(shape, types=types))
         return result
-
-    def has_value(self, shape: Shape) -> bool:
-        """Whether some value has this shape."""
-        return self._live_types(shape) != 0
 
     def _live_types(self, shape: Shape) -> int:
         types = self._simple_types(shape)

@@ -86,8 +86,10 @@ class Goals:
 
     def describe(self, goal: Goal) -> tuple[str, ...]:
         """The pointers of a goal's subschemas, for error messages."""
-        numbers = dict.fromkeys(literal if literal >= 0 else ~literal for literal in goal)
-        return tuple(self.document.pointers[number] for number in numbers if number < TRUE_SCHEMA)
+        numbers = (literal if literal >= 0 else ~literal for literal in goal)
+        pointers = (self.document.pointers[number] for number in numbers if number < TRUE_SCHEMA)
+        # What the document implies without spelling it is named by where it comes from.
+        return tuple(dict.fromkeys(pointer.partition("/=")[0] for pointer in pointers))
 
     def either(self, literals: tuple[int, ...]) -> int:
         """A literal that holds where one of `literals` does."""
@@ -101,7 +103,7 @@ class Goals:
         found = self._differs.get(values)
         if found is None:
             listed = [json.loads(text, parse_float=Decimal) for text in sorted(values)]
-            name = f"uniqueItems/={len(self._differs)}"
+            name = f"=differs/{len(self._differs)}"
             root = self.document.intern("", self.document.root)
             found = self._differs[values] = (~self.document.synthetic(root, name, {"enum": listed}),)
         return found

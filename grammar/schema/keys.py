@@ -26,7 +26,6 @@ from ..pushdown import (
 )
 from ..utf8 import UTF8
 from .members import only_labels
-from .objects import ones
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -38,9 +37,6 @@ Parts = tuple[tuple[ByteDfa, tuple[int, ...]], ...]
 """Languages of names that are not declared, each with those of its classes that may occur."""
 Choices = tuple[tuple["ObjectPlan", int, "Step"], ...]
 """The alternatives that allow a name, and how each goes on."""
-
-
-_FEW = 4
 
 
 class KeyStates:
@@ -91,14 +87,10 @@ class KeyStates:
             names = self._names[table, lexeme] = _Names(self.values, table, lexeme, len(labels))
         pushdown = self.values.pushdown
         operations = [UNFILLED] * (n_names + len(labels))
-        if allowed.bit_count() + len(labels) <= _FEW:
-            # Nearly all of them are asked for; each question stops a kernel.
-            for outcome in (*ones(allowed), *range(n_names, len(operations))):
-                operations[outcome] = resume(outcome)
         frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
         if lexeme is not None:
             pushdown.name_frames[frame] = NameFrame(
-                table.keys, allowed, lexeme.dfa, table.watched > 0 or not table.keys
+                table.keys, allowed, lexeme.dfa, table.watched == len(table.keys)
             )
         return pushdown.push([frame], names.state(allowed, 0, n_names, 0))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
@@ -107,19 +106,5 @@ RETIRED = {
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a constraining keyword is refused, and when it constrains nothing after all."""
-
-    hint: str
-    harmless: Callable[[dict[str, Any]], bool] = lambda schema: False
-
-    def constrains(self, schema: dict[str, Any]) -> bool:
-        return not self.harmless(schema)
-
-
-# Every keyword that constrains instances and is not enforced.
-NOT_ENFORCED: dict[str, Refusal] = {
-    # Draft 3 alone has these.
-    **dict.fromkeys(("extends", "disallow", "divisibleBy"), Refusal("use draft 4 or later")),
-}
+# Every keyword that constrains instances and is not enforced, with a hint. Draft 3 alone has these.
+NOT_ENFORCED = dict.fromkeys(("extends", "disallow", "divisibleBy"), "use draft 4 or later")

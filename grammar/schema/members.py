@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..dfa import NOT_ACCEPTING, ByteDfa, minimize, product
-from ..finite import MANY, texts
+from ..finite import MANY, distinct_edges, texts
 from ..regex import compile_pattern
 from ..utf8 import UTF8
 from .shapes import ANYTHING, Goal, Names, Objects, Rule, conjoin
@@ -226,14 +226,6 @@ def _can_reach(delta: np.ndarray, goals: np.ndarray) -> np.ndarray:
                 alive[state] = True
                 todo.append(state)
     return alive
-
-
-def distinct_edges(delta: np.ndarray) -> list[tuple[int, int, int]]:
-    """`(source, target, number of bytes)` for each two states of which one leads to the other; DEAD left out."""
-    source, byte = np.nonzero(delta)
-    pairs, n_bytes = np.unique(source.astype(np.int64) * len(delta) + delta[source, byte], return_counts=True)
-    sources, targets = np.divmod(pairs, len(delta))
-    return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
 
 
 def n_names(classes: Classes) -> list[int]:

@@ -115,7 +115,7 @@ def _entry(
     if reason is not None:
         return Entry(pointer, keyword, "validated", reason)
     if refused:
-        return Entry(pointer, keyword, "refused", f"{keyword} is not enforced", NOT_ENFORCED[keyword].hint)
+        return Entry(pointer, keyword, "refused", f"{keyword} is not enforced", NOT_ENFORCED[keyword])
     if isinstance(error, CannotEnforce) and keyword == error.keyword:
         if error.pointer in (pointer, f"{pointer}/{keyword}"):
             return Entry(pointer, keyword, "refused", error.message, error.hint)

@@ -20,7 +20,8 @@ from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, a
 from .arrays import ArrayPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, Step, needed_names, object_plan
+from .objects import ObjectPlan, Step, needed_names
+from .rich_objects import object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
