@@ -90,23 +90,37 @@ def leave(outcome: int = 0) -> int:
 
 
 class Learner(Protocol):
-    """What follows when the value is known of an item that has just ended."""
+    """What follows when the value is known of an item, or a member, that has just ended."""
 
     def learned(self, value: str) -> int:
-        """The state behind an item with this canonical text."""
+        """The state behind a value with this canonical text, DEAD where nothing follows."""
+        ...
+
+
+class Awaited(Protocol):
+    """The value of an item, or a member, while it is read."""
+
+    def may_matter(self, begun: bytes) -> bool:
+        """Whether it may matter to what follows; `begun` is its text so far."""
+        ...
+
+    def harmless_types(self) -> int | None:
+        """The types (bits of `schema.shapes`) of which the item behind it has many values, whatever this one is.
+
+        None where not even that is sure that the same may follow then.
+        """
         ...
 
 
 class Units:
-    """The items whose values matter to what follows: an automaton alone does not know them.
+    """The items and members whose values matter to what follows: an automaton alone does not know them.
 
-    frames : the stack symbols under such items; for each the types (bits of `schema.shapes`) of which the item behind
-             it has many values, whatever this one is.
-    after  : by the state behind such an item, what its value changes.
+    frames : the stack symbols under them.
+    after  : by the state behind one, what its value changes.
     """
 
     def __init__(self) -> None:
-        self.frames: dict[int, Callable[[], int]] = {}
+        self.frames: dict[int, Awaited] = {}
         self.after: dict[int, Learner] = {}
 
 

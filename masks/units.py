@@ -1,9 +1,9 @@
-"""Items that must differ: the values of the items that end, told to the automaton as they do.
+"""Items that must differ: the values of items and members that end, told to the automaton as they do.
 
 The automaton knows which values were seen, but not the value of an item that ends in the middle of a token. So in a
 schema with `uniqueItems` a token is read up to each end of such an item, the state behind it is replaced by the one
-that knows the value, and reading goes on. Masks come from the automaton without that; the few tokens that go past the
-comma behind an item are then tried one by one, unless it cannot matter.
+that knows the value, and reading goes on. Masks come from the automaton without that, which allows whatever some value
+allows; the few tokens that go past the end of an item are then tried one by one, unless it cannot matter.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from ..grammar.pushdown import END, FLAGS, STRING
+from ..errors import CompileBudgetExceeded
+from ..grammar.pushdown import END, FLAGS, STRING, Awaited
 from ..grammar.schema.canonical import canonical
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
 from .tables import TokenTables, bit_positions, pack_ids, without
-from .walker import Config, read_bytes
+from .walker import Config, path_nodes, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
 
@@ -38,8 +39,8 @@ class ItemReader:
         self.units = engine.pushdown.units
 
     @property
-    def _past_comma(self) -> PastComma:
-        return self.engine.tables.shared("commas", PastComma)
+    def _tokens(self) -> EndingTokens:
+        return self.engine.tables.shared("ends", EndingTokens)
 
     def step(self, config: Config, items: Open, token: int) -> tuple[Config, Open, list[int]] | None:
         """Read a token. None where it is not allowed.
@@ -75,10 +76,10 @@ class ItemReader:
         return self._left(after, items)
 
     def _entered(self, before: int, after: int, items: Open, byte: int) -> Open:
-        """`items` with those that begin here: at the comma before them, or at their own first byte."""
+        """`items` with those that begin here: behind a comma or a colon, or at their own first byte."""
         parent, frame = self.pushdown.stack[after].tolist()
         if frame in self.units.frames and parent == before and all(place != parent for place, _ in items):
-            return (*items, (parent, b"" if byte == 0x2C else bytes([byte])))
+            return (*items, (parent, b"" if byte in b",:" else bytes([byte])))
         return items
 
     def _left(self, config: Config, items: Open) -> tuple[Config, Open] | None:
@@ -90,71 +91,155 @@ class ItemReader:
             learner = self.units.after.get(config[0])
             if learner is None:
                 continue
-            state = learner.learned(canonical(json.loads(text, parse_float=Decimal)))
+            state = learner.learned(_canonical(text))
             if not state:
                 return None
             config = (state, *config[1:])
         return config, items
 
     def filter(self, config: Config, items: Open, row: np.ndarray) -> np.ndarray:
-        """`row`, the mask of the automaton alone, without the tokens that repeat an item."""
-        if not items:
-            doubtful = self._past_comma.with_first_item(row)
-        else:
-            is_string = bool(self.pushdown.table[config[0], FLAGS] & STRING)
-            safe = self._safe_types(config[3], items[-1][0])
-            doubtful = self._past_comma.among(row, is_string=is_string, safe=safe)
-        return without(row, (token for token in doubtful if self.step(config, items, token) is None))
+        """`row`, the mask of the automaton alone, without the tokens that some value forbids."""
+        awaited = self._awaited(config, items)
+        doubtful = self._doubtful(config, awaited, row)
+        return without(row, (token for token in doubtful if self._is_barred(config, items, awaited, token)))
 
-    def _safe_types(self, node: int, place: int) -> int:
-        """The types of which the item behind the innermost open one has many values."""
-        stack = self.pushdown.stack
-        while stack[node, 0] != place:
-            node = int(stack[node, 0])
-        return self.units.frames[int(stack[node, 1])]()
+    def _awaited(self, config: Config, items: Open) -> list[tuple[int, Awaited]]:
+        """The open items whose value may matter, outermost first: each with the stack node above it."""
+        found = []
+        chain = self._chain(config[3])
+        for place, text in items:
+            node = next(node for node, parent, _ in chain if parent == place)
+            awaited = self.units.frames[int(self.pushdown.stack[node, 1])]
+            if awaited.may_matter(text):
+                found.append((node, awaited))
+        return found
+
+    def _chain(self, node: int) -> list[tuple[int, int, int]]:
+        """`(node, parent, frame)` from a stack node down to the bottom."""
+        found = []
+        while node:
+            parent, frame = self.pushdown.stack[node].tolist()
+            found.append((node, parent, frame))
+            node = parent
+        return found
+
+    def _doubtful(self, config: Config, awaited: list[tuple[int, Awaited]], row: np.ndarray) -> list[int]:
+        """The tokens of `row` in which an item may end so far that its value matters."""
+        if not self.pushdown.table[config[0], FLAGS] & STRING:
+            return self._tokens.among(row, "outside")
+        if awaited and awaited[-1][0] == config[3]:
+            harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
+            return self._tokens.behind_string(row, harmless)
+        return self._tokens.among(row, "in string" if awaited else "with array")
+
+    def _is_barred(self, config: Config, items: Open, awaited: list[tuple[int, Awaited]], token: int) -> bool:
+        """Whether the automaton allows a token that is not allowed."""
+        text = self.engine.tables.text_of(token)
+        if read_bytes(self.pushdown, config, text) is None:
+            return True
+        end = self._first_end(config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited})
+        if end is None:
+            return False
+        if len(awaited) == 1:
+            harmless = awaited[0][1].harmless_types()
+            if harmless is not None and _is_harmless(text[end:].tobytes(), harmless):
+                return False
+        return self.step(config, items, token) is None
+
+    def _first_end(self, before: int, nodes: list[int], awaited: set[int]) -> int | None:
+        """The index of the byte at which an item ends first: one on the stack nodes `awaited`, or a new one."""
+        old = {node for node, *_ in self._chain(before)}
+        for i, node in enumerate(nodes):
+            if node != before:
+                here = {node for node, *_ in self._chain(node)}
+                for popped, _, frame in self._chain(before):
+                    if popped in here:
+                        break
+                    if popped in awaited or (popped not in old and frame in self.units.frames):
+                        return i
+            before = node
+        return None
 
 
-class PastComma:
-    """The tokens of a vocabulary with a comma, by what they do behind it."""
+def _canonical(text: bytes) -> str:
+    """The canonical text of an item. Raises CompileBudgetExceeded where it is nested too deeply."""
+    try:
+        return canonical(json.loads(text, parse_float=Decimal))
+    except RecursionError:
+        raise CompileBudgetExceeded(
+            "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
+        ) from None
+
+
+class EndingTokens:
+    """The tokens of a vocabulary in which an item may end and something follows."""
 
     def __init__(self, tables: TokenTables) -> None:
         self._n_words = tables.n_words
-        # Whether the comma may be outside of a string in which the token begins, and what the token opens behind it.
-        kinds: dict[tuple[bool, int | None], list[int]] = {}
-        first: list[int] = []
+        self._words: dict[str, np.ndarray] = {}
+        found: dict[str, list[int]] = {"outside": [], "in string": [], "behind string": [], "with array": []}
+        # Of those behind a string the ones that are harmless if the next item may have one of these types.
+        harmless: dict[int, list[int]] = {}
         for token, text in enumerate(tables.vocabulary.tokens):
-            if b"," in text and tables.is_text[token]:
-                if _FIRST_ITEM.search(text):
-                    first.append(token)
-                kinds.setdefault((_QUOTED.search(text) is not None, _opened(text)), []).append(token)
-        self._kinds = [
-            (quoted, opened, pack_ids(tokens, tables.n_words)) for (quoted, opened), tokens in kinds.items()
-        ]
-        self._first = pack_ids(first, tables.n_words)
-
-    def with_first_item(self, row: np.ndarray) -> list[int]:
-        """The tokens of `row` that may hold a whole first item and more."""
-        return bit_positions(row[: self._n_words] & self._first)
-
-    def among(self, row: np.ndarray, *, is_string: bool, safe: int) -> list[int]:
-        """The tokens of `row` that may go past the end of an item so far that its value matters."""
-        found: list[int] = []
-        for quoted, opened, words in self._kinds:
-            if is_string and not quoted:
+            if not tables.is_text[token]:
                 continue
-            if safe and opened is not None and opened & ~safe == 0:
-                continue
-            found += bit_positions(row[: self._n_words] & words)
-        return found
+            if _END.search(text):
+                found["outside"].append(token)
+            tail = _behind_quote(text)
+            if tail:
+                found["behind string"].append(token)
+                if not _MEMBER.fullmatch(tail):
+                    found["in string"].append(token)
+                if _WITH_ARRAY.search(tail):
+                    found["with array"].append(token)
+                types = _opened(tail)
+                if types is not None:
+                    harmless.setdefault(types, []).append(token)
+        self._words = {kind: pack_ids(tokens, tables.n_words) for kind, tokens in found.items()}
+        self._harmless = {types: pack_ids(tokens, tables.n_words) for types, tokens in harmless.items()}
+
+    def among(self, row: np.ndarray, kind: str) -> list[int]:
+        """The tokens of `row` that may end an item.
+
+        kind : "outside" of a string; "in string" if that is a part of an item; "with array" if it is in none.
+        """
+        return bit_positions(row[: self._n_words] & self._words[kind])
+
+    def behind_string(self, row: np.ndarray, harmless: int | None) -> list[int]:
+        """The same for a string that is the item, but for tokens that are `harmless` (types, None: none are)."""
+        words = row[: self._n_words] & self._words["behind string"]
+        for types, tokens in self._harmless.items() if harmless is not None else ():
+            if types & ~(harmless or 0) == 0:
+                words &= ~tokens
+        return bit_positions(words)
 
 
-_FIRST_ITEM = re.compile(rb"\[.*,", re.DOTALL)
-_QUOTED = re.compile(rb'".*,', re.DOTALL)
-_ONE_COMMA = re.compile(rb'[^,\]]*,[ \t\r\n]*(["{\[]?)')
-_OPENED_TYPES = {b"": 0, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
+_END = re.compile(rb"[,\]}]")
+_WITH_ARRAY = re.compile(rb"\[.+[,\]}]", re.DOTALL)
+_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"(.*)', re.DOTALL)
+# Behind a string in an item: the next name, or a value for this one.
+_MEMBER = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*\"?|:[ \t\r\n]*[^,\]}]*)")
+# Brackets that close, then a comma and the beginning of what comes next.
+_NEXT_ITEM = re.compile(rb'[\]} \t\r\n]*(?:,[ \t\r\n]*(["{\[]?))?')
+_OPENED_TYPES = {b"": 0, None: 0, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
 
 
-def _opened(text: bytes) -> int | None:
-    """The type that a token opens right behind its only comma, 0 for none; None if it does more than that."""
-    found = _ONE_COMMA.fullmatch(text)
+def _behind_quote(text: bytes) -> bytes:
+    """What a token has behind the first quote that is not escaped."""
+    found = _STRING_END.fullmatch(text)
+    return b"" if found is None else found[1]
+
+
+def _opened(tail: bytes) -> int | None:
+    """The type that is opened behind an item and a comma, 0 for none; None if more follows than that."""
+    found = _NEXT_ITEM.fullmatch(tail)
     return None if found is None else _OPENED_TYPES[found[1]]
+
+
+def _is_harmless(tail: bytes, types: int) -> bool:
+    """Whether a token may follow an item, whatever that is: `tail` begins with the byte at which it ends.
+
+    types : those of which the next item has many values.
+    """
+    opened = _opened(tail if tail[:1] in (b",", b" ", b"\t", b"\r", b"\n") else tail[1:])
+    return opened is not None and opened & ~types == 0

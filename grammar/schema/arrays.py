@@ -12,15 +12,19 @@ MAX_COUNTS = 20_000
 MAX_VARIANTS = 4_096
 
 
-def array_plan(arrays: Arrays, live: Live) -> ArrayPlan:
-    """The plan of one shape."""
-    return RichArrayPlan(arrays, live) if arrays.is_rich else SimpleArrayPlan(arrays, live)
-
-
 class ArrayPlan:
-    """What may come next in an array. `start` is the progress before the first item."""
+    """What may come next in an array. `start` is the progress before the first item.
+
+    A plan may wait for the value of the last item, which an automaton does not know. Until it is told (`learned`), all
+    is allowed that some value allows.
+    """
 
     start: Hashable
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is any such array."""
+        raise NotImplementedError
 
     def after_item(self, progress: Hashable) -> list[Step]:
         """The ways to go on behind one more item."""
@@ -34,6 +38,28 @@ class ArrayPlan:
         """Whether the array may end."""
         raise NotImplementedError
 
+    def variants(self, progress: Hashable) -> list[tuple[Hashable, Goal]]:
+        """The ways to go on behind one more item, with nothing left to observe; they may overlap.
+
+        Those come first that are nearest to what the array has to contain.
+        """
+        return [(step.progress, step.goal) for step in self.after_item(progress)]
+
+    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
+        """Whether the value of the last item matters, which begins with the text `begun`."""
+        return False
+
+    def learned(self, progress: Hashable, value: str) -> Hashable | None:
+        """`progress` with the canonical text of the last item, None where nothing follows."""
+        return progress
+
+    def harmless_types(self, progress: Hashable) -> int | None:
+        """The types of which the next item has many values, whatever the last one is: a bit set.
+
+        None where not even that is sure that the array may go on and end alike whatever that is.
+        """
+        return None
+
 
 class SimpleArrayPlan(ArrayPlan):
     """Progress is the number of items, as far as it matters; `high` is where an item with no value ends the array."""
@@ -45,6 +71,10 @@ class SimpleArrayPlan(ArrayPlan):
         # Beyond the cap one more item changes nothing, so counting stops.
         self.cap = max(len(self.items.prefix), self.low, 0 if self.high is None else self.high)
         self.start = 0
+
+    @property
+    def is_possible(self) -> bool:
+        return self.high is None or self.low <= self.high
 
     def after_item(self, progress: Hashable) -> list[Step]:
         assert isinstance(progress, int)
@@ -91,8 +121,11 @@ class RichArrayPlan(ArrayPlan):
 
     @property
     def is_possible(self) -> bool:
-        """Whether there is any such array."""
         return self.completable(self.start)
+
+    def variants(self, progress: Hashable) -> list[tuple[Hashable, Goal]]:
+        ways = sorted(self._after(_as_counts(progress)), key=lambda way: sum(way[0][1]), reverse=True)
+        return [(after, goal) for after, goal in ways if self.completable(after)]
 
     def may_close(self, progress: Hashable) -> bool:
         n, counts = _as_counts(progress)

@@ -22,6 +22,31 @@ def canonical(value: Any) -> str:
     return _number(value)
 
 
+def value_of(text: str) -> Any:
+    """The value of a canonical text; numbers with an exponent are Decimal."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def may_become(text: bytes, value: Any) -> bool:
+    """Whether the beginning of a JSON text may be that of `value`: only False is sure."""
+    text = text.lstrip(b" \t\r\n")
+    if not text:
+        return True
+    kind = text[:1]
+    if kind == b'"':
+        if not isinstance(value, str):
+            return False
+        spelled = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return b"\\" in text or b"\\" in spelled or spelled.startswith(text)
+    if kind in b"[{":
+        return isinstance(value, list if kind == b"[" else dict)
+    if kind in b"tfn":
+        return (
+            json.dumps(value).encode().startswith(text) if value is None or isinstance(value, bool) else False
+        )
+    return isinstance(value, int | float | Decimal | Fraction) and not isinstance(value, bool)
+
+
 def _number(value: int | float | Decimal | Fraction) -> str:
     """The significant digits and the exponent, which even a huge exponent leaves short."""
     if isinstance(value, Fraction):

@@ -6,18 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ...errors import UnsupportedSchema
 from ..dfa import ByteDfa
-from .arrays import ArrayPlan, RichArrayPlan, array_plan
-from .finite_values import FiniteValues
 from .goals import Goals
 from .members import Members
 from .objects import Live
+from .plans import Plans
 from .rich_objects import RichObjectPlan
 from .scalars import numbers_are_empty, string_is_empty, string_language
 from .shapes import (
     ANYTHING,
     ARRAY,
+    DIFFERS,
     FALSE,
     NOTHING,
     NULL,
@@ -31,7 +30,6 @@ from .shapes import (
     Objects,
     Shape,
 )
-from .unique_arrays import UniqueArrayPlan, can_differ
 
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
@@ -66,12 +64,14 @@ class Emptiness:
         self._known: dict[Goal, bool] = {ANYTHING: True, NOTHING: False}
         self._languages: dict[Goal, ByteDfa] = {}
         self._members: dict[int, Members] = {}
-        self._finite = FiniteValues(self)
+        self.plans = Plans(goals, self.members)
 
     def is_live(self, goal: Goal) -> bool:
         """Whether some finite value satisfies `goal`."""
         if goal not in self._known:
-            if len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
+            if goal[-1] >= DIFFERS:
+                self._known[goal] = self.plans.finite.is_live(goal)
+            elif len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
                 self._known[goal] = True
             else:
                 self._solve(goal)
@@ -91,14 +91,6 @@ class Emptiness:
         if found is None:
             found = self._members[id(objects)] = Members(objects, self.language)
         return found
-
-    def array_plan(self, arrays: Arrays) -> ArrayPlan:
-        """The plan of one set of arrays."""
-        plan = array_plan(arrays, self.is_live)
-        return self._unique(arrays, plan) if arrays.unique else plan
-
-    def _unique(self, arrays: Arrays, plan: ArrayPlan) -> UniqueArrayPlan:
-        return UniqueArrayPlan(plan, arrays, self.is_live, self._finite, self.goals.differs)
 
     def _is_plain(self, number: int, depth: int = 0) -> bool:
         """Whether a look at its keywords shows that a subschema has a value: most do, and all of them are asked."""
@@ -140,15 +132,19 @@ class Emptiness:
             for kind, needs, possible in self._structures(shape):
                 if possible(self.is_live) if possible else all(map(self.is_live, needs)):
                     types |= kind
+        if shape.excluded:
+            for kind in (ARRAY, OBJECT):
+                if types & kind and self.plans.finite.of_type(shape, kind, 0) == {}:
+                    types &= ~kind
         return types
 
     def _structures(self, shape: Shape) -> list[tuple[int, list[Goal], Callable[[Live], bool] | None]]:
         """The container types of a shape: each with the goals that it needs, or a test where that is not enough."""
         found: list[tuple[int, list[Goal], Callable[[Live], bool] | None]] = []
         arrays, objects = shape.arrays, shape.objects
-        if shape.types & ARRAY and _in_order(arrays) and self._can_differ(arrays):
-            if arrays.is_rich:
-                found.append((ARRAY, [], lambda live: RichArrayPlan(arrays, live).is_possible))
+        if shape.types & ARRAY and _in_order(arrays):
+            if arrays.is_rich or arrays.unique is False or (arrays.unique and arrays.low > 1):
+                found.append((ARRAY, [], lambda live: self.plans.arrays(arrays, live).is_possible))
             else:
                 found.append((ARRAY, needed_items(arrays), None))
         if shape.types & OBJECT and not objects.required and not objects.is_rich:
@@ -163,16 +159,6 @@ class Emptiness:
             else:
                 found.append((OBJECT, [members.goal(name) for name in objects.required], None))
         return found
-
-    def _can_differ(self, arrays: Arrays) -> bool:
-        """Whether the items that must be there can be different where they have to."""
-        if arrays.unique is False:
-            raise UnsupportedSchema(
-                "arrays that must hold two equal items cannot be built",
-                keyword="uniqueItems",
-                hint="do not negate uniqueItems",
-            )
-        return not arrays.unique or can_differ(arrays, self._finite)
 
     def _solve(self, root: Goal) -> None:
         """Horn clauses over all goals that `root` depends on: a goal holds if all needs of one clause hold.
@@ -243,6 +229,8 @@ class Emptiness:
 
         def live(goal: Goal) -> bool:
             known = self._known.get(goal)
+            if known is None and goal[-1] >= DIFFERS:
+                known = self._known[goal] = self.plans.finite.is_live(goal)
             if known is None:
                 missing.add(goal)
             return bool(known)

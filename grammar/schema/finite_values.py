@@ -1,71 +1,78 @@
-"""The values of a goal, where they are few: what `uniqueItems` has to count."""
+"""The values of goals that have few: what `uniqueItems` has to count, and whether a value differs from others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CompileBudgetExceeded
 from ..finite import texts
 from ..number_sets import list_numbers
 from .canonical import canonical
+from .members import only_labels
 from .scalars import string_language
-from .shapes import ARRAY, FALSE, NOTHING, NULL, NUMBER, OBJECT, STRING, TRUE, Goal, Shape
+from .shapes import ANY_STRING, ARRAY, FALSE, NOTHING, NULL, NUMBER, OBJECT, STRING, TRUE, Goal, Shape
 
 if TYPE_CHECKING:
-    from .emptiness import Emptiness
+    from .arrays import ArrayPlan
     from .goals import Goals
+    from .objects import Live, ObjectPlan, Step
 
-_DEPTH = 4
+MANY_VALUES = 64
+"""Goals are asked for at least so many: answers are used again when there are more items."""
+MAX_LOOKED_AT = 20_000
 Values = dict[str, Any]
 """Values by their canonical text."""
+Key = tuple[Goal, int]
+PlanOf = Callable[[Shape, int, "Live"], "ObjectPlan | ArrayPlan"]
+"""The plan of a shape for one container type, given which goals have a value."""
 
 
 class FiniteValues:
     """The values of goals with at most `limit` values, None for the others; answers are kept.
 
-    A goal whose values lie deeper than a few levels counts as one with many.
+    A goal may depend on itself, so this is a least fixpoint: all start without values, and whatever gets more is asked
+    again by those that asked for it.
     """
 
-    def __init__(self, emptiness: Emptiness) -> None:
-        self.goals: Goals = emptiness.goals
-        self.emptiness = emptiness
-        self._known: dict[tuple[Goal, int], Values | None] = {}
+    def __init__(self, goals: Goals, plan_of: PlanOf, holds: Callable[[Goal, Any], bool]) -> None:
+        self._goals = goals
+        self._plan_of = plan_of
+        self._holds = holds
+        self._known: dict[Key, Values | None] = {}
+        # While a fixpoint is looked for: what was found so far, who asked for it, what comes next, and who asks.
+        self._found: dict[Key, Values | None] | None = None
+        self._askers: dict[Key, set[Key]] = {}
+        self._todo: list[Key] = []
+        self._asking: Key | None = None
 
     def of(self, goal: Goal, limit: int) -> Values | None:
         """All values of `goal`, None if there are more than `limit`."""
-        key = (goal, limit)
-        if key not in self._known:
-            self._known[key] = self._of(goal, limit, _DEPTH)
-        return self._known[key]
+        base, others = self._goals.parted(goal)
+        if base == NOTHING:
+            return {}
+        asked = limit + len(others)
+        values = self._of(base, 0 if asked == 0 else max(asked, MANY_VALUES))
+        if values is None:
+            return None
+        left = {text: value for text, value in values.items() if text not in others} if others else values
+        return left if len(left) <= limit else None
 
-    def infinite_types(self, goal: Goal, limit: int) -> int:
+    def is_live(self, goal: Goal) -> bool:
+        """Whether there is any value."""
+        return self.of(goal, 0) != {}
+
+    def endless_types(self, goal: Goal, limit: int) -> int:
         """The types of which `goal` has more than `limit` values: a bit set."""
         types = 0
-        for shape in self.goals.alternatives(goal):
+        for shape in self._goals.alternatives(goal):
             for bit in (NUMBER, STRING, ARRAY, OBJECT):
-                if shape.types & bit and self._of_type(shape, bit, limit, _DEPTH) is None:
+                if shape.types & bit and self.of_type(shape, bit, limit) is None:
                     types |= bit
         return types
 
-    def _of(self, goal: Goal, limit: int, depth: int) -> Values | None:
-        if goal == NOTHING:
-            return {}
-        found: Values = {}
-        for shape in self.goals.alternatives(goal):
-            for bit in (NULL, TRUE, FALSE, NUMBER, STRING, ARRAY, OBJECT):
-                if not shape.types & bit:
-                    continue
-                values = self._of_type(shape, bit, limit, depth)
-                if values is None:
-                    return None
-                found |= values
-                if len(found) > limit:
-                    return None
-        return found
-
-    def _of_type(self, shape: Shape, bit: int, limit: int, depth: int) -> Values | None:
+    def of_type(self, shape: Shape, bit: int, limit: int) -> Values | None:
+        """The values of one type in a shape."""
         if bit & (NULL | TRUE | FALSE):
             value = None if bit == NULL else bit == TRUE
             return {canonical(value): value}
@@ -73,121 +80,162 @@ class FiniteValues:
             return _of_numbers(shape, limit)
         if bit == STRING:
             return _of_strings(shape, limit)
-        if depth == 0:
+        plan = self._plan_of(shape, bit, self.is_live)
+        asked = limit + len(shape.excluded)
+        if bit == ARRAY:
+            values = self.of_arrays(plan, plan.start, asked)  # type: ignore[arg-type]
+        else:
+            values = self.of_objects(plan, plan.start, asked)  # type: ignore[arg-type]
+        if values is None:
             return None
-        return self._arrays(shape, limit, depth) if bit == ARRAY else self._objects(shape, limit, depth)
+        left = {text: value for text, value in values.items() if text not in shape.excluded}
+        return left if len(left) <= limit else None
 
-    def _arrays(self, shape: Shape, limit: int, depth: int) -> Values | None:
-        arrays = shape.arrays
-        if arrays.contains:
-            return None
-        n_places = len(arrays.items.prefix)
-        rest = self._of(arrays.items.rest, limit, depth - 1)
-        if arrays.high is None and rest != {}:
-            return None
-        longest = n_places if rest == {} else arrays.high or 0
-        if arrays.high is not None:
-            longest = min(longest, arrays.high)
-        if longest > limit:
-            return None
-        found: Values = {}
-        rows: list[list[Any]] = [[]]
-        for n in range(longest + 1):
-            if n >= arrays.low:
-                found |= {canonical(row): row for row in rows if not arrays.unique or _is_unique(row)}
-            if len(found) > limit or len(rows) > 4 * limit or n == longest:
-                break
-            items = self._of(arrays.items.at(n), limit, depth - 1)
-            if items is None:
-                return None
-            rows = [[*row, item] for row in rows for item in items.values()]
-            if not rows:
-                break
-        return found if len(found) <= limit and len(rows) <= 4 * limit else None
+    def _of(self, goal: Goal, limit: int) -> Values | None:
+        key = (goal, limit)
+        if key not in self._known:
+            if self._found is None:
+                self._solve(key)
+            else:
+                return self._ask(key)
+        return self._known[key]
 
-    def _objects(self, shape: Shape, limit: int, depth: int) -> Values | None:
-        objects = shape.objects
-        members = self.emptiness.members(objects)
-        if objects.needs or objects.implied or members.tells_apart or members.extra != NOTHING:
-            return None
-        names = (*members.ordered, *members.loose)
-        choices: list[list[tuple[str, Any] | None]] = []
-        total = 1
-        for name in names:
-            values = self._of(members.goal(name), limit, depth - 1)
-            if values is None:
-                return None
-            choices.append([(name, value) for value in values.values()])
-            if name not in objects.required:
-                choices[-1].append(None)
-            total *= len(choices[-1])
-            if total > 4 * limit:
-                return None
+    def _ask(self, key: Key) -> Values | None:
+        assert self._found is not None
+        if key not in self._found:
+            self._found[key] = {}
+            self._todo.append(key)
+        if self._asking is not None:
+            self._askers.setdefault(key, set()).add(self._asking)
+        return self._found[key]
+
+    def _solve(self, root: Key) -> None:
+        self._found, self._askers, self._todo = {root: {}}, {}, [root]
+        try:
+            while self._todo and self._found[root] is not None:
+                key = self._asking = self._todo.pop()
+                values, before = self._values(*key), self._found[key]
+                if before is not None and (values is None or len(values) > len(before)):
+                    self._found[key] = values
+                    self._todo += self._askers.get(key, ())
+            # Where the root was found early, nothing else is settled but what has many values.
+            is_settled = not self._todo
+            self._known |= {key: v for key, v in self._found.items() if is_settled or v is None}
+        finally:
+            self._found = self._asking = None
+
+    def _values(self, goal: Goal, limit: int) -> Values | None:
+        shapes = self._goals.alternatives(goal)
         found: Values = {}
-        for chosen in product(*choices):
-            value = dict(pair for pair in chosen if pair is not None)
-            if len(value) >= objects.low and (objects.high is None or len(value) <= objects.high):
-                found[canonical(value)] = value
-        return found if len(found) <= limit else None
+        # What is found without a look below comes first.
+        for bit in (NULL, TRUE, FALSE, NUMBER, STRING, ARRAY, OBJECT):
+            for shape in shapes:
+                if shape.types & bit:
+                    values = self.of_type(shape, bit, limit)
+                    if values is None:
+                        return None
+                    found |= values
+                    if len(found) > limit:
+                        return None
+        return found
+
+    def of_arrays(self, plan: ArrayPlan, progress: Hashable, limit: int) -> Values | None:
+        """The items, as arrays, that complete an array from `progress` on."""
+        found: Values = {}
+        rows: dict[tuple[Hashable, str], tuple[Hashable, list[Any]]] = {(progress, "[]"): (progress, [])}
+        n_looked_at = 0
+        while rows:
+            longer: dict[tuple[Hashable, str], tuple[Hashable, list[Any]]] = {}
+            for progress, row in rows.values():
+                if plan.may_close(progress):
+                    found[canonical(row)] = row
+                for step in plan.after_item(progress):
+                    values = self.of(step.goal, limit)
+                    if values is None:
+                        return None
+                    for text, value in values.items():
+                        after = plan.learned(self._settled(plan, step, value), text)
+                        if after is not None:
+                            item = [*row, value]
+                            longer[after, canonical(item)] = (after, item)
+            # Rows of one length that differ are completed to arrays that differ.
+            if len(found) > limit or len({text for _, text in longer}) > limit:
+                return None
+            n_looked_at += len(longer)
+            if n_looked_at > MAX_LOOKED_AT:
+                raise _too_many()
+            rows = longer
+        return found
+
+    def of_objects(self, plan: ObjectPlan, progress: Hashable, limit: int) -> Values | None:
+        """The members, as objects, that complete an object from `progress` on."""
+        found: Values = {}
+        todo: list[tuple[Hashable, dict[str, Any]]] = [(progress, {})]
+        visited: set[tuple[Hashable, str]] = set()
+        while todo:
+            progress, members = todo.pop()
+            text = canonical(members)
+            if (progress, text) in visited:
+                continue
+            visited.add((progress, text))
+            if plan.may_close(progress):
+                found[text] = members
+            if len(found) > limit:
+                return None
+            if len(visited) > MAX_LOOKED_AT:
+                raise _too_many()
+            for name, step in self._next_members(plan, progress, members, limit):
+                values = None if name is None else self.of(step.goal, limit)
+                if name is None or values is None:
+                    return None
+                for value_text, value in values.items():
+                    after = plan.learned(self._settled(plan, step, value), value_text)
+                    if after is not None:
+                        todo.append((after, {**members, name: value}))
+        return found
+
+    def _next_members(
+        self, plan: ObjectPlan, progress: Hashable, members: dict[str, Any], limit: int
+    ) -> list[tuple[str | None, Step]]:
+        """The names that may come next, with how each goes on; None for more than `limit` of them."""
+        found: list[tuple[str | None, Step]] = []
+        for name in plan.candidates(progress):
+            found += [(name, step) for step in plan.after(progress, name)]
+        for kind in plan.open_classes(progress):
+            assert plan.others is not None
+            listed = texts(only_labels(plan.others, {kind: kind}), limit + len(members))
+            names = [None] if listed is None else [text.decode() for text, _ in listed]
+            steps = plan.after_other(progress, kind)
+            found += [(name, step) for name in names if name not in members for step in steps]
+        return found
+
+    def _settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: Any) -> Hashable:
+        if not step.observed:
+            return step.progress
+        return plan.settled(step.progress, {key for key, goal in step.observed if self._holds(goal, value)})
 
 
 def _of_numbers(shape: Shape, limit: int) -> Values | None:
+    if shape.numbers.is_plainly_endless:
+        return None
     fields = {name: getattr(shape.numbers, name) for name in shape.numbers.__slots__}
     numbers = list_numbers(limit, **fields)
     return None if numbers is None else {canonical(number): number for number in numbers}
 
 
 def _of_strings(shape: Shape, limit: int) -> Values | None:
+    if shape.strings == ANY_STRING:
+        return None
     try:
         found = texts(string_language(frozenset([shape.strings])), limit)
     except CompileBudgetExceeded:
-        return None
+        return None  # too large to be looked at
     return None if found is None else {canonical(text.decode()): text.decode() for text, _ in found}
 
 
-def _is_unique(values: Sequence[Any]) -> bool:
-    return len(set(map(canonical, values))) == len(values)
-
-
-def critical_values(places: Sequence[Values], taken: Iterable[str]) -> set[str] | None:
-    """The values that no earlier place may take, so that each of `places` can still get one of its own.
-
-    None where the places cannot be filled as it is. A bipartite matching (Kuhn 1955), tried again without each value
-    that it uses.
-    """
-    free = [sorted(place.keys() - set(taken)) for place in places]
-    matching = _match(free, None)
-    if matching is None:
-        return None
-    return {value for value in matching if _match(free, value) is None}
-
-
-def _match(places: list[list[str]], without: str | None) -> dict[str, int] | None:
-    """A value for each place, all different: value to place; None if there is no such choice."""
-    owner: dict[str, int] = {}
-    for place in range(len(places)):
-        if not _augment(places, place, owner, without):
-            return None
-    return owner
-
-
-def _augment(places: list[list[str]], start: int, owner: dict[str, int], without: str | None) -> bool:
-    """Find a value for one more place, moving others along an alternating path: breadth first."""
-    came_from: dict[str, int] = {}
-    todo = [start]
-    for place in todo:
-        for value in places[place]:
-            if value == without or value in came_from:
-                continue
-            came_from[value] = place
-            if value in owner:
-                todo.append(owner[value])
-                continue
-            while True:
-                place = came_from[value]
-                previous = next((v for v, p in owner.items() if p == place), None) if place != start else None
-                owner[value] = place
-                if previous is None:
-                    return True
-                value = previous
-    return False
+def _too_many() -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        "counting the values that are left for items which must differ takes too long",
+        keyword="uniqueItems",
+        hint="drop uniqueItems, or let the items be of a simpler kind",
+    )

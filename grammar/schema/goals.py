@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import chain
 
 from ...errors import CompileBudgetExceeded
+from .canonical import value_of
 from .contradiction import contradict, contradicts_itself
 from .document import Document
 from .evaluated import annotated
+from .membership import without_values
 from .own_shape import constant, listed_values, own_shape
-from .shapes import ANY_SHAPE, ANYTHING, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
+from .shapes import ANY_SHAPE, ANYTHING, DIFFERS, NOTHING, OBJECT, TRUE_SCHEMA, Goal, Objects, Shape
 
 MAX_ALTERNATIVES = 5_000
 MAX_TRIED = 30_000
@@ -59,7 +60,9 @@ class Goals:
         self._firm: dict[int, Shape] = {}
         self._demands: dict[int, Demand] = {}
         self._either: list[tuple[int, ...]] = []
-        self._differs: dict[frozenset[str], Goal] = {}
+        self._differs: dict[frozenset[str], int] = {}
+        self._left_out: list[frozenset[str]] = []
+        self._equals: dict[frozenset[str], Goal] = {}
         self._n_tried = 0
         self.known_empty: dict[tuple[Goal, int], bool] = {}
         self._alternatives: dict[Goal, tuple[Shape, ...]] = {(): (ANY_SHAPE,), NOTHING: ()}
@@ -68,8 +71,12 @@ class Goals:
         """The shapes whose union is `goal`; empty where types or finite sets already contradict each other."""
         found = self._alternatives.get(goal)
         if found is None:
-            simple = len(goal) == 1 and self.is_simple(goal[0])
-            found = (self.own_shape(goal[0]),) if simple else tuple(self._expand(goal))
+            if goal[-1] >= DIFFERS:
+                found = self._but_some(goal)
+            elif len(goal) == 1 and self.is_simple(goal[0]):
+                found = (self.own_shape(goal[0]),)
+            else:
+                found = tuple(self._expand(goal))
             self._alternatives[goal] = found
         return found
 
@@ -100,13 +107,35 @@ class Goals:
         """The goal of all values but those with these canonical texts."""
         if not values:
             return ANYTHING
-        found = self._differs.get(values)
+        number = self._differs.get(values)
+        if number is None:
+            number = self._differs[values] = DIFFERS + len(self._differs)
+            self._left_out.append(values)
+        return (number,)
+
+    def equals(self, values: frozenset[str]) -> Goal:
+        """The goal of exactly the values with these canonical texts."""
+        found = self._equals.get(values)
         if found is None:
-            listed = [json.loads(text, parse_float=Decimal) for text in sorted(values)]
-            name = f"=differs/{len(self._differs)}"
+            listed = list(map(value_of, sorted(values)))
             root = self.document.intern("", self.document.root)
-            found = self._differs[values] = (~self.document.synthetic(root, name, {"enum": listed}),)
+            name = f"=equals/{len(self._equals)}"
+            found = self._equals[values] = (self.document.synthetic(root, name, {"enum": listed}),)
         return found
+
+    def parted(self, goal: Goal) -> tuple[Goal, frozenset[str]]:
+        """`goal` without the values that it leaves out, and these."""
+        if not goal or goal[-1] < DIFFERS:
+            return goal, frozenset()
+        at = bisect_left(goal, DIFFERS)
+        return goal[:at], frozenset().union(*(self._left_out[number - DIFFERS] for number in goal[at:]))
+
+    def _but_some(self, goal: Goal) -> tuple[Shape, ...]:
+        """The alternatives of a goal that leaves out values: those of the rest of it, each without them."""
+        base, texts = self.parted(goal)
+        others = {text: value_of(text) for text in sorted(texts)}
+        shapes = (without_values(shape, others) for shape in self.alternatives(base))
+        return tuple(shape for shape in shapes if shape.types)
 
     def own_shape(self, number: int) -> Shape:
         """The constraints of one subschema without its applicators in place."""

@@ -77,6 +77,14 @@ class ObjectPlan:
         """Whether the object may end."""
         raise NotImplementedError
 
+    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
+        """Whether the value of the last member matters, which begins with the text `begun`."""
+        return False
+
+    def learned(self, progress: Hashable, value: str) -> Hashable | None:
+        """`progress` with the canonical text of the last member's value, None where nothing follows."""
+        return progress
+
     def needed_name(self, progress: Hashable) -> str | None:
         """A declared name that still has to come, in an object whose order is free."""
         raise NotImplementedError

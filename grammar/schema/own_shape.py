@@ -138,13 +138,14 @@ def _scalars_of(values: list[Any]) -> Shape:
     """The shape of a finite set of values; its arrays and objects are left to branches of their own."""
     types = 0
     for value in values:
-        types |= _type_of(value)
-    numbers = frozenset(exact(v) for v in values if _type_of(v) == NUMBER)
+        types |= type_of(value)
+    numbers = frozenset(exact(v) for v in values if type_of(v) == NUMBER)
     texts = frozenset(v for v in values if isinstance(v, str))
     return Shape(types, Numbers(values=numbers), Strings(texts=texts))
 
 
-def _type_of(value: Any) -> int:
+def type_of(value: Any) -> int:
+    """The type of a JSON value, as a bit."""
     if value is None:
         return NULL
     if isinstance(value, bool):

@@ -105,7 +105,7 @@ def _length_bounds(shape: Strings) -> tuple[int, int | None]:
 
 def _content(shape: Strings) -> ByteDfa:
     if shape.texts is not None:
-        return literals(text.encode() for text in shape.texts if _fits(text, shape))
+        return literals(text.encode() for text in shape.texts if has_shape(text, shape))
     dfa = UTF8
     for matcher in sorted(shape.matchers):
         dfa = _restrict(dfa, matcher)
@@ -125,15 +125,21 @@ def _matching(matcher: Matcher) -> ByteDfa:
     return compile_pattern(matcher.text) if matcher.kind == "pattern" else format_dfa(matcher.text)
 
 
-def _fits(text: str, shape: Strings) -> bool:
-    """Whether a text can be spelled and meets the other constraints of its shape."""
+def has_shape(text: str, shape: Strings) -> bool:
+    """Whether a text can be spelled and meets the constraints of a shape, its list of texts left aside."""
     low, high = _length_bounds(shape)
     if len(text) < low or (high is not None and len(text) > high) or text in shape.excluded:
         return False
     if not is_text(text):
         return False
     content = text.encode()
-    return all(_restrict(UTF8, matcher).accepts(content) for matcher in shape.matchers)
+    return all(_meets(content, matcher) for matcher in shape.matchers)
+
+
+def _meets(content: bytes, matcher: Matcher) -> bool:
+    if matcher.negated and matcher.kind == "format":
+        return not format_hull(matcher.text).accepts(content)
+    return _matching(matcher).accepts(content) != matcher.negated
 
 
 def _explicit(lexeme: Lexeme) -> ByteDfa:

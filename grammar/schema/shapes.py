@@ -16,6 +16,8 @@ ANYTHING: Goal = ()
 TRUE_SCHEMA = 1 << 40
 """The number of a schema that every value satisfies, in no document."""
 NOTHING: Goal = (~TRUE_SCHEMA,)
+DIFFERS = 1 << 41
+"""From this number on: literals of all values but some. In a goal they come last."""
 
 NULL, TRUE, FALSE, NUMBER, STRING, ARRAY, OBJECT = 1, 2, 4, 8, 16, 32, 64
 ALL_TYPES = 127
@@ -227,13 +229,17 @@ def _none_of(need: Need) -> Objects:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Values of the types in the bit set `types`, each type under its own constraints."""
+    """Values of the types in the bit set `types`, each type under its own constraints.
+
+    excluded : canonical texts of arrays and objects that are left out; only goals that differ from values have any.
+    """
 
     types: int = ALL_TYPES
     numbers: Numbers = ANY_NUMBER
     strings: Strings = ANY_STRING
     arrays: Arrays = ANY_ARRAY
     objects: Objects = ANY_OBJECT
+    excluded: frozenset[str] = frozenset()
 
     def __and__(self, other: Shape) -> Shape:
         if self is ANY_SHAPE or other is ANY_SHAPE:

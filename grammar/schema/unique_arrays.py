@@ -11,27 +11,28 @@ from typing import NamedTuple
 
 from ...errors import CompileBudgetExceeded
 from .arrays import ArrayPlan
-from .finite_values import FiniteValues, Values, critical_values
+from .finite_values import MANY_VALUES, FiniteValues
+from .matching import Matching
 from .objects import Live, Step
 from .shapes import ARRAY, OBJECT, STRING, Arrays, Goal, conjoin
 
-MANY_VALUES = 64
-"""A goal with more values than this, and than items are asked for, is never used up in an array of usual length."""
 MAX_PLACES = 256
 """Each item that has to be there is one more value that the next ones have to differ from."""
+MAX_WAYS = 5_000
+_UNKNOWN = 2
 
 
 class Seen(NamedTuple):
     """The items so far.
 
-    inner  : the progress of the array without regard to equal items.
-    n      : how many items.
-    values : their canonical texts.
+    inner   : the progress of the array without regard to equal items.
+    values  : their canonical texts, as far as they are known.
+    unknown : how many of them are not known, at most _UNKNOWN.
     """
 
     inner: Hashable
-    n: int
-    values: frozenset[str]
+    values: frozenset[str] = frozenset()
+    unknown: int = 0
 
 
 class UniqueArrayPlan(ArrayPlan):
@@ -49,12 +50,18 @@ class UniqueArrayPlan(ArrayPlan):
         differs: Callable[[frozenset[str]], Goal],
     ) -> None:
         self.inner = inner
-        self.arrays = arrays
         self._live = live
         self._finite = finite
         self._differs = differs
+        self._least = arrays.low + sum(contains.low for contains in arrays.contains)
+        self._arrays = arrays
+        self._critical: dict[tuple[Hashable, frozenset[str]], frozenset[str] | None] = {}
         self._steps: dict[Seen, list[Step]] = {}
-        self.start = Seen(inner.start, 0, frozenset())
+        self.start = Seen(inner.start)
+
+    @property
+    def is_possible(self) -> bool:
+        return self.critical(self.inner.start, frozenset()) is not None
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, Seen)
@@ -64,18 +71,22 @@ class UniqueArrayPlan(ArrayPlan):
         assert isinstance(progress, Seen)
         return progress._replace(inner=self.inner.settled(progress.inner, keys))
 
-    def learned(self, progress: Hashable, value: str) -> Hashable:
-        """`progress` with the canonical text of the last item."""
-        assert isinstance(progress, Seen)
-        return progress._replace(values=progress.values | {value})
+    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
+        return True
 
-    def safe_types(self, progress: Hashable) -> int:
-        """The types of which the next item has many values: a bit set over strings, arrays and objects."""
+    def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Seen)
-        if len(progress.values) >= MANY_VALUES - 1 or progress.n < self.arrays.low:
+        return Seen(progress.inner, progress.values | {value})
+
+    def harmless_types(self, progress: Hashable) -> int | None:
+        assert isinstance(progress, Seen)
+        limit = self._limit(len(progress.values) + 1)
+        if not self._is_endless(limit):
             return 0
-        types = self._finite.infinite_types(self.arrays.items.at(progress.n), MANY_VALUES)
-        return types & (STRING | ARRAY | OBJECT)
+        types = STRING | ARRAY | OBJECT
+        for step in self.inner.after_item(progress.inner):
+            types &= self._finite.endless_types(step.goal, limit)
+        return types
 
     def after_item(self, progress: Hashable) -> list[Step]:
         assert isinstance(progress, Seen)
@@ -84,42 +95,84 @@ class UniqueArrayPlan(ArrayPlan):
             found = self._steps[progress] = self._after(progress)
         return found
 
-    def _after(self, progress: Seen) -> list[Step]:
-        critical = critical_values(_places(self.arrays, self._finite, progress.n + 1), progress.values)
-        if critical is None:
-            return []
-        other = self._differs(progress.values | critical)
-        n = min(progress.n + 1, self._counted)
+    def _after(self, seen: Seen) -> list[Step]:
+        steps = self.inner.after_item(seen.inner)
+        ways = self.inner.variants(seen.inner)
+        critical = {after: self.critical(after, seen.values) for after, _ in ways}
+        if not any(step.observed for step in steps) or any(
+            found != frozenset() for found in critical.values()
+        ):
+            # What an item turns out to be matters to the others: each way is a step of its own.
+            steps = [Step(after, goal) for after, goal in ways]
         found = []
-        for step in self.inner.after_item(progress.inner):
+        for step in steps:
+            forbidden = critical.get(step.progress, frozenset())
+            if forbidden is None:
+                continue
+            other = self._differs(seen.values | forbidden)
             goal = conjoin(step.goal, other)
             if self._live(goal):
                 observed = ((key, conjoin(g, other)) for key, g in step.observed)
                 kept = tuple((key, g) for key, g in observed if self._live(g))
-                found.append(Step(Seen(step.progress, n, progress.values), goal, kept))
+                behind = Seen(step.progress, seen.values, min(seen.unknown + 1, _UNKNOWN))
+                found.append(Step(behind, goal, kept))
         return found
 
-    @property
-    def _counted(self) -> int:
-        return max(self.arrays.low, len(self.arrays.items.prefix))
+    # Whether enough values are left
 
+    def critical(self, progress: Hashable, taken: frozenset[str]) -> frozenset[str] | None:
+        """The values that no item may take so that the array can still be completed behind `progress` of `inner`.
 
-def can_differ(arrays: Arrays, finite: FiniteValues) -> bool:
-    """Whether the items that every such array has can differ from each other."""
-    return arrays.low < 2 or critical_values(_places(arrays, finite, 0), ()) is not None
+        taken : those that items have. None where it cannot be completed as it is.
+        """
+        if self._is_endless(self._limit(len(taken))):
+            return frozenset()
+        key = (progress, taken)
+        if key not in self._critical:
+            used = self._completion(progress, taken)
+            self._critical[key] = used and frozenset(
+                value for value in used if self._completion(progress, taken | {value}) is None
+            )
+        return self._critical[key]
 
+    def _limit(self, n_taken: int) -> int:
+        """Goals with more values than this are never used up by the items that have to come."""
+        return max(MANY_VALUES, n_taken + self._least)
 
-def _places(arrays: Arrays, finite: FiniteValues, first: int) -> list[Values]:
-    """The values of each item from `first` on that must be there, as far as they are few."""
-    low, items = arrays.low, arrays.items
-    if low > MAX_PLACES:
-        raise CompileBudgetExceeded(
-            f"more than {MAX_PLACES} items that all differ", keyword="uniqueItems", hint="lower minItems"
+    def _is_endless(self, limit: int) -> bool:
+        """Whether no item ever lacks a value, wherever it stands."""
+        items = self._arrays.items
+        return not self._arrays.contains and all(
+            self._finite.of(goal, limit) is None for goal in {*items.prefix, items.rest}
         )
-    limit = max(MANY_VALUES, low)
-    found = [finite.of(goal, limit) for goal in items.prefix[first:low]]
-    n_rest = low - max(first, len(items.prefix))
-    if n_rest > 0:
-        rest = finite.of(items.rest, limit)
-        found += [rest] * n_rest if rest is not None else []
-    return [values for values in found if values is not None]
+
+    def _completion(self, progress: Hashable, taken: frozenset[str]) -> frozenset[str] | None:
+        """Some completion: the values in it of items that have few to choose from; None where there is no completion.
+
+        Depth first over the ways to go on. A way is given up where the items with few values cannot all differ (a
+        bipartite matching, Kuhn 1955).
+        """
+        limit = self._limit(len(taken))
+        todo: list[tuple[Hashable, Matching, tuple[Goal, ...]]] = [(progress, Matching(), ())]
+        visited: set[tuple[Hashable, tuple[Goal, ...]]] = set()
+        while todo:
+            here, matching, places = todo.pop()
+            if self.inner.may_close(here):
+                return frozenset(matching.values)
+            # From the last to the first: the first is looked at next.
+            for after, goal in reversed(self.inner.variants(here)):
+                values = self._finite.of(goal, limit)
+                behind = places if values is None else tuple(sorted((*places, goal)))
+                if (after, behind) in visited:
+                    continue
+                visited.add((after, behind))
+                extended = matching if values is None else matching.extended(values.keys() - taken)
+                if extended is not None:
+                    todo.append((after, extended, behind))
+            if len(visited) > MAX_WAYS or len(places) > MAX_PLACES:
+                raise CompileBudgetExceeded(
+                    f"more than {MAX_PLACES} items of few values that all differ, or too many ways to choose them",
+                    keyword="uniqueItems",
+                    hint="lower minItems, or drop contains",
+                )
+        return None

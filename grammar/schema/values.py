@@ -11,21 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
-from ..pushdown import GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
+from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
 from .arrays import ArrayPlan
 from .emptiness import Emptiness
 from .keys import KeyStates
 from .objects import ObjectPlan, Step, needed_names
-from .rich_objects import object_plan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
-from .unique_arrays import UniqueArrayPlan
 
 Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
@@ -77,6 +74,8 @@ class ValueStates:
         self._interned: dict[tuple[object, ...], int] = {}
         self._outcomes: dict[Position, Outcomes] = {}
         self._plans: dict[tuple[str, Position], tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]] = {}
+        # By identity: objects are compared member by member, and which lives is kept with its plan.
+        self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
 
     def outcomes(self, position: Position) -> Outcomes:
@@ -187,15 +186,31 @@ class ValueStates:
             runs: list[tuple[ObjectPlan | ArrayPlan, int, Hashable]] = []
             for i, goal in enumerate(position):
                 for shape in self.live(goal):
-                    if kind == "object" and shape.types & OBJECT:
-                        members = self.emptiness.members(shape.objects)
-                        plan = object_plan(members, self.emptiness.is_live, in_order=self.in_order)
+                    if shape.types & (OBJECT if kind == "object" else ARRAY):
+                        plan = self._plan(kind, shape)
                         runs.append((plan, 1 << i, plan.start))
-                    if kind == "array" and shape.types & ARRAY:
-                        items = self.emptiness.array_plan(shape.arrays)
-                        runs.append((items, 1 << i, items.start))
             found = self._plans[key] = tuple(runs)
         return found
+
+    def _plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
+        """The plan of one container type of a shape."""
+        plans, live = self.emptiness.plans, self.emptiness.is_live
+        if not shape.excluded:
+            return self._plain_plan(kind, shape)
+        return plans.without(self._plain_plan(kind, shape), shape, live, in_order=self.in_order)
+
+    def _plain_plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
+        """The same whatever the shape leaves out; goals that differ in this only share it."""
+        of_kind = shape.objects if kind == "object" else shape.arrays
+        found = self._shape_plans.get(id(of_kind))
+        if found is None:
+            plans, live = self.emptiness.plans, self.emptiness.is_live
+            if kind == "object":
+                plan: ObjectPlan | ArrayPlan = plans.objects(shape.objects, live, in_order=self.in_order)
+            else:
+                plan = plans.arrays(shape.arrays, live)
+            found = self._shape_plans[id(of_kind)] = (of_kind, plan)
+        return found[1]
 
     def _object_first(self, position: Position) -> int:
         run: ObjectRun = self._container("object", position)  # type: ignore[assignment]
@@ -216,7 +231,10 @@ class ValueStates:
                 row[0x2C] = goto(self._next_name(position, run))
             row[0x7D] = self.close(position, _closing(run))
 
-        return self._before_member(position, run, self.intern(("after member", position, run), expand))
+        state = self.intern(("after member", position, run), expand)
+        if any(plan.waits(progress) for plan, _, progress in run):
+            self.pushdown.units.after[state] = _Learner(lambda known: self.after_member(position, known), run)
+        return self._before_member(position, run, state)
 
     def _next_name(self, position: Position, run: ObjectRun) -> int:
         def expand(state: int, row: Row) -> None:
@@ -240,7 +258,10 @@ class ValueStates:
             def resume(satisfied: int) -> int:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
-            row[0x3A] = self.pushdown.push([self.frame(inner, resume)], self.value(inner))
+            frame = self.frame(inner, resume)
+            if any(plan.waits(step.progress) for plan, _, step in choices):
+                self.pushdown.units.frames[frame] = _Awaited(choices)
+            row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
 
@@ -281,8 +302,8 @@ class ValueStates:
         frame = self._interned.get(key)
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
-            if any(isinstance(plan, UniqueArrayPlan) for plan, *_ in choices):
-                self.pushdown.units.frames[frame] = partial(_safe_types, choices)
+            if any(plan.waits(step.progress) for plan, _, step in choices):
+                self.pushdown.units.frames[frame] = _Awaited(choices)
         return frame, self.value(inner)
 
     def after_item(self, position: Position, run: ArrayRun) -> int:
@@ -294,37 +315,43 @@ class ValueStates:
             row[0x5D] = self.close(position, _closing(run))
 
         state = self.intern(("after item", position, run), expand)
-        if any(isinstance(plan, UniqueArrayPlan) for plan, *_ in run):
-            self.pushdown.units.after[state] = _Learner(self, position, run)
+        if any(plan.waits(progress) for plan, _, progress in run):
+            self.pushdown.units.after[state] = _Learner(lambda known: self.after_item(position, known), run)
         return state
 
 
 @dataclass(frozen=True, slots=True)
 class _Learner:
-    """What follows when the value of the item is known that has just ended."""
+    """What follows when the value of the member or item is known that has just ended."""
 
-    states: ValueStates
-    position: Position
-    run: ArrayRun
+    state: Callable[[Any], int]
+    run: tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]
 
     def learned(self, value: str) -> int:
-        """The state behind an item with this canonical text."""
-        run = tuple(
-            dict.fromkeys(
-                (plan, bit, plan.learned(progress, value) if isinstance(plan, UniqueArrayPlan) else progress)
-                for plan, bit, progress in self.run
-            )
-        )
-        return self.states.after_item(self.position, run)
+        """The state behind a value with this canonical text, DEAD where nothing follows."""
+        known = ((plan, bit, plan.learned(progress, value)) for plan, bit, progress in self.run)
+        run = tuple(dict.fromkeys(one for one in known if one[2] is not None))
+        return self.state(run) if run else DEAD
 
 
-def _safe_types(choices: Choices[ArrayPlan]) -> int:
-    """The types of which the item behind the next one has many values, whatever that one is."""
-    types = STRING_TYPE | ARRAY | OBJECT
-    for plan, _, step in choices:
-        if isinstance(plan, UniqueArrayPlan):
-            types &= plan.safe_types(step.progress)
-    return types
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """The value of a member or item that matters."""
+
+    choices: tuple[tuple[ObjectPlan | ArrayPlan, int, Step], ...]
+
+    def may_matter(self, begun: bytes) -> bool:
+        return any(plan.waits(step.progress, begun) for plan, _, step in self.choices)
+
+    def harmless_types(self) -> int | None:
+        types = STRING_TYPE | ARRAY | OBJECT
+        for plan, _, step in self.choices:
+            if plan.waits(step.progress):
+                more = plan.harmless_types(step.progress) if isinstance(plan, ArrayPlan) else None
+                if more is None:
+                    return None
+                types &= more
+        return types
 
 
 def _inner(choices: Choices[Plan]) -> Position:

@@ -1,0 +1,247 @@
+"""Objects and arrays that are none of some values.
+
+Progress knows the values that the text equals so far. As for items that must differ, the value of a member or item is
+not known to an automaton and told when it ends; while it is unknown it counts as another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .arrays import ArrayPlan
+from .canonical import canonical, may_become, value_of
+from .finite_values import FiniteValues
+from .goals import Goals
+from .membership import Membership
+from .objects import Live, ObjectPlan, Step
+from .shapes import conjoin
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What these plans ask."""
+
+    goals: Goals
+    live: Live
+    finite: FiniteValues
+    membership: Membership
+
+    def step(self, step: Step, progress: Hashable, forbidden: frozenset[str]) -> list[Step]:
+        """`step` to `progress` with a value that is none of `forbidden`."""
+        other = self.goals.differs(forbidden)
+        goal = conjoin(step.goal, other)
+        if not self.live(goal):
+            return []
+        observed = ((key, conjoin(g, other)) for key, g in step.observed)
+        return [Step(progress, goal, tuple((key, g) for key, g in observed if self.live(g)))]
+
+    def settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: str) -> Hashable | None:
+        """The progress of `plan` behind a member or item with this canonical text."""
+        progress = step.progress
+        if step.observed:
+            known = value_of(value)
+            keys = {key for key, goal in step.observed if self.membership.holds(goal, known)}
+            progress = plan.settled(progress, keys)
+        return plan.learned(progress, value)
+
+
+class Alike(NamedTuple):
+    """What was read so far.
+
+    inner   : the progress without regard to the values left out.
+    values  : canonical texts of those that equal it so far, but for the last member or item if that is `unknown`.
+    read    : the names of its members, or its number of items; nothing if there are no such values.
+    unknown : the name of a member, or "" for an item, whose value is not known yet.
+    """
+
+    inner: Hashable
+    values: frozenset[str] = frozenset()
+    read: frozenset[str] | int = 0
+    unknown: str | None = None
+
+
+class ExcludingObjectPlan(ObjectPlan):
+    """An object plan without the objects `excluded` (canonical texts). Their names are names of `inner`."""
+
+    def __init__(self, inner: ObjectPlan, excluded: frozenset[str], tools: Tools) -> None:
+        self.inner = inner
+        self.names = inner.names
+        self.index = inner.index
+        self.others = inner.others
+        self._tools = tools
+        self._objects: dict[str, dict[str, Any]] = {text: value_of(text) for text in excluded}
+        self._members = {
+            text: {name: canonical(value) for name, value in members.items()}
+            for text, members in self._objects.items()
+        }
+        self._steps: dict[tuple[Hashable, str], list[Step]] = {}
+        self.start = Alike(inner.start, excluded, frozenset())
+
+    def candidates(self, progress: Hashable) -> list[str]:
+        assert isinstance(progress, Alike)
+        names = self.inner.candidates(progress.inner)
+        return [name for name in names if self.after(progress, name)] if self._alike(progress) else names
+
+    def after(self, progress: Hashable, name: str) -> list[Step]:
+        assert isinstance(progress, Alike)
+        found = self._steps.get((progress, name))
+        if found is None:
+            found = self._steps[progress, name] = self._after(progress, name)
+        return found
+
+    def _after(self, progress: Alike, name: str) -> list[Step]:
+        alike = [text for text in self._alike(progress) if name in self._members[text]]
+        steps = self.inner.after(progress.inner, name)
+        if not alike:
+            return [step._replace(progress=Alike(step.progress)) for step in steps]
+        assert isinstance(progress.read, frozenset)
+        read = progress.read | {name}
+        by_value: dict[str, list[str]] = {}
+        for text in alike:
+            by_value.setdefault(self._members[text][name], []).append(text)
+        found = []
+        for step in steps:
+            forbidden = set()
+            for value, same in by_value.items():
+                after = self._tools.settled(self.inner, step, value)
+                if after is None or not self._can_differ(after, same, read):
+                    forbidden.add(value)
+            left = frozenset(text for text in alike if self._members[text][name] not in forbidden)
+            behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
+            found += self._tools.step(step, behind, frozenset(forbidden))
+        return found
+
+    def after_other(self, progress: Hashable, kind: int) -> list[Step]:
+        assert isinstance(progress, Alike)
+        steps = self.inner.after_other(progress.inner, kind)
+        return [step._replace(progress=Alike(step.progress)) for step in steps]
+
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        assert isinstance(progress, Alike)
+        return progress._replace(inner=self.inner.settled(progress.inner, keys))
+
+    def may_close(self, progress: Hashable) -> bool:
+        assert isinstance(progress, Alike)
+        is_equal = any(self._objects[text].keys() == progress.read for text in self._alike(progress))
+        return not is_equal and self.inner.may_close(progress.inner)
+
+    def needed_name(self, progress: Hashable) -> str | None:
+        assert isinstance(progress, Alike)
+        return None if self._alike(progress) else self.inner.needed_name(progress.inner)
+
+    def open_classes(self, progress: Hashable) -> tuple[int, ...]:
+        assert isinstance(progress, Alike)
+        return self.inner.open_classes(progress.inner)
+
+    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
+        assert isinstance(progress, Alike)
+        name = progress.unknown
+        return name is not None and any(
+            may_become(begun, self._objects[text][name]) for text in progress.values
+        )
+
+    def learned(self, progress: Hashable, value: str) -> Hashable | None:
+        assert isinstance(progress, Alike)
+        name = progress.unknown
+        if name is None:
+            return progress
+        same = frozenset(text for text in progress.values if self._members[text][name] == value)
+        return Alike(progress.inner, same, progress.read) if same else Alike(progress.inner)
+
+    def _alike(self, progress: Alike) -> frozenset[str]:
+        """The values that equal what was read, all of it being known."""
+        return progress.values if progress.unknown is None else frozenset()
+
+    def _can_differ(self, inner: Hashable, alike: list[str], read: frozenset[str]) -> bool:
+        """Whether some members complete an object from `inner` on otherwise than all of `alike`."""
+        ways = self._tools.finite.of_objects(self.inner, inner, len(alike))
+        if ways is None:
+            return True
+        rests = ({n: v for n, v in self._objects[text].items() if n not in read} for text in alike)
+        return not ways.keys() <= set(map(canonical, rests))
+
+
+class ExcludingArrayPlan(ArrayPlan):
+    """An array plan without the arrays `excluded` (canonical texts)."""
+
+    def __init__(self, inner: ArrayPlan, excluded: frozenset[str], tools: Tools) -> None:
+        self.inner = inner
+        self._tools = tools
+        self._arrays: dict[str, list[Any]] = {text: value_of(text) for text in excluded}
+        self._items = {text: list(map(canonical, items)) for text, items in self._arrays.items()}
+        self._steps: dict[Hashable, list[Step]] = {}
+        self.start = Alike(inner.start, excluded)
+
+    def after_item(self, progress: Hashable) -> list[Step]:
+        found = self._steps.get(progress)
+        if found is None:
+            assert isinstance(progress, Alike)
+            found = self._steps[progress] = self._after(progress)
+        return found
+
+    def _after(self, progress: Alike) -> list[Step]:
+        n = progress.read
+        assert isinstance(n, int)
+        alike = [text for text in self._alike(progress) if len(self._items[text]) > n]
+        steps = self.inner.after_item(progress.inner)
+        if not alike:
+            return [step._replace(progress=Alike(step.progress)) for step in steps]
+        by_value: dict[str, list[str]] = {}
+        for text in alike:
+            by_value.setdefault(self._items[text][n], []).append(text)
+        found = []
+        for step in steps:
+            forbidden = set()
+            for value, same in by_value.items():
+                after = self._tools.settled(self.inner, step, value)
+                if after is None or not self._can_differ(after, same, n + 1):
+                    forbidden.add(value)
+            left = frozenset(text for text in alike if self._items[text][n] not in forbidden)
+            behind = Alike(step.progress, left, n + 1, "") if left else Alike(step.progress)
+            found += self._tools.step(step, behind, frozenset(forbidden))
+        return found
+
+    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
+        assert isinstance(progress, Alike)
+        return progress._replace(inner=self.inner.settled(progress.inner, keys))
+
+    def may_close(self, progress: Hashable) -> bool:
+        assert isinstance(progress, Alike)
+        is_equal = any(len(self._items[text]) == progress.read for text in self._alike(progress))
+        return not is_equal and self.inner.may_close(progress.inner)
+
+    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
+        assert isinstance(progress, Alike)
+        return self._waits(progress, begun) or self.inner.waits(progress.inner, begun)
+
+    def _waits(self, progress: Alike, begun: bytes) -> bool:
+        if progress.unknown is None:
+            return False
+        assert isinstance(progress.read, int)
+        return any(may_become(begun, self._arrays[text][progress.read - 1]) for text in progress.values)
+
+    def learned(self, progress: Hashable, value: str) -> Hashable | None:
+        assert isinstance(progress, Alike)
+        inner = self.inner.learned(progress.inner, value)
+        if inner is None:
+            return None
+        if progress.unknown is None:
+            return progress._replace(inner=inner)
+        assert isinstance(progress.read, int)
+        same = (text for text in progress.values if self._items[text][progress.read - 1] == value)
+        left = frozenset(same)
+        return Alike(inner, left, progress.read) if left else Alike(inner)
+
+    def harmless_types(self, progress: Hashable) -> int | None:
+        assert isinstance(progress, Alike)
+        return None if progress.unknown is not None else self.inner.harmless_types(progress.inner)
+
+    def _alike(self, progress: Alike) -> frozenset[str]:
+        return progress.values if progress.unknown is None else frozenset()
+
+    def _can_differ(self, inner: Hashable, alike: list[str], n: int) -> bool:
+        """Whether some items complete an array from `inner` on otherwise than all of `alike`."""
+        ways = self._tools.finite.of_arrays(self.inner, inner, len(alike))
+        return ways is None or not ways.keys() <= {canonical(self._arrays[text][n:]) for text in alike}
