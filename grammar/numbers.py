@@ -16,7 +16,8 @@ zero mantissa or where there is no bound on that side of zero. Else:
   one integer digit, 1 to 9 (`1.5e1` and `15e1`, but not `12.5e1` or `100e-2`), as Python and JavaScript write them;
 - in a list of values, exactly one integer digit, 1 to 9;
 - outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
-  point must be at most POINT_MARGIN places further left or right than in all listed values.
+  point must be at most POINT_MARGIN places further left or right than in all listed values, and at most MAX_FAR
+  places from the first digit.
 A text outside these limits is not accepted; a text with a wrong value never is.
 """
 
@@ -49,6 +50,7 @@ from .recent import Recent
 
 MAX_POINT = 6
 POINT_MARGIN = 1
+MAX_FAR = 24
 MAX_FRACTION_DIGITS = 17
 FEW_DIGITS = 2
 MAX_TRAILING_ZEROS = 2
@@ -357,7 +359,9 @@ class _Unlisted(_Listed):
 
     def __init__(self, values: list[tuple[str, int]]) -> None:
         super().__init__(values)
-        self._points = (self._points[0] - POINT_MARGIN, self._points[1] + POINT_MARGIN)
+        low, high = self._points
+        self._points = (low - POINT_MARGIN, high + POINT_MARGIN)
+        self._scaled = (max(self._points[0], -MAX_FAR), min(self._points[1], MAX_FAR))
 
     @property
     def start(self) -> Hashable:
@@ -376,7 +380,7 @@ class _Unlisted(_Listed):
         return complement(super().exponents(point, comparison))
 
     def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
-        return comparison == FREE or self._points[0] <= point <= self._points[1]
+        return comparison == FREE or self._scaled[0] <= point <= self._scaled[1]
 
 
 def _significand(value: Fraction) -> tuple[str, int]:

@@ -18,9 +18,10 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, UNFILLED
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, UNFILLED, goto
 from .engine import Engine
 from .spelling import Spelling
+from .units import NO_ITEMS, Open, canonical_text
 from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
@@ -95,33 +96,37 @@ class Closing:
         # By state and stack node: a text, and where in it the shortest completion begins.
         self._rests: dict[tuple[int, int], tuple[bytes, int]] = {}
 
-    def least_tokens(self, config: Config) -> int:
+    def least_tokens(self, config: Config, items: Open = NO_ITEMS) -> int:
         """A lower bound on the tokens that complete the text from `config`."""
-        return max(1, -(-len(self.text(config)) // self.spelling.longest))
+        return max(1, -(-len(self.text(config, items)) // self.spelling.longest))
 
-    def tokens(self, config: Config, limit: int | None = None) -> list[int]:
+    def tokens(self, config: Config, items: Open = NO_ITEMS, limit: int | None = None) -> list[int]:
         """Tokens that spell a shortest completion from `config`, or its first `limit` bytes. DeadEnd if none do."""
-        text = self.text(config)[:limit]
+        text = self.text(config, items)[:limit]
         tokens = self.spelling.tokens(text)
         if text and not tokens:
             raise DeadEnd(f"no tokens spell {text[:40]!r}", hint="the vocabulary lacks a token for some byte")
         return tokens
 
-    def text(self, config: Config) -> bytes:
+    def text(self, config: Config, items: Open = NO_ITEMS) -> bytes:
         """A shortest text (bytes) that completes the text; b"" where it is complete.
 
+        items : the open items whose values matter; with such items there may be a shorter completion.
         Raises CompileBudgetExceeded where it is longer than MAX_BYTES or too hard to find.
         """
         if self.engine.accepts(config):
             return b""
         with self.pushdown.lock:
             head, (state, count, _, node) = self._finish_escape(config)
-            return head + self._search(state, count, node)
+            return head + self._search(state, count, node, {place: text + head for place, text in items})
 
-    def _search(self, state: int, count: int, node: int) -> bytes:
+    def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
+        if self.pushdown.units.frames:
+            # What completes a text depends on the items that were begun before.
+            return _text_of(_Search(self, state, count, node, begun).run())
         # What was counted matters in a string only.
         known = None if self.engine.string_at(state) else self._rests.get((state, node))
-        text, offset = known or self._remember(_Search(self, state, count, node).run())
+        text, offset = known or self._remember(_Search(self, state, count, node, begun).run())
         return text[offset:]
 
     def _remember(self, path: _Path) -> tuple[bytes, int]:
@@ -216,9 +221,10 @@ class _Search:
     from where it was entered first. So whatever is taken from the heap has its least cost.
     """
 
-    def __init__(self, closing: Closing, state: int, count: int, node: int) -> None:
+    def __init__(self, closing: Closing, state: int, count: int, node: int, begun: dict[int, bytes]) -> None:
         self.closing = closing
         self.pushdown = closing.pushdown
+        self._begun = begun  # by the stack node on which an open item lies: its text so far
         # (cost, tie, level, what, frames, path): the state `what` is reached, or entered above `frames`;
         # ~what is the outcome with which the level is left.
         self._heap: list[tuple[int, int, _Level | None, int, tuple[int, ...], _Path]] = []
@@ -258,7 +264,7 @@ class _Search:
 
     def _ends(self, level: _Level, state: int, path: _Path) -> bool:
         """Whether the text may end in a state on its own stack, or how it is completed from there is known."""
-        if path.rest is None:
+        if path.rest is None or self.pushdown.units.frames:
             return False
         known = self.closing.rest(state, level.node)
         if known is not None:
@@ -321,7 +327,11 @@ class _Search:
     ) -> None:
         """Go on from `before` with an operation; `frames` were pushed since the level was entered."""
         while operation & 3 == EXIT and frames and operation >> 2 != COMPLETE:
-            operation, frames = self.closing.operation(frames[-1], operation >> 2), frames[:-1]
+            frame, frames = frames[-1], frames[:-1]
+            operation = self.closing.operation(frame, operation >> 2)
+            if frame in self.pushdown.units.frames and call is not None:
+                first = b"" if before.text in (b",", b":") else before.text
+                operation = self._learned(operation, first + _text_of(call))
         if operation == 0:
             return
         cost = before.cost + len(text) + (0 if call is None else call.cost)
@@ -383,11 +393,18 @@ class _Search:
         elif level.node >= 0:
             parent, frame = self.pushdown.stack[level.node].tolist()
             operation = self.closing.operation(frame, outcome)
+            if parent in self._begun:
+                operation = self._learned(operation, self._begun[parent] + _text_of(path))
             self._perform(self._level_on(parent), (), operation, path, b"", None)
         else:
             self.closing.keep_exit(level.start, level.wanted, outcome, path)
             for caller, frames, before in level.callers:
                 self._perform(caller, frames, outcome << 2 | EXIT, before, b"", path)
+
+    def _learned(self, operation: int, value: bytes) -> int:
+        """`operation`, to the state behind an item, where its value is known."""
+        learner = self.pushdown.units.after.get(operation >> 2) if operation & 3 == GOTO else None
+        return operation if learner is None else goto(learner.learned(canonical_text(value)))
 
     def _level_on(self, node: int) -> _Level:
         """The level of the text itself that lies on a stack node."""

@@ -171,7 +171,7 @@ class Matcher:
         """A lower bound on the tokens (EOS left out) until the text is complete; 0 if it is."""
         if self.is_accepting():
             return 0
-        return self._constraint.closing.least_tokens(self._config)
+        return self._constraint.closing.least_tokens(*self._place[:2])
 
     def closing_tokens(self) -> list[int]:
         """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""
@@ -193,14 +193,14 @@ class Matcher:
 def _close(matcher: Matcher) -> list[int]:
     """Tokens that complete the text.
 
-    The shortest completion does not know what its items and names forbid each other: it is taken as far as it is
-    allowed, and made again from there.
+    The shortest completion does not know what its names forbid each other: it is taken as far as it is allowed, and
+    made again from there.
     """
     found: list[int] = []
     limit = None
     while not matcher.is_accepting():
         before = len(found)
-        for token in matcher.constraint.closing.tokens(matcher._config, limit):
+        for token in matcher.constraint.closing.tokens(*matcher._place[:2], limit):
             if not matcher.advance(token):
                 # Once barred, it will be again: no more is spelled than may be used.
                 limit = _SPELLED_AHEAD

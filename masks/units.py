@@ -91,7 +91,7 @@ class ItemReader:
             learner = self.units.after.get(config[0])
             if learner is None:
                 continue
-            state = learner.learned(_canonical(text))
+            state = learner.learned(canonical_text(text))
             if not state:
                 return None
             config = (state, *config[1:])
@@ -137,17 +137,18 @@ class ItemReader:
         text = self.engine.tables.text_of(token)
         if read_bytes(self.pushdown, config, text) is None:
             return True
-        end = self._first_end(config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited})
-        if end is None:
+        ended = self._first_end(config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited})
+        if ended is None:
             return False
-        if len(awaited) == 1:
+        end, node = ended
+        if [node] == [awaited_node for awaited_node, _ in awaited]:
             harmless = awaited[0][1].harmless_types()
             if harmless is not None and _is_harmless(text[end:].tobytes(), harmless):
                 return False
         return self.step(config, items, token) is None
 
-    def _first_end(self, before: int, nodes: list[int], awaited: set[int]) -> int | None:
-        """The index of the byte at which an item ends first: one on the stack nodes `awaited`, or a new one."""
+    def _first_end(self, before: int, nodes: list[int], awaited: set[int]) -> tuple[int, int] | None:
+        """The index of the byte at which an item ends first, and its stack node: one of `awaited`, or a new one."""
         old = {node for node, *_ in self._chain(before)}
         for i, node in enumerate(nodes):
             if node != before:
@@ -156,12 +157,12 @@ class ItemReader:
                     if popped in here:
                         break
                     if popped in awaited or (popped not in old and frame in self.units.frames):
-                        return i
+                        return i, popped
             before = node
         return None
 
 
-def _canonical(text: bytes) -> str:
+def canonical_text(text: bytes) -> str:
     """The canonical text of an item. Raises CompileBudgetExceeded where it is nested too deeply."""
     try:
         return canonical(json.loads(text, parse_float=Decimal))
@@ -209,7 +210,7 @@ class EndingTokens:
         """The same for a string that is the item, but for tokens that are `harmless` (types, None: none are)."""
         words = row[: self._n_words] & self._words["behind string"]
         for types, tokens in self._harmless.items() if harmless is not None else ():
-            if types & ~(harmless or 0) == 0:
+            if not types or types & (harmless or 0):
                 words &= ~tokens
         return bit_positions(words)
 
@@ -221,7 +222,7 @@ _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"(.*)', re.DOTALL)
 _MEMBER = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*\"?|:[ \t\r\n]*[^,\]}]*)")
 # Brackets that close, then a comma and the beginning of what comes next.
 _NEXT_ITEM = re.compile(rb'[\]} \t\r\n]*(?:,[ \t\r\n]*(["{\[]?))?')
-_OPENED_TYPES = {b"": 0, None: 0, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
+_OPENED_TYPES = {None: 0, b"": STRING_TYPE | OBJECT | ARRAY, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
 
 
 def _behind_quote(text: bytes) -> bytes:
@@ -231,7 +232,7 @@ def _behind_quote(text: bytes) -> bytes:
 
 
 def _opened(tail: bytes) -> int | None:
-    """The type that is opened behind an item and a comma, 0 for none; None if more follows than that."""
+    """The types that may come behind an item and a comma, 0 where there is none; None if more follows than that."""
     found = _NEXT_ITEM.fullmatch(tail)
     return None if found is None else _OPENED_TYPES[found[1]]
 
@@ -242,4 +243,4 @@ def _is_harmless(tail: bytes, types: int) -> bool:
     types : those of which the next item has many values.
     """
     opened = _opened(tail if tail[:1] in (b",", b" ", b"\t", b"\r", b"\n") else tail[1:])
-    return opened is not None and opened & ~types == 0
+    return opened is not None and (not opened or opened & types != 0)

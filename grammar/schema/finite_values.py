@@ -81,6 +81,8 @@ class FiniteValues:
         if bit == STRING:
             return _of_strings(shape, limit)
         plan = self._plan_of(shape, bit, self.is_live)
+        if not plan.is_possible:
+            return {}
         asked = limit + len(shape.excluded)
         if bit == ARRAY:
             values = self.of_arrays(plan, plan.start, asked)  # type: ignore[arg-type]

@@ -52,6 +52,11 @@ class ObjectPlan:
     index: dict[str, int]
     start: Hashable
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is any such object."""
+        raise NotImplementedError
+
     @cached_property
     def others(self) -> ByteDfa | None:
         """The names that are not declared, over UTF-8, its labels being classes; None where there can be none."""
@@ -132,6 +137,10 @@ class SimpleObjectPlan(ObjectPlan):
         self._has_others = live(members.extra)
         self.in_order = in_order
         self.start = 0
+
+    @property
+    def is_possible(self) -> bool:
+        return all(goal is not None for i, goal in enumerate(self.goals) if self.required >> i & 1)
 
     @cached_property
     def others(self) -> ByteDfa | None:

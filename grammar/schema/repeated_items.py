@@ -1,4 +1,8 @@
-"""Arrays with two equal items: what `uniqueItems` asks for where it is negated."""
+"""Arrays with two equal items: what `uniqueItems` asks for where it is negated.
+
+As in arrays without equal items, the matcher tells what value an item had. Whether an item equals a known one before it
+the automaton finds out itself, so that the shortest way to the end is one that it knows.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,7 @@ class RepeatedItemsPlan(ArrayPlan):
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, Before)
-        return bool(progress.has_equal or progress.unknown) and self.inner.may_close(progress.inner)
+        return (progress.has_equal or progress.unknown > 1) and self.inner.may_close(progress.inner)
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
         assert isinstance(progress, Before)
@@ -86,17 +90,14 @@ class RepeatedItemsPlan(ArrayPlan):
         found: dict[Step, None] = {}
         for after, goal in self.inner.variants(progress.inner):
             behind = progress._replace(inner=after)
-            # The item may be anything, or must equal one before it, or one behind it.
-            if self.completable(behind):
-                goals = [goal]
-            else:
-                goals = [conjoin(goal, later) for later in self._later(after)]
-                if progress.values:
-                    goals.append(conjoin(goal, self._equals(progress.values)))
-            for narrowed in goals:
-                if self._live(narrowed):
-                    found[Step(behind._replace(unknown=1), narrowed)] = None
-        return list(found)
+            if progress.values:
+                equal = Step(Before(after, has_equal=True), conjoin(goal, self._equals(progress.values)))
+                found[equal] = None
+            # It may be anything else as well, or has to be what a later one can be.
+            is_free = self.completable(behind)
+            for narrowed in [goal] if is_free else [conjoin(goal, later) for later in self._later(after)]:
+                found[Step(behind._replace(unknown=1), narrowed)] = None
+        return [step for step in found if self._live(step.goal)]
 
     def _later(self, progress: Hashable) -> list[Goal]:
         """The goals that items behind `progress` may have."""

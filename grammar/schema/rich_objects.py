@@ -111,7 +111,6 @@ class RichObjectPlan(ObjectPlan):
 
     @property
     def is_possible(self) -> bool:
-        """Whether there is any such object."""
         assert isinstance(self.start, Progress)
         return self.completable(self.start)
 

@@ -61,7 +61,7 @@ class UniqueArrayPlan(ArrayPlan):
 
     @property
     def is_possible(self) -> bool:
-        return self.critical(self.inner.start, frozenset()) is not None
+        return self.inner.is_possible and self.critical(self.inner.start, frozenset()) is not None
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, Seen)
