@@ -20,7 +20,7 @@ from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
 from .kernels.bits import copy_bits
 from .tables import TokenTables, bit_positions, pack_ids, without
-from .units import NO_ITEMS
+from .units import NO_ITEMS, ItemReader, Open
 from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class NameReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
+        self.items = ItemReader(engine)
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -58,7 +59,7 @@ class NameReader:
         after : the configuration behind it.  nodes : the stack node after each of its bytes.
         """
         names_after = self._read(config, names, history, token, nodes)
-        if names_after and self._is_dead(after, names_after, history, config, token):
+        if names_after and self._is_dead(after, names_after, history, config, token, nodes):
             return None
         return names_after
 
@@ -112,15 +113,38 @@ class NameReader:
         """What was read since the opening quote of the name that lies on the stack node `place`."""
         parts: list[bytes] = []
         while history is not None:
-            (config, *_), token, history = history
-            text = self.engine.tables.text_of(token)
-            read_bytes(self.pushdown, config, text)
-            # A token may end one name of the object and begin the next.
-            start = _last_entry(path_nodes(self.pushdown, len(text)), config[3], place)
-            parts.append(text.tobytes()[start + 1 :])
-            if start >= 0:
+            (config, items, _), token, history = history
+            found = self._step(config, items, token)
+            assert found is not None, "a token that was taken"
+            part, is_begun = self._since_entry(config, token, found[1], place)
+            parts.append(part)
+            if is_begun:
                 break
         return b"".join(reversed(parts))
+
+    def _since_entry(self, config: Config, token: int, nodes: list[int], place: int) -> tuple[bytes, bool]:
+        """What of a token is behind the opening quote of the name on `place`, and whether the quote is in it."""
+        # A token may end one name of the object and begin the next.
+        start = _last_entry(nodes, config[3], place)
+        return self.engine.tables.text_of(token).tobytes()[start + 1 :], start >= 0
+
+    def _step(self, config: Config, items: Open, token: int) -> tuple[Config, list[int]] | None:
+        """The configuration behind a token, and the stack node after each byte; None where it is not allowed."""
+        if self.engine.unit_frames:
+            read = self.items.step(config, items, token)
+            return None if read is None else (read[0], read[2])
+        text = self.engine.tables.text_of(token)
+        after = read_bytes(self.pushdown, config, text)
+        return None if after is None else (after, path_nodes(self.pushdown, len(text)))
+
+    def _open_items(self, history: History | None) -> Open:
+        """The items that are open behind the last token."""
+        if history is None or not self.engine.unit_frames:
+            return NO_ITEMS
+        (config, items, _), token, _ = history
+        found = self.items.step(config, items, token)
+        assert found is not None, "a token that was taken"
+        return found[1]
 
     def partial(self, config: Config, history: History | None) -> bytes:
         """The raw text so far of the name that nobody declares and that `config` is inside of; b"" for none."""
@@ -186,24 +210,30 @@ class NameReader:
         self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray
     ) -> Iterator[int]:
         """Those of the tokens `among` (int64[n]) that are in `row` and repeat a name or leave none."""
-        for token in among[row[among >> 5] >> (among & 31) & 1 == 1].tolist():
-            text = self.engine.tables.text_of(token)
-            after = read_bytes(self.pushdown, config, text)
-            if after is None:
-                continue
-            nodes = path_nodes(self.pushdown, len(text))
-            if self.after(config, names, history, token, after, nodes) is None:
+        present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
+        items = self._open_items(history) if present else NO_ITEMS
+        for token in present:
+            found = self._step(config, items, token)
+            if found is not None and self.after(config, names, history, token, *found) is None:
                 yield token
 
     def _is_dead(
-        self, after: Config, names: Names, history: History | None, config: Config, token: int
+        self,
+        after: Config,
+        names: Names,
+        history: History | None,
+        config: Config,
+        token: int,
+        nodes: list[int],
     ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
         inside = self.place_of_name(after)
         if inside is None or not inside[1].runs_out:
             return False
         place, frame = inside
-        raw = self._raw(((config, NO_ITEMS, names), token, history), place)
+        raw, is_begun = self._since_entry(config, token, nodes, place)
+        if not is_begun:
+            raw = self._raw(history, place) + raw
         return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
 
     def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:

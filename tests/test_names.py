@@ -19,6 +19,7 @@ PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
 LONG = [
     b'{"d":1,"d', b'd":1,"d', b'":1,"', b'":1,"d', b'":1,"d"', b'{"d":1,"', b'd":{"d":1},"d', b'":{"d":1,"d', b'":{"',
     b'":1},"d', b'":1}}', b',"d"', b'"d":1', b'"d":', b'e":1,"d', b'd":1,"e', b'e":1,"e', b'{"d":1,"d":', b'dd":1,"d',
+    b'[{"d":1,"d', b'1,{"d":1,"d', b'},{"e":1,"', b'1},{"d',
 ]  # fmt: skip
 SPELLED = [
     b' "d', b', "', b"\\u", b"\\u00", b"\\u0064", b"0064", b'64":1', b"\\u00e9", b'e9":1,"', b"\xc3\xa9", b"\xa9\xc3",
@@ -134,6 +135,8 @@ WALKED = [
     {"if": {"propertyNames": {"pattern": "^(d|e+)$"}}, "then": {"maxProperties": 3}, "else": {"required": ["d"]}},
     {"not": {"propertyNames": {"maxLength": 1}}, "propertyNames": {"maxLength": 2}},
     {"not": {"patternProperties": {"^(d|é+)$": {"type": "integer"}}}, "propertyNames": {"maxLength": 2}},
+    {"type": "array", "items": {"type": "object", "propertyNames": {"maxLength": 1}}, "uniqueItems": True},
+    {"type": "array", "prefixItems": [{"enum": [1, "d"]}, {"type": "object"}], "items": False, "uniqueItems": True},
     {"dependentRequired": {"é": ["d"]}, "propertyNames": {"maxLength": 1}, "maxProperties": 2},
 ]  # fmt: skip
 STEPS = 10
@@ -173,6 +176,16 @@ def completion(matcher: gramask.Matcher, token: int) -> bytes:
         assert matcher.advance(following)
     assert matcher.is_accepting()
     return b"".join(TOKENS[t] for t in closing)
+
+
+def test_a_name_that_begins_in_the_token_of_another_item() -> None:
+    """Where items must differ, what follows the first one is only known when its value is."""
+    schema = {"type": "array", "prefixItems": [{"enum": [1, 2]}, {"type": "object"}], "uniqueItems": True}
+    matcher = gramask.compile(schema, VOCABULARY).matcher()
+    assert matcher.advance(ord("[")) and matcher.advance(TOKENS.index(b'1,{"d":1,"d'))
+    assert ord('"') not in allowed(matcher)
+    assert not matcher.advance(ord('"'))
+    assert matcher.advance(ord("e")) and matcher.advance(ord('"'))
 
 
 def test_a_split_character_with_an_escape() -> None:
