@@ -23,14 +23,12 @@ import queue
 import random
 import re
 import resource
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -48,6 +46,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 from reference import formats
 from reference.authority import parse_exact
 from reference.judge import Judge, Malformed, Unjudged
+from time_limit import OutOfTime, time_limit
 
 MAX_TOKENS = 20_000
 SET_UP_TIMEOUT = 900.0
@@ -67,29 +66,6 @@ JUDGE_CRASH = "exception while judging"
 DIED = "process died"
 TIMED_OUT = "timed out"
 OUT_OF_MEMORY = "out of memory"
-
-
-class OutOfTime(BaseException):
-    """Not an Exception, so that nothing on the way takes it for an error of its own."""
-
-
-@contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raises OutOfTime in a block that runs longer. Main thread only; None is no limit."""
-    if seconds is None:
-        yield
-        return
-
-    def raise_it(number: int, frame: Any) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, raise_it)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 class TokensByFirstByte:

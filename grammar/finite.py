@@ -44,6 +44,11 @@ def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
     return tuple(total)
 
 
+def runs_out(dfa: ByteDfa) -> bool:
+    """Whether there are beginnings with which only finitely many texts go on."""
+    return any(total < MANY for total in n_texts(dfa)[1:])
+
+
 def texts(dfa: ByteDfa, limit: int) -> list[tuple[bytes, int]] | None:
     """All texts with their labels, in the order of their bytes; None if there are more than `limit`."""
     return None if n_texts(dfa)[dfa.start] > limit else list(_texts(dfa))

@@ -130,12 +130,14 @@ class NameFrame:
 
     keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come.
     others  : the lexeme of the other names.
+    runs_out : whether there are beginnings with which only finitely many of the others go on.
     all_declare : whether the automaton itself keeps `keys` from repeating: no alternative takes one for another name.
     """
 
     keys: list[bytes]
     allowed: int
     others: ByteDfa
+    runs_out: bool
     all_declare: bool
 
 
@@ -148,6 +150,7 @@ class Pushdown:
     describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
     needed_names : by the state before a member: names of which one begins some shortest way to the end of the object.
+    name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
 
@@ -163,6 +166,7 @@ class Pushdown:
         self.ends_inside = False
         self.needed_names: dict[int, Callable[[], list[str]]] = {}
         self.name_frames: dict[int, NameFrame] = {}
+        self.names_run_out = False
         self._resume: dict[int, Resume] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0

@@ -43,11 +43,16 @@ class Engine:
         self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
         # What a matcher asks before each token.
         self.unit_frames = pushdown.units.frames
-        self.may_repeat_at_once = len(tables.two_names) > 0
+        self._has_two_names = len(tables.two_names) > 0
         self._rows: dict[Config, np.ndarray] = {}
         self._steps: dict[tuple[Config, int], tuple[Config, bool] | None] = {}
         self._suffixes: dict[Config, np.ndarray] = {}
         self._accepting: dict[Config, bool] = {}
+
+    @property
+    def may_repeat_at_once(self) -> bool:
+        """Whether a token alone could hold a name and one that it leaves no room for."""
+        return self._has_two_names or self.pushdown.names_run_out
 
     def step(self, config: Config, token: int) -> Config | None:
         """The configuration after a text token, None where it is not allowed."""

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..grammar.dfa import ByteDfa
-from ..grammar.finite import MANY, n_texts
+from ..grammar.dfa import literals
+from ..grammar.finite import n_texts
 from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
-from .tables import TokenTables, bit_positions, without
-from .units import NO_ITEMS
+from .kernels.bits import copy_bits
+from .tables import TokenTables, bit_positions, pack_ids, without
+from .units import NO_ITEMS, ItemReader, Open
 from .walker import Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class NameReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
-        self._n_looked_at = 0
-        self._may_end = False
+        self.items = ItemReader(engine)
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -60,7 +59,7 @@ class NameReader:
         after : the configuration behind it.  nodes : the stack node after each of its bytes.
         """
         names_after = self._read(config, names, history, token, nodes)
-        if names_after and self._is_dead(after, names_after, history, config, token):
+        if names_after and self._is_dead(after, names_after, history, config, token, nodes):
             return None
         return names_after
 
@@ -114,15 +113,38 @@ class NameReader:
         """What was read since the opening quote of the name that lies on the stack node `place`."""
         parts: list[bytes] = []
         while history is not None:
-            (config, *_), token, history = history
-            text = self.engine.tables.text_of(token)
-            read_bytes(self.pushdown, config, text)
-            # A token may end one name of the object and begin the next.
-            start = _last_entry(path_nodes(self.pushdown, len(text)), config[3], place)
-            parts.append(text.tobytes()[start + 1 :])
-            if start >= 0:
+            (config, items, _), token, history = history
+            found = self._step(config, items, token)
+            assert found is not None, "a token that was taken"
+            part, is_begun = self._since_entry(config, token, found[1], place)
+            parts.append(part)
+            if is_begun:
                 break
         return b"".join(reversed(parts))
+
+    def _since_entry(self, config: Config, token: int, nodes: list[int], place: int) -> tuple[bytes, bool]:
+        """What of a token is behind the opening quote of the name on `place`, and whether the quote is in it."""
+        # A token may end one name of the object and begin the next.
+        start = _last_entry(nodes, config[3], place)
+        return self.engine.tables.text_of(token).tobytes()[start + 1 :], start >= 0
+
+    def _step(self, config: Config, items: Open, token: int) -> tuple[Config, list[int]] | None:
+        """The configuration behind a token, and the stack node after each byte; None where it is not allowed."""
+        if self.engine.unit_frames:
+            read = self.items.step(config, items, token)
+            return None if read is None else (read[0], read[2])
+        text = self.engine.tables.text_of(token)
+        after = read_bytes(self.pushdown, config, text)
+        return None if after is None else (after, path_nodes(self.pushdown, len(text)))
+
+    def _open_items(self, history: History | None) -> Open:
+        """The items that are open behind the last token."""
+        if history is None or not self.engine.unit_frames:
+            return NO_ITEMS
+        (config, items, _), token, _ = history
+        found = self.items.step(config, items, token)
+        assert found is not None, "a token that was taken"
+        return found[1]
 
     def partial(self, config: Config, history: History | None) -> bytes:
         """The raw text so far of the name that nobody declares and that `config` is inside of; b"" for none."""
@@ -130,35 +152,50 @@ class NameReader:
         return b"" if found is None else self._raw(history, found[0])
 
     def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
-        """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
+        """`row`, the mask of the automaton alone, without the tokens that repeat a name or leave none."""
         if names:
             return without(row, self._wrong(config, names, history, row))
-        return without(row, self._tried(config, names, history, row, self.engine.tables.two_names))
+        among = self._tokens.next_name if self.pushdown.names_run_out else self.engine.tables.two_names
+        return without(row, self._tried(config, names, history, row, among))
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
-        tokens = self._tokens
-        if len(tokens.name_inside):
-            yield from self._tried(config, names, history, row, tokens.name_inside)
+        tokens, runs_out = self._tokens, self.pushdown.names_run_out
+        begun = tokens.name_begun if runs_out else tokens.name_inside
+        yield from self._tried(config, names, history, row, begun)
         inside = self.place_of_name(config)
-        if inside is None:
-            seen = dict(names).get(config[3])
-            if seen and self._begins_name(config[0]):
-                for name in seen:
-                    yield from tokens.whole(name)
-            if self._may_run_out():
-                yield from self._tried(config, names, history, row, tokens.with_quote)
-            return
-        place, frame = inside
-        seen = dict(names).get(place)
+        seen = dict(names).get(config[3] if inside is None else inside[0])
         if not seen:
             return
-        if config[2] or _runs_out(frame.others):
-            yield from self._tried(config, names, history, row, None)
-            return
-        content = _content(self._raw(history, place))
-        for name in seen:
-            if name.startswith(content):
-                yield from tokens.ending(name[len(content) :])
+        if inside is not None:
+            content = _content(self._raw(history, inside[0]))
+            near = [name for name in seen if name.startswith(content)]
+            if config[2] or inside[1].runs_out:
+                yield from self._tried(config, names, history, row, self._towards(near, content, config[2]))
+            else:
+                for name in near:
+                    yield from tokens.ending(name[len(content) :])
+        elif self._begins_name(config[0]):
+            for name in seen:
+                yield from tokens.whole(name)
+            if runs_out:
+                yield from self._tried(config, names, history, row, tokens.beginning(seen))
+
+    def _towards(self, names: list[bytes], content: bytes, escape: int) -> np.ndarray:
+        """The tokens with which one of `names` goes on or ends behind `content` and a part of an escape. int64[n].
+
+        No others leave no name: there is one that the automaton knows, and it can only have been seen.
+        """
+        if not names:
+            return np.zeros(0, np.int64)
+        dfa, tables = literals(names), self.engine.tables
+        state = dfa.start
+        for byte in content:
+            state = int(dfa.delta[state, byte])
+        found = tables.row(dfa, state, escape)
+        ending = [token for crossing in found.crossings for token in crossing.tokens.tolist()]
+        words = found.inside | pack_ids(ending, tables.n_words)
+        copy_bits(tables.trie.duplicates, words)
+        return np.array(bit_positions(words), np.int64)
 
     def _begins_name(self, state: int) -> bool:
         """Whether a quote in `state` begins a member name."""
@@ -169,41 +206,34 @@ class NameReader:
             and int(self.pushdown.code[(operation >> 2) + 2]) in self.pushdown.name_frames
         )
 
-    def _may_run_out(self) -> bool:
-        """Whether some object has beginnings of names with which only finitely many go on."""
-        frames = self.pushdown.name_frames
-        if len(frames) > self._n_looked_at:
-            self._may_end |= any(
-                _runs_out(frame.others) for frame in list(frames.values())[self._n_looked_at :]
-            )
-            self._n_looked_at = len(frames)
-        return self._may_end
-
     def _tried(
-        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray | None
+        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray
     ) -> Iterator[int]:
-        """Those of the tokens `among` (int64[n]; None: all) that are in `row` and repeat a name."""
-        if among is None:
-            words = row[: self.engine.tables.n_words]
-            among = np.array([t for t in bit_positions(words) if self.engine.tables.is_text[t]], np.int64)
-        for token in among[row[among >> 5] >> (among & 31) & 1 == 1].tolist():
-            text = self.engine.tables.text_of(token)
-            after = read_bytes(self.pushdown, config, text)
-            if after is None:
-                continue
-            nodes = path_nodes(self.pushdown, len(text))
-            if self.after(config, names, history, token, after, nodes) is None:
+        """Those of the tokens `among` (int64[n]) that are in `row` and repeat a name or leave none."""
+        present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
+        items = self._open_items(history) if present else NO_ITEMS
+        for token in present:
+            found = self._step(config, items, token)
+            if found is not None and self.after(config, names, history, token, *found) is None:
                 yield token
 
     def _is_dead(
-        self, after: Config, names: Names, history: History | None, config: Config, token: int
+        self,
+        after: Config,
+        names: Names,
+        history: History | None,
+        config: Config,
+        token: int,
+        nodes: list[int],
     ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
         inside = self.place_of_name(after)
-        if inside is None or not _runs_out(inside[1].others):
+        if inside is None or not inside[1].runs_out:
             return False
         place, frame = inside
-        raw = self._raw(((config, NO_ITEMS, names), token, history), place)
+        raw, is_begun = self._since_entry(config, token, nodes, place)
+        if not is_begun:
+            raw = self._raw(history, place) + raw
         return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
 
     def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:
@@ -247,61 +277,62 @@ def _added(names: Names, place: int, name: bytes, frame: NameFrame) -> Names | N
 
 
 def _content(raw: bytes) -> bytes:
-    """The content of raw string text, as UTF-8; a part of a character at its end stays as it is."""
-    if b"\\" not in raw:
-        return raw
-    cut = len(raw)
-    while cut and raw[cut - 1] & 0xC0 == 0x80:
-        cut -= 1
-    if cut and raw[cut - 1] >= 0xC0:
-        cut -= 1
-    whole = _is_whole(raw[cut:])
-    head, tail = (raw, b"") if whole else (raw[:cut], raw[cut:])
-    return json.loads(b'"' + head + b'"').encode() + tail
+    """The content of raw string text, as UTF-8; parts of characters at its ends stay, a part of an escape does not.
+
+    Raises ValueError for what is no escape.
+    """
+    whole = _WHOLE_ESCAPES.match(raw)
+    assert whole is not None
+    content = _ESCAPES.sub(_unescaped, whole[0])
+    return content[:-3] if _HALF_PAIR.search(content) else content
 
 
-def _is_whole(character: bytes) -> bool:
-    try:
-        character.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    text: str = json.loads(b'"%b"' % found[0])
+    return text.encode(errors="surrogatepass")
 
 
-@lru_cache(maxsize=256)
-def _runs_out(dfa: ByteDfa) -> bool:
-    """Whether there are beginnings of names with which only finitely many go on."""
-    totals = n_texts(dfa)
-    return any(total < MANY for total in totals[1:])
-
-
-_STRING = rb'\s*"(?:[^"\\]|\\.)*"'
-_NAME_INSIDE = re.compile(rb"[,{]" + _STRING, re.DOTALL)
+_WHOLE_ESCAPES = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTALL)
+# Several at once: two may be one character.
+_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4}|\\[^u])+", re.DOTALL)
+_HALF_PAIR = re.compile(rb"\xed[\xa0-\xaf].\Z", re.DOTALL)
+_NAME_INSIDE = re.compile(rb'[,{]\s*"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NAME_BEGUN = re.compile(rb'[,{]\s*"')
+_NEXT_NAME = re.compile(rb':.*,\s*"', re.DOTALL)
 
 
 class QuoteTokens:
     """The tokens of a vocabulary by their quotes.
 
-    with_quote  : int64[n], all that have one.
     name_inside : int64[n], those that could hold a whole member name behind something else.
+    name_begun  : int64[n], those that could begin one there.
+    next_name   : int64[n], those that could end one and begin another.
     """
 
     def __init__(self, tables: TokenTables) -> None:
-        self.with_quote = tables.with_quote
-        inside = []
+        texts = {token: tables.vocabulary.tokens[token] for token in tables.with_quote.tolist()}
+
+        def those(pattern: re.Pattern[bytes]) -> np.ndarray:
+            return np.array([token for token, text in texts.items() if pattern.search(text)], np.int64)
+
+        self.name_inside, self.name_begun, self.next_name = map(
+            those, (_NAME_INSIDE, _NAME_BEGUN, _NEXT_NAME)
+        )
         self._ending: dict[bytes, list[int]] = {}
         self._whole: dict[bytes, list[int]] = {}
-        for token in self.with_quote.tolist():
-            text = tables.vocabulary.tokens[token]
-            if _NAME_INSIDE.search(text):
-                inside.append(token)
+        self._open: dict[bytes, list[int]] = {}
+        for token, text in texts.items():
             before = _before_quote(text)
-            if before is not None:
-                self._ending.setdefault(before, []).append(token)
-                name = _before_quote(text.lstrip()[1:]) if not before.strip() else None
+            if before is None:
+                continue
+            self._ending.setdefault(before, []).append(token)
+            if not before.strip():
+                string = text.lstrip()[1:]
+                name = _before_quote(string)
                 if name is not None:
                     self._whole.setdefault(name, []).append(token)
-        self.name_inside = np.array(inside, np.int64)
+                else:
+                    self._open.setdefault(string.split(b"\\")[0], []).append(token)
 
     def ending(self, content: bytes) -> list[int]:
         """The tokens that end a string behind exactly this content."""
@@ -310,6 +341,11 @@ class QuoteTokens:
     def whole(self, content: bytes) -> list[int]:
         """The tokens that begin with a whole string of this content."""
         return self._whole.get(content, [])
+
+    def beginning(self, names: Iterable[bytes]) -> np.ndarray:
+        """The tokens that begin a string that could be one of `names`, and do not end it. int64[n]."""
+        beginnings = {name[:n] for name in names for n in range(len(name) + 1)}
+        return np.array([token for text in beginnings for token in self._open.get(text, [])], np.int64)
 
 
 def _before_quote(text: bytes) -> bytes | None:

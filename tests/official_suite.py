@@ -96,13 +96,16 @@ def cases(path: Path, draft: str) -> Iterator[Case]:
     # The suite has the default draft tested by schemas that name none.
     names_draft = path.stem != "no-schema"
     for case in json.loads(text, parse_int=Spelled, parse_float=Spelled):
-        schema = case["schema"]
-        if isinstance(schema, dict) and names_draft:
-            schema = {"$schema": DRAFTS[draft]} | schema
+        schema = with_draft(case["schema"], draft) if names_draft else case["schema"]
         instances = (
             Instance(compact(test["data"]), test["valid"], test["description"]) for test in case["tests"]
         )
         yield Case(case["description"], compact(schema), tuple(instances))
+
+
+def with_draft(schema: Any, draft: str) -> Any:
+    """`schema` with the `$schema` of a draft, where it has none and is an object."""
+    return {"$schema": DRAFTS[draft]} | schema if isinstance(schema, dict) else schema
 
 
 def compact(value: Any) -> str:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from cases_loader import Case, load_cases
+from jsonschema_specifications import REGISTRY
+from reference.judge import Judge
 from reference.membership import Membership
 from reference.viability import Grammar, Options
+from referencing.exceptions import Unresolvable
 from strategies import EOS, byte_tokens, merged_tokens, tokenize
 
 import gramask
 
 CASES = load_cases("json_strings", "json_numbers", "json_objects", "json_arrays", "json_structure")
+KEYWORDS = [replace(case, options={"order": "any"} | case.options) for case in load_cases("json_keywords")]
 ERRORS = load_cases("json_errors")
 Accepts = Callable[[bytes], bool]
 BYTES = gramask.Vocabulary([*byte_tokens(), EOS], eos_ids=[256])
-MERGED_TOKENS = merged_tokens()
+MERGED_TOKENS = [
+    *merged_tokens(), b'":1,"', b'{"d":1,"', b'd":1,"d', b',"d', b'"d"', b"\\u0064", b"e9", b'":{"',
+]  # fmt: skip
 MERGED = gramask.Vocabulary([*MERGED_TOKENS, EOS], eos_ids=[len(MERGED_TOKENS)])
 TOKENIZATIONS = 3
 
@@ -35,6 +43,11 @@ def by_reference(case: Case) -> Accepts:
         return verdict
 
     return accepts
+
+
+def by_judge(case: Case) -> Accepts:
+    """The oracle of the keywords that the other one lacks. It knows no order of members and no white space."""
+    return Judge(case.schema, formats=True).accepts
 
 
 def by_bytes(case: Case) -> Accepts:
@@ -82,6 +95,54 @@ def test_case(case: Case, route: Callable[[Case], Accepts]) -> None:
     assert [text for text in case.reject if accepts(text)] == []
 
 
+@pytest.mark.parametrize("route", [by_judge, by_bytes, by_masks], ids=lambda route: route.__name__)
+@pytest.mark.parametrize("case", KEYWORDS, ids=lambda case: case.name)
+def test_keywords(case: Case, route: Callable[[Case], Accepts]) -> None:
+    test_case(case, route)
+
+
+ANNOTATIONS = set(
+    """$schema $comment $vocabulary title description default examples deprecated readOnly writeOnly
+    contentEncoding contentMediaType contentSchema""".split()
+)
+
+
+def keywords_of_all_drafts() -> set[str]:
+    """Those that the official metaschemas describe, without those that no value can break."""
+    found: set[str] = set()
+    for uri in set(REGISTRY) - {"http://json-schema.org/draft-03/schema"}:
+        found |= REGISTRY.contents(uri).get("properties", {}).keys()
+    return found - ANNOTATIONS
+
+
+def without(schema: Any, keyword: str) -> Iterator[Any]:
+    """`schema` less `keyword`, in each place where it stands."""
+    if isinstance(schema, list):
+        for i, inner in enumerate(schema):
+            yield from ([*schema[:i], smaller, *schema[i + 1 :]] for smaller in without(inner, keyword))
+    if isinstance(schema, dict):
+        if keyword in schema:
+            yield {name: inner for name, inner in schema.items() if name != keyword}
+        for name, inner in schema.items():
+            yield from (schema | {name: smaller} for smaller in without(inner, keyword))
+
+
+def says_otherwise(schema: Any, case: Case) -> bool:
+    """Whether some text of the row would be on the other side, or `schema` leads nowhere."""
+    accepts = Judge(schema, formats=True).accepts
+    try:
+        return not all(map(accepts, case.accept)) or any(map(accepts, case.reject))
+    except Unresolvable:
+        return True
+
+
+@pytest.mark.parametrize("keyword", sorted(keywords_of_all_drafts()))
+def test_every_keyword_matters_in_some_row(keyword: str) -> None:
+    assert any(
+        says_otherwise(smaller, case) for case in KEYWORDS for smaller in without(case.schema, keyword)
+    )
+
+
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.name)
 def test_error(case: Case) -> None:
     with pytest.raises(getattr(gramask, case.error or "")) as raised:
@@ -102,5 +163,5 @@ def test_unsatisfiable_by_reference(case: Case) -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [case.name for case in CASES + ERRORS]
+    names = [case.name for case in CASES + KEYWORDS + ERRORS]
     assert sorted(set(names)) == sorted(names)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +21,7 @@ from all_keywords import nearby, random_schema, random_value, repeat_member, shr
 from official_suite import accepts
 from reference.judge import Judge, Malformed, Unjudged
 from strategies import EOS, byte_tokens, merged_tokens
+from time_limit import OutOfTime, time_limit
 
 import gramask
 
@@ -59,10 +58,6 @@ MERGED = gramask.Vocabulary([*MERGED_TOKENS, EOS], eos_ids=[len(MERGED_TOKENS)])
 LIKELY = frozenset(b'{}[]":,abc0125.-')
 
 
-class TooSlow(Exception):
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
     """kind : what went wrong, without particulars: the same kind is looked for in smaller schemas."""
@@ -70,22 +65,6 @@ class Fault:
     kind: str
     text: str = ""
     detail: str = ""
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raises TooSlow in the block after `seconds`, where there are such signals and in the main thread only."""
-
-    def stop(*_: object) -> None:
-        raise TooSlow
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def compiled(schema: Any, vocabulary: gramask.Vocabulary, **options: Any) -> gramask.Constraint | None:
@@ -197,7 +176,7 @@ def first_fault(schema: Any, seed: str, options: dict[str, Any], counts: Counter
             return next(faults_of(schema, seed, options, counts), None)
     except REFUSED:
         raise
-    except TooSlow:
+    except OutOfTime:
         return Fault(f"over {SECONDS_EACH} s")
     except Exception as error:
         return Fault(f"{type(error).__name__}", detail=str(error)[:300])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dfa import ByteDfa, labelled_product
+from ..finite import runs_out
 from ..lexemes import TEXT, Lexeme
 from ..pushdown import (
     END,
@@ -89,9 +90,11 @@ class KeyStates:
         operations = [UNFILLED] * (n_names + len(labels))
         frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
         if lexeme is not None:
+            ends = runs_out(lexeme.dfa)
             pushdown.name_frames[frame] = NameFrame(
-                table.keys, allowed, lexeme.dfa, table.watched == len(table.keys)
+                table.keys, allowed, lexeme.dfa, ends, table.watched == len(table.keys)
             )
+            pushdown.names_run_out |= ends
         return pushdown.push([frame], names.state(allowed, 0, n_names, 0))
 
     def _table(self, run: ObjectRun) -> _NameTable:

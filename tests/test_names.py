@@ -1,0 +1,198 @@
+"""Names that no schema declares: no token may repeat one, nor begin one that none is left of."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+from reference.judge import Judge
+from strategies import EOS, byte_tokens, tokenize
+
+import gramask
+
+ALPHABET = [b"{", b"}", b'"', b":", b",", b"1", b"d", b"e"]
+PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
+LONG = [
+    b'{"d":1,"d', b'd":1,"d', b'":1,"', b'":1,"d', b'":1,"d"', b'{"d":1,"', b'd":{"d":1},"d', b'":{"d":1,"d', b'":{"',
+    b'":1},"d', b'":1}}', b',"d"', b'"d":1', b'"d":', b'e":1,"d', b'd":1,"e', b'e":1,"e', b'{"d":1,"d":', b'dd":1,"d',
+    b'[{"d":1,"d', b'1,{"d":1,"d', b'},{"e":1,"', b'1},{"d',
+]  # fmt: skip
+SPELLED = [
+    b' "d', b', "', b"\\u", b"\\u00", b"\\u0064", b"0064", b'64":1', b"\\u00e9", b'e9":1,"', b"\xc3\xa9", b"\xa9\xc3",
+    b'\xa9":1,"\xc3', b'\xa9\\u0064"', b'":1,"\\', b'":1,"\\u00', b'{"\xc3\xa9":1,"\xc3', b'\xa9\xc3\xa9"', b'\\"":1',
+    b"\\ud83d", b'\\ude00":1,"', b"\xf0\x9f", b'"\\\\":1', b'\\ud83d\\ude00":1,"\\ud83d',
+]  # fmt: skip
+TOKENS = [*byte_tokens(), *PAIRS, *LONG, *SPELLED]
+END = len(TOKENS)
+VOCABULARY = gramask.Vocabulary([*TOKENS, EOS], eos_ids=[END])
+PLAIN = [t for t, text in enumerate(TOKENS) if set(text) <= set(b"".join(ALPHABET))]
+
+
+def allowed(matcher: gramask.Matcher) -> set[int]:
+    """The token ids of the mask."""
+    mask = np.empty(matcher.constraint.n_words, np.int32)
+    matcher.fill_mask(mask)
+    return set(np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")).tolist())
+
+
+def objects(names: Iterable[str], values: Iterable[str], low: int, high: int) -> set[str]:
+    """All objects of `low` to `high` members, written without white space and escapes."""
+    members = [[f'"{name}":{value}' for value in values] for name in names]
+    return {
+        "{" + ",".join(chosen) + "}"
+        for n in range(low, high + 1)
+        for several in itertools.permutations(members, n)
+        for chosen in itertools.product(*several)
+    }
+
+
+LONGEST = 16
+MANY_E = ["e" * n for n in range(1, LONGEST)]
+# Of very many names, those over the alphabet and one more will do.
+ONE_LETTER = ["", *"{}:,1def"]
+SOME_E = {"pattern": "^(d|e+)$"}
+SOME_LETTERS = {"pattern": "^(d|e|é+)$"}
+INNER = objects("deé", ["1"], 0, 2)
+WRITTEN: list[tuple[Any, set[str]]] = [
+    ({"propertyNames": SOME_E, "maxProperties": 2}, objects(["d", *MANY_E], ["1"], 0, 2)),
+    ({"propertyNames": SOME_E, "minProperties": 2}, objects(["d", *MANY_E], ["1"], 2, 3)),
+    ({"propertyNames": {"maxLength": 1}}, objects(ONE_LETTER, ["1"], 0, 3)),
+    (
+        {"propertyNames": {"maxLength": 1}, "properties": {"d": {"const": 1}}},
+        objects(ONE_LETTER, ["1"], 0, 3),
+    ),
+    (
+        {"propertyNames": {"enum": ["d", "dd", "e"]}, "minProperties": 2},
+        objects(["d", "dd", "e"], ["1"], 2, 3),
+    ),
+    (
+        {"anyOf": [{"propertyNames": {"pattern": "^de*$"}}, {"propertyNames": {"pattern": "^(d|e)$"}}]},
+        objects(["d", *("d" + e for e in MANY_E)], ["1"], 0, 3) | objects("de", ["1"], 0, 2),
+    ),
+    (
+        {"propertyNames": SOME_LETTERS, "maxProperties": 2, "additionalProperties": {"enum": [1, {}]}},
+        objects("deé", ["1", "{}"], 0, 2),
+    ),
+    (
+        {
+            "propertyNames": SOME_LETTERS,
+            "maxProperties": 2,
+            "additionalProperties": {"anyOf": [{"const": 1}, {"$ref": "#/$defs/inner"}]},
+            "$defs": {
+                "inner": {
+                    "type": "object",
+                    "propertyNames": SOME_LETTERS,
+                    "maxProperties": 2,
+                    "additionalProperties": {"const": 1},
+                }
+            },
+        },
+        objects("deé", ["1", *INNER], 0, 2),
+    ),
+]
+
+
+@pytest.mark.parametrize(("schema", "documents"), WRITTEN)
+def test_every_token_behind_every_beginning(schema: Any, documents: set[str]) -> None:
+    """`documents` begin with all texts of at most LONGEST bytes over the alphabet that some document begins with."""
+    schema = {"type": "object", "additionalProperties": {"const": 1}} | schema
+    constraint = gramask.compile(schema, VOCABULARY, order="any", whitespace="compact")
+    beginnings = {text[:n].encode() for text in documents for n in range(len(text) + 1)}
+    rng = random.Random(1)
+    for text in sorted(beginnings):
+        if len(text) > LONGEST or not set(text) <= set(b"".join(ALPHABET)):
+            continue
+        matcher = constraint.matcher()
+        assert all(map(matcher.advance, tokenize(rng, text, TOKENS))), text
+        mask = allowed(matcher)
+        # Of 1e0, which is 1 as well, `documents` know nothing.
+        wrong = [
+            t
+            for t in PLAIN
+            if (t in mask) != (text + TOKENS[t] in beginnings) and b"1e" not in text + TOKENS[t]
+        ]
+        assert [TOKENS[t] for t in wrong if len(text + TOKENS[t]) <= LONGEST] == [], text
+
+
+ONE = {"const": 1}
+WALKED = [
+    {"propertyNames": {"maxLength": 1}, "additionalProperties": {"$ref": "#"}},
+    {"properties": {"a": {}, "é": {}}, "propertyNames": {"maxLength": 1}},
+    {"propertyNames": {"minLength": 1, "maxLength": 2}, "minProperties": 3, "additionalProperties": ONE},
+    {"propertyNames": {"pattern": "^(d|é+)$"}, "additionalProperties": ONE},
+    {"propertyNames": {"pattern": "^(dé|ê|😀+)$"}, "minProperties": 2},
+    {"propertyNames": {"pattern": r"^(d|\\e*)$"}, "additionalProperties": ONE},
+    {"propertyNames": {"not": {"enum": ["d", "😀"]}, "maxLength": 1}, "patternProperties": {"^e": {"type": "object"}}},
+    {"propertyNames": {"enum": ["d", "dx", "é", '"']}, "minProperties": 3},
+    {"anyOf": [{"propertyNames": {"pattern": "^dx"}}, {"propertyNames": {"pattern": "^d$"}}], "minProperties": 1},
+    {"oneOf": [{"propertyNames": {"maxLength": 1}, "minProperties": 2}, {"properties": {"d": {"type": "string"}}}]},
+    {"patternProperties": {"^(d|é+)$": ONE, "^e": {"type": "object", "propertyNames": {"maxLength": 1}}},
+     "additionalProperties": False, "minProperties": 2},
+    {"if": {"propertyNames": {"pattern": "^(d|e+)$"}}, "then": {"maxProperties": 3}, "else": {"required": ["d"]}},
+    {"not": {"propertyNames": {"maxLength": 1}}, "propertyNames": {"maxLength": 2}},
+    {"not": {"patternProperties": {"^(d|é+)$": {"type": "integer"}}}, "propertyNames": {"maxLength": 2}},
+    {"type": "array", "items": {"type": "object", "propertyNames": {"maxLength": 1}}, "uniqueItems": True},
+    {"type": "array", "prefixItems": [{"enum": [1, "d"]}, {"type": "object"}], "items": False, "uniqueItems": True},
+    {"dependentRequired": {"é": ["d"]}, "propertyNames": {"maxLength": 1}, "maxProperties": 2},
+]  # fmt: skip
+STEPS = 10
+COMPLETED = 2
+
+
+@pytest.mark.parametrize("schema", WALKED)
+def test_walks(schema: Any) -> None:
+    """A mask is what `advance` takes, and behind each token there is a way to a valid end."""
+    schema = {"type": "object"} | schema
+    constraint = gramask.compile(schema, VOCABULARY, order="any", whitespace=1)
+    judge, rng = Judge(schema), random.Random(str(schema))
+    matcher, text = constraint.matcher(), b""
+    for _ in range(STEPS):
+        mask = allowed(matcher) - {END}
+        wrong = [TOKENS[t] for t in range(END) if matcher.fork().advance(t) != (t in mask)]
+        assert wrong == [], text
+        if not mask:
+            break
+        long = [t for t in sorted(mask) if t > 255]
+        for token in rng.sample(sorted(mask), min(COMPLETED, len(mask))) + rng.sample(
+            long, min(COMPLETED, len(long))
+        ):
+            whole = text + TOKENS[token] + completion(matcher.fork(), token)
+            assert judge.accepts(whole), whole
+        token = rng.choice(long if long and rng.random() < 0.6 else sorted(mask))
+        assert matcher.advance(token)
+        text += TOKENS[token]
+
+
+def completion(matcher: gramask.Matcher, token: int) -> bytes:
+    """The text of the closing tokens behind `token`, each of which the mask has to allow."""
+    assert matcher.advance(token)
+    closing = matcher.closing_tokens()
+    for following in closing:
+        assert following in allowed(matcher)
+        assert matcher.advance(following)
+    assert matcher.is_accepting()
+    return b"".join(TOKENS[t] for t in closing)
+
+
+def test_a_name_that_begins_in_the_token_of_another_item() -> None:
+    """Where items must differ, what follows the first one is only known when its value is."""
+    schema = {"type": "array", "prefixItems": [{"enum": [1, 2]}, {"type": "object"}], "uniqueItems": True}
+    matcher = gramask.compile(schema, VOCABULARY).matcher()
+    assert matcher.advance(ord("[")) and matcher.advance(TOKENS.index(b'1,{"d":1,"d'))
+    assert ord('"') not in allowed(matcher)
+    assert not matcher.advance(ord('"'))
+    assert matcher.advance(ord("e")) and matcher.advance(ord('"'))
+
+
+def test_a_split_character_with_an_escape() -> None:
+    """`é` is in two tokens, the second of which ends the name with an escape."""
+    matcher = gramask.compile({"type": "object"}, VOCABULARY).matcher()
+    for text in (b'{"\\u00e9d":1', b',"\xc3'):
+        assert all(map(matcher.advance, tokenize(random.Random(0), text, byte_tokens())))
+    repeats = TOKENS.index(b'\xa9\\u0064"')
+    assert repeats not in allowed(matcher)
+    assert not matcher.advance(repeats)
