@@ -224,13 +224,15 @@ class _Numbers:
 
     def _parts(self) -> Iterator[ByteDfa]:
         is_bounded = not (self.low is None and self.high is None)
-        if is_bounded or self.unit is None or self.unit == 1:
+        others = replace(self, excluded=frozenset())
+        relevant = others.members(self.excluded)
+        # All the other parts are numbers anyway.
+        is_needed = self.unit is None and not (relevant or self.divisors)
+        if is_bounded or self.unit == 1 or is_needed:
             yield self.interval_dfa()
         if self.unit not in (None, 1):
             yield multiple_dfa(self.unit)
         yield from map(non_multiple_dfa, self.divisors)
-        others = replace(self, excluded=frozenset())
-        relevant = others.members(self.excluded)
         if relevant:
             yield not_equal_dfa(relevant)
 

@@ -17,7 +17,7 @@ zero mantissa or where there is no bound on that side of zero. Else:
 - in a list of values, exactly one integer digit, 1 to 9;
 - outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
   point must be at most POINT_MARGIN places further left or right than in all listed values, and at most MAX_FAR
-  places from the first digit.
+  places from the first digit; with more than MANY_LISTED listed values there is no exponent then.
 A text outside these limits is not accepted; a text with a wrong value never is.
 """
 
@@ -51,6 +51,7 @@ from .recent import Recent
 MAX_POINT = 6
 POINT_MARGIN = 1
 MAX_FAR = 24
+MANY_LISTED = 64
 MAX_FRACTION_DIGITS = 17
 FEW_DIGITS = 2
 MAX_TRAILING_ZEROS = 2
@@ -102,7 +103,8 @@ def number_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -
 
 def not_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts of numbers whose value is none of `values`. As `number_equal_dfa`."""
-    return _listed_dfa(_Unlisted, values, budget)
+    listed = frozenset(values)
+    return _listed_dfa(_Unlisted if len(listed) <= MANY_LISTED else _UnlistedPlainly, listed, budget)
 
 
 def _listed_dfa(side: type[_Listed], values: Iterable[Exact], budget: int) -> ByteDfa:
@@ -381,6 +383,18 @@ class _Unlisted(_Listed):
 
     def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
         return comparison == FREE or self._scaled[0] <= point <= self._scaled[1]
+
+
+class _UnlistedPlainly(_Unlisted):
+    """The same without exponents behind digits of a listed value: far fewer states where the list is long."""
+
+    def settle(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Hashable:
+        candidates, length = comparison
+        kept = tuple(value for value in candidates if self._values[value][1] == point)
+        return (kept, length) if kept else FREE
+
+    def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
+        return comparison == FREE
 
 
 def _significand(value: Fraction) -> tuple[str, int]:

@@ -18,7 +18,7 @@ the kernel goes on. Arrays only grow (by copy), and a row is complete before it 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,6 +94,10 @@ class Learner(Protocol):
 
     def learned(self, value: str) -> int:
         """The state behind a value with this canonical text, DEAD where nothing follows."""
+        ...
+
+    def family(self, value: str) -> Hashable:
+        """Equal for states from which the text can be completed alike, if not in as few bytes."""
         ...
 
 

@@ -8,7 +8,7 @@ nearer than the end are looked at, so that a large automaton costs no more than 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -33,6 +33,8 @@ MAX_BYTES = 1 << 18
 """The longest completion that is written."""
 MAX_PLACES = 40_000
 """So many states a search looks at: about two seconds."""
+MAX_READ = 80_000
+"""So many bytes before items that must differ, for each item all those of its array: the same time."""
 
 _SHORT_ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 8: b"\\b", 12: b"\\f", 10: b"\\n", 13: b"\\r", 9: b"\\t"}
 # How one byte of string content is written.
@@ -80,7 +82,7 @@ class _Level:
     exits: dict[int, _Path] = field(default_factory=dict)
     callers: list[tuple[_Level, tuple[int, ...], _Path]] = field(default_factory=list)
     called_by: set[tuple[_Level, tuple[int, ...]]] = field(default_factory=set)
-    seen: set[int] = field(default_factory=set)
+    seen: set[Hashable] = field(default_factory=set)
 
 
 class Closing:
@@ -231,6 +233,9 @@ class _Search:
         self._ties = counter(0, -1)  # of equals the newest first: straight on
         self._called: dict[tuple[int, int], _Level] = {}
         self._on_stack: dict[int, _Level] = {}
+        # Of the states behind items, one for each set of them is enough: there are as many as orders of items.
+        self._families: dict[int, Hashable] = {}
+        self._n_read = 0
         level = self._first = self._level_on(node)
         string = closing.engine.string_at(state)
         if string is None:
@@ -241,7 +246,7 @@ class _Search:
     def run(self) -> _Path:
         """The way to the end. Raises DeadEnd where there is none, CompileBudgetExceeded where it is too long."""
         n_places = 0
-        while n_places < MAX_PLACES:
+        while n_places < MAX_PLACES and self._n_read < MAX_READ:
             if not self._heap:
                 raise DeadEnd("the text cannot be completed")
             cost, _, level, what, frames, path = heappop(self._heap)
@@ -256,9 +261,11 @@ class _Search:
             elif frames or (level.node >= 0 and level is not self._first):
                 # The levels below are left as called ones are: they may be many, of few kinds.
                 self._call(level, what, frames, path)
-            elif what not in level.seen and len(level.exits) < level.wanted:
+            elif (place := self._families.get(what, what)) not in level.seen and len(
+                level.exits
+            ) < level.wanted:
                 n_places += 1
-                level.seen.add(what)
+                level.seen.add(place)
                 self._arrive(level, what, path)
         raise too_long()
 
@@ -332,6 +339,7 @@ class _Search:
             if frame in self.pushdown.units.frames and call is not None:
                 first = b"" if before.text in (b",", b":") else before.text
                 operation = self._learned(operation, first + _text_of(call))
+                self._n_read += before.cost
         if operation == 0:
             return
         cost = before.cost + len(text) + (0 if call is None else call.cost)
@@ -352,7 +360,7 @@ class _Search:
             self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
 
     def _reach(self, level: _Level, state: int, path: _Path) -> None:
-        if state not in level.seen:
+        if self._families.get(state, state) not in level.seen:
             self._add(level, state, (), path)
 
     def _rest(self, level: _Level, state: int) -> tuple[int, int] | None:
@@ -404,7 +412,12 @@ class _Search:
     def _learned(self, operation: int, value: bytes) -> int:
         """`operation`, to the state behind an item, where its value is known."""
         learner = self.pushdown.units.after.get(operation >> 2) if operation & 3 == GOTO else None
-        return operation if learner is None else goto(learner.learned(canonical_text(value)))
+        if learner is None:
+            return operation
+        text = canonical_text(value)
+        state = learner.learned(text)
+        self._families[state] = learner.family(text)
+        return goto(state)
 
     def _level_on(self, node: int) -> _Level:
         """The level of the text itself that lies on a stack node."""

@@ -137,7 +137,9 @@ class ItemReader:
         text = self.engine.tables.text_of(token)
         if read_bytes(self.pushdown, config, text) is None:
             return True
-        ended = self._first_end(config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited})
+        ended = self._first_end(
+            config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited}
+        )
         if ended is None:
             return False
         end, node = ended

@@ -53,6 +53,10 @@ class ArrayPlan:
         """`progress` with the canonical text of the last item, None where nothing follows."""
         return progress
 
+    def blurred(self, progress: Hashable) -> Hashable:
+        """Equal for what an array can be completed from alike, if not in as few bytes."""
+        return progress
+
     def harmless_types(self, progress: Hashable) -> int | None:
         """The types of which the next item has many values, whatever the last one is: a bit set.
 

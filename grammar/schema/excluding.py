@@ -234,6 +234,10 @@ class ExcludingArrayPlan(ArrayPlan):
         left = frozenset(same)
         return Alike(inner, left, progress.read) if left else Alike(inner)
 
+    def blurred(self, progress: Hashable) -> Hashable:
+        assert isinstance(progress, Alike)
+        return progress._replace(inner=self.inner.blurred(progress.inner))
+
     def harmless_types(self, progress: Hashable) -> int | None:
         assert isinstance(progress, Alike)
         return None if progress.unknown is not None else self.inner.harmless_types(progress.inner)

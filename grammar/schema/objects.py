@@ -90,6 +90,10 @@ class ObjectPlan:
         """`progress` with the canonical text of the last member's value, None where nothing follows."""
         return progress
 
+    def blurred(self, progress: Hashable) -> Hashable:
+        """Equal for what an object can be completed from alike, if not in as few bytes."""
+        return progress
+
     def needed_name(self, progress: Hashable) -> str | None:
         """A declared name that still has to come, in an object whose order is free."""
         raise NotImplementedError

@@ -79,6 +79,10 @@ class RepeatedItemsPlan(ArrayPlan):
         known = Before(progress.inner, progress.values | {value})
         return known if self.completable(known) else None
 
+    def blurred(self, progress: Hashable) -> Hashable:
+        assert isinstance(progress, Before)
+        return progress.inner, len(progress.values), progress.has_equal
+
     def after_item(self, progress: Hashable) -> list[Step]:
         assert isinstance(progress, Before)
         if progress.has_equal or progress.unknown:

@@ -78,6 +78,11 @@ class UniqueArrayPlan(ArrayPlan):
         assert isinstance(progress, Seen)
         return Seen(progress.inner, progress.values | {value})
 
+    def blurred(self, progress: Hashable) -> Hashable:
+        # Whatever values were seen, others are left for the items that have to come.
+        assert isinstance(progress, Seen)
+        return progress.inner, len(progress.values)
+
     def harmless_types(self, progress: Hashable) -> int | None:
         assert isinstance(progress, Seen)
         limit = self._limit(len(progress.values) + 1)

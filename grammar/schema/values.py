@@ -329,9 +329,16 @@ class _Learner:
 
     def learned(self, value: str) -> int:
         """The state behind a value with this canonical text, DEAD where nothing follows."""
-        known = ((plan, bit, plan.learned(progress, value)) for plan, bit, progress in self.run)
-        run = tuple(dict.fromkeys(one for one in known if one[2] is not None))
+        run = self._known(value)
         return self.state(run) if run else DEAD
+
+    def family(self, value: str) -> Hashable:
+        """Equal for states from which the text can be completed alike, if not in as few bytes."""
+        return tuple((plan, bit, plan.blurred(progress)) for plan, bit, progress in self._known(value))
+
+    def _known(self, value: str) -> tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]:
+        known = ((plan, bit, plan.learned(progress, value)) for plan, bit, progress in self.run)
+        return tuple(dict.fromkeys(one for one in known if one[2] is not None))
 
 
 @dataclass(frozen=True, slots=True)
