@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Names = tuple[tuple[int, frozenset[bytes]], ...]
 """The open objects, outermost first, that have other names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
+MAX_PLACES = 1 << 14
 _QUOTE = 0x22
 _IN_ESCAPE = b'"\\/bfnrtu0123456789abcdef'
 
@@ -39,6 +40,7 @@ class NameReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
+        self._matters: dict[Config, bool] = {}
         self._n_looked_at = 0
         self._may_end = False
 
@@ -63,6 +65,14 @@ class NameReader:
         if names_after and self._is_dead(after, names_after, history, config, token):
             return None
         return names_after
+
+    def kept(
+        self, config: Config, names: Names, history: History | None, token: int, after: Config, lowest: int
+    ) -> Names | None:
+        """The same behind a token in which none of these names ends; its way goes down to the stack node `lowest`."""
+        if names and lowest < names[-1][0]:
+            names = tuple((place, seen) for place, seen in names if place <= lowest)
+        return None if names and self._is_dead(after, names, history, config, token) else names
 
     def _read(
         self, config: Config, names: Names, history: History | None, token: int, nodes: list[int]
@@ -114,7 +124,7 @@ class NameReader:
         """What was read since the opening quote of the name that lies on the stack node `place`."""
         parts: list[bytes] = []
         while history is not None:
-            (config, *_), token, history = history
+            config, _, token, history = history
             text = self.engine.tables.text_of(token)
             read_bytes(self.pushdown, config, text)
             # A token may end one name of the object and begin the next.
@@ -132,8 +142,25 @@ class NameReader:
     def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
         if names:
+            if not self._may_matter(config, row):
+                return row
             return without(row, self._wrong(config, names, history, row))
         return without(row, self._tried(config, names, history, row, self.engine.tables.two_names))
+
+    def _may_matter(self, config: Config, row: np.ndarray) -> bool:
+        """Whether names that were seen may change `row`: in a name, before one, and where tokens hold a whole one."""
+        found = self._matters.get(config)
+        if found is None:
+            inside = self._tokens.name_inside
+            found = (
+                self.place_of_name(config) is not None
+                or self._begins_name(config[0])
+                or bool((row[inside >> 5] >> (inside & 31) & 1).any())
+            )
+            if len(self._matters) >= MAX_PLACES:
+                self._matters.clear()
+            self._matters[config] = found
+        return found or self._may_run_out()
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
         tokens = self._tokens
@@ -199,11 +226,11 @@ class NameReader:
         self, after: Config, names: Names, history: History | None, config: Config, token: int
     ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
-        inside = self.place_of_name(after)
+        inside = self.place_of_name(after) if self._may_run_out() else None
         if inside is None or not _runs_out(inside[1].others):
             return False
         place, frame = inside
-        raw = self._raw(((config, NO_ITEMS, names), token, history), place)
+        raw = self._raw((config, (NO_ITEMS, names), token, history), place)
         return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
 
     def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:
