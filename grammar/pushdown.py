@@ -114,7 +114,8 @@ class Units:
 class NameFrame:
     """The frame under a member name of an object that allows names nobody declares.
 
-    keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come.
+    keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come, or all where there is no end
+              of other names.
     others  : the lexeme of the other names.
     all_declare : whether the automaton itself keeps `keys` from repeating: no alternative takes one for another name.
     """

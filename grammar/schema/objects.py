@@ -46,11 +46,13 @@ class ObjectPlan:
 
     names  : the declared names.
     start  : the progress before the first member.
+    forgets : whether what follows a name depends on nothing but the name, wherever it may come.
     """
 
     names: tuple[str, ...]
     index: dict[str, int]
     start: Hashable
+    forgets = False
 
     @cached_property
     def others(self) -> ByteDfa | None:
@@ -79,6 +81,10 @@ class ObjectPlan:
 
     def needed_name(self, progress: Hashable) -> str | None:
         """A declared name that still has to come, in an object whose order is free."""
+        raise NotImplementedError
+
+    def before(self, name: str | None) -> Hashable:
+        """A progress at which `name` may come (None: one that is not declared), for a plan that forgets."""
         raise NotImplementedError
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
@@ -122,7 +128,7 @@ class SimpleObjectPlan(ObjectPlan):
         self.next_required = tuple(reversed(next_required))
         self.extra = members.extra
         self._has_others = live(members.extra)
-        self.in_order = in_order
+        self.in_order = self.forgets = in_order
         self.start = 0
 
     @cached_property
@@ -153,6 +159,9 @@ class SimpleObjectPlan(ObjectPlan):
         if not self.in_order:
             return [Step(progress, self.extra)]
         return [Step(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
+
+    def before(self, name: str | None) -> Hashable:
+        return len(self.names) if name is None else self.index[name]
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         return (0,) if self.after_other(progress, 0) else ()

@@ -226,8 +226,9 @@ class ValueStates:
         return self._before_member(position, run, self.intern(("next name", position, run), expand))
 
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
-        if len(position) == 1:
-            self.pushdown.needed_names[state] = lambda: needed_names(run)
+        # A plan that forgets never has to have any.
+        if len(position) == 1 and not any(plan.forgets for plan, _, _ in run):
+            self.pushdown.needed_names[state] = partial(needed_names, run)
         return state
 
     def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
