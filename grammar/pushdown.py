@@ -44,6 +44,8 @@ ANY_CHARACTER = 16  # every code point may follow, with every continuation of it
 ACCEPT = 32  # the whole text may end here
 SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/rows.py
 
+_WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
+
 NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
 
@@ -191,6 +193,8 @@ class Pushdown:
 
     def ensure(self, state: int) -> None:
         """Make `state` READY."""
+        if self._expand[state] is None:
+            return
         with self.lock:
             expand = self._expand[state]
             if expand is None:
@@ -261,7 +265,7 @@ class Pushdown:
 def allow_space(row: Row, cap: int) -> None:
     """Let a run of at most `cap` white space bytes stay in this state."""
     if cap > 0:
-        row[[0x20, 0x09, 0x0A, 0x0D]] = SPACE
+        row[_WHITE_SPACE] = SPACE
         row[SPACE_CAP] = cap
 
 

@@ -131,7 +131,7 @@ class Engine:
         if self.accepts(config):
             for token in self.tables.vocabulary.eos_ids:
                 row[token >> 5] |= np.uint32(1 << (token & 31))
-        if not row.any():
+        if not np.count_nonzero(row):
             raise DeadEnd(
                 "no token of the vocabulary continues the text",
                 hint="the vocabulary lacks a token for every byte that may come next",

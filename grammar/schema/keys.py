@@ -225,9 +225,12 @@ class _Others:
             row[END] = self._ends[state]
         return row
 
-    def rows(self, states: list[int]) -> np.ndarray:
-        """int32[n, ROW_WIDTH]."""
-        return np.stack([self.row(state) for state in states])
+    def fill(self, rows: np.ndarray, states: list[int]) -> None:
+        """Write the rows of these states, most of which are the first one: names are ASCII."""
+        rows[:] = self.row(states[0])
+        for i, state in enumerate(states):
+            if state != states[0]:
+                rows[i] = self.row(state)
 
     def states(self, text: bytes) -> list[int]:
         """The states of the lexeme before, between and behind the bytes of `text`."""
@@ -313,8 +316,9 @@ class _Names:
             key, text_states = key[: depth + alive], text_states[: depth + alive + 1]
         n = len(key) - depth
         rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
+        other_states = self._other_states[rank][depth : depth + n + 1]
         if self.others is not None:
-            rows[:] = self.others.rows(self._other_states[rank][depth : depth + n + 1])
+            self.others.fill(rows, other_states)
         else:
             rows[:, FLAGS] = STRING
         if key.isascii():
@@ -331,9 +335,7 @@ class _Names:
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return self.pushdown.add_rows(
-            rows, self._origin(base, self._other_states[rank][depth : depth + n + 1])
-        )
+        return self.pushdown.add_rows(rows, self._origin(base, other_states))
 
 
 def _text_states(text: bytes) -> list[int]:

@@ -148,8 +148,9 @@ class ValueStates:
 
     def _begin(self, lexeme: Lexeme, row: Row) -> None:
         """Enter a lexeme that has no opening quote with its first byte."""
-        for byte in lexeme.dfa.delta[lexeme.dfa.start].nonzero()[0]:
-            row[byte] = goto(self.lexicon.state(lexeme, int(lexeme.dfa.delta[lexeme.dfa.start, byte])))
+        targets = lexeme.dfa.delta[lexeme.dfa.start]
+        bytes_ = targets.nonzero()[0]
+        row[bytes_] = (targets[bytes_] + self.lexicon.state(lexeme, 1) - 1) << 2
 
     def labelled(self, position: Position, lexeme: Lexeme, vectors: tuple[tuple[bool, ...], ...]) -> Lexeme:
         """`lexeme` with its labels turned from indices into `vectors` to outcome numbers of `position`."""
