@@ -156,17 +156,13 @@ class Pushdown:
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0
         self._n_nodes = 1
-        self.new_state(lambda state, row: None)
-        self.new_state(lambda state, row: self._expand_done(row, final_space))
-        self.ensure(DEAD_STATE)
-        self.ensure(DONE_STATE)
+        self.new_states(2, None)
+        self.table[DEAD_STATE, FLAGS] = READY
+        self.table[DONE_STATE, FLAGS] = READY | ACCEPT
+        allow_space(self.table[DONE_STATE], final_space)
         self.start = DEAD_STATE
         self.root_frame = self.new_frame((goto(DONE_STATE),))
         self.root_node = self.push_node(0, self.root_frame)
-
-    def _expand_done(self, row: Row, final_space: int) -> None:
-        row[FLAGS] |= ACCEPT
-        allow_space(row, final_space)
 
     @property
     def n_states(self) -> int:
