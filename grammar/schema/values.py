@@ -166,10 +166,11 @@ class ValueStates:
 
     def frame(self, position: Position, resume: Callable[[int], int]) -> int:
         """A frame for a value at `position`; `resume` gets the bit set of satisfied goals, returns an operation."""
+        if len(position) == 1:
+            return self.pushdown.new_frame([UNFILLED], lambda outcome: resume(1))
         outcomes = self.outcomes(position)
         return self.pushdown.new_frame(
-            [UNFILLED] * outcomes.capacity,
-            lambda outcome: resume(outcomes.sets[outcome] if len(position) > 1 else 1),
+            [UNFILLED] * outcomes.capacity, lambda outcome: resume(outcomes.sets[outcome])
         )
 
     def close(self, position: Position, satisfied: int) -> int:
