@@ -72,6 +72,8 @@ class Members:
     def goal(self, name: str) -> Goal:
         """The goal of the value of a member."""
         goal = self.objects.properties.get(name, ANYTHING)
+        if not self.objects.rules:
+            return goal
         for more in self._selected(self.objects.rules, name):
             goal = conjoin(goal, more)
         return goal
@@ -90,12 +92,12 @@ class Members:
 
     def selects(self, names: Names, name: str) -> bool:
         """Whether `name` is one of `names`."""
-        found = name in names.listed or self._matches(names, name)
+        found = name in names.listed
+        if not found and (names.patterns or names.goal is not None):
+            found = self._matches(names, name)
         return found != names.others
 
     def _matches(self, names: Names, name: str) -> bool:
-        if not names.patterns and names.goal is None:
-            return False
         if not is_text(name):
             return False
         content = name.encode()
