@@ -64,6 +64,7 @@ class Emptiness:
     def __init__(self, goals: Goals) -> None:
         self.goals = goals
         self._known: dict[Goal, bool] = {ANYTHING: True, NOTHING: False}
+        self._looked_at: set[Goal] = set()
         self._languages: dict[Goal, ByteDfa] = {}
         self._members: dict[int, Members] = {}
         self._finite = FiniteValues(self)
@@ -79,8 +80,10 @@ class Emptiness:
     def _at_once(self, goal: Goal) -> bool | None:
         """The same, None where it takes more than a look."""
         known = self._known.get(goal)
-        if known is None and len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
-            known = self._known[goal] = True
+        if known is None and goal not in self._looked_at:
+            self._looked_at.add(goal)
+            if len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
+                known = self._known[goal] = True
         return known
 
     def language(self, goal: Goal) -> ByteDfa:
@@ -248,7 +251,7 @@ class Emptiness:
         missing: set[Goal] = set()
 
         def live(goal: Goal) -> bool:
-            known = self._known.get(goal)
+            known = self._at_once(goal)
             if known is None:
                 missing.add(goal)
             return bool(known)
