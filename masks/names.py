@@ -21,7 +21,7 @@ from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
 from .tables import TokenTables, bit_positions, without
 from .units import NO_ITEMS
-from .walker import Config, path_nodes, read_bytes
+from .walker import NAMED, Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
     from .matcher import History
@@ -40,7 +40,7 @@ class NameReader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
-        self._matters: dict[Config, bool] = {}
+        self._matters: dict[Config, tuple[bool, bool]] = {}
         self._n_looked_at = 0
         self._may_end = False
 
@@ -126,6 +126,10 @@ class NameReader:
         while history is not None:
             config, _, token, history = history
             text = self.engine.tables.text_of(token)
+            read = self.engine.read(config, token) if config[3] > place else None
+            if read is not None and read[1] > place:  # all of it is inside the name
+                parts.append(text.tobytes())
+                continue
             read_bytes(self.pushdown, config, text)
             # A token may end one name of the object and begin the next.
             start = _last_entry(path_nodes(self.pushdown, len(text)), config[3], place)
@@ -142,29 +146,26 @@ class NameReader:
     def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name."""
         if names:
-            if not self._may_matter(config, row):
+            if not any(self._what_matters(config)):
                 return row
             return without(row, self._wrong(config, names, history, row))
         return without(row, self._tried(config, names, history, row, self.engine.tables.two_names))
 
-    def _may_matter(self, config: Config, row: np.ndarray) -> bool:
-        """Whether names that were seen may change `row`: in a name, before one, and where tokens hold a whole one."""
+    def _what_matters(self, config: Config) -> tuple[bool, bool]:
+        """Where seen names may change a mask: in or before a name, and where tokens of it hold a whole one."""
         found = self._matters.get(config)
         if found is None:
-            inside = self._tokens.name_inside
-            found = (
-                self.place_of_name(config) is not None
-                or self._begins_name(config[0])
-                or bool((row[inside >> 5] >> (inside & 31) & 1).any())
-            )
+            row, inside = self.engine.row(config), self._tokens.name_inside
+            holds_name = bool((row[inside >> 5] >> (inside & 31) & 1).any())
+            found = (self.place_of_name(config) is not None or self._begins_name(config[0]), holds_name)
             if len(self._matters) >= MAX_PLACES:
                 self._matters.clear()
             self._matters[config] = found
-        return found or self._may_run_out()
+        return (True, found[1]) if self._may_run_out() else found
 
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
         tokens = self._tokens
-        if len(tokens.name_inside):
+        if self._what_matters(config)[1]:
             yield from self._tried(config, names, history, row, tokens.name_inside)
         inside = self.place_of_name(config)
         if inside is None:
@@ -214,10 +215,12 @@ class NameReader:
             words = row[: self.engine.tables.n_words]
             among = np.array([t for t in bit_positions(words) if self.engine.tables.is_text[t]], np.int64)
         for token in among[row[among >> 5] >> (among & 31) & 1 == 1].tolist():
+            read = self.engine.read(config, token)
+            if read is None or (read[1] != NAMED and not self._may_run_out()):
+                continue
             text = self.engine.tables.text_of(token)
             after = read_bytes(self.pushdown, config, text)
-            if after is None:
-                continue
+            assert after is not None
             nodes = path_nodes(self.pushdown, len(text))
             if self.after(config, names, history, token, after, nodes) is None:
                 yield token
