@@ -42,11 +42,8 @@ class Members:
         self.objects = objects
         self._language = language
         self._said: dict[str, Said] = {}
-
-    @cached_property
-    def ordered(self) -> tuple[str, ...]:
-        """The names that come in order: declared ones, then required ones."""
-        return tuple(dict.fromkeys([*self.objects.properties, *self.objects.required]))
+        # The names that come in order: declared ones, then required ones.
+        self.ordered = tuple(dict.fromkeys([*objects.properties, *objects.required]))
 
     @cached_property
     def selectors(self) -> tuple[Names, ...]:
@@ -105,7 +102,7 @@ class Members:
             return True
         return names.goal is not None and self._language(names.goal).accepts(content)
 
-    @cached_property
+    @property
     def extra(self) -> Goal:
         """The goal of all other names, where no pattern tells them apart."""
         goal = ANYTHING

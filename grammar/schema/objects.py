@@ -127,13 +127,9 @@ class SimpleObjectPlan(ObjectPlan):
             next_required.append(nearest)
         self.next_required = tuple(reversed(next_required))
         self.extra = members.extra
-        self._has_others = live(members.extra)
+        self.others = UTF8 if live(self.extra) else None
         self.in_order = self.forgets = in_order
         self.start = 0
-
-    @cached_property
-    def others(self) -> ByteDfa | None:
-        return UTF8 if self._has_others else None
 
     def candidates(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, int)

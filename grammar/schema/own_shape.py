@@ -219,7 +219,8 @@ def _objects(document: Document, number: int, schema: dict[str, Any]) -> Objects
     implied = [
         (name, tuple(names))
         for keyword in ("dependentRequired", "dependencies")
-        for name, names in schema.get(keyword, {}).items()
+        if keyword in schema
+        for name, names in schema[keyword].items()
         if isinstance(names, list) and names
     ]
     return Objects(
