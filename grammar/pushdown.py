@@ -44,6 +44,8 @@ ANY_CHARACTER = 16  # every code point may follow, with every continuation of it
 ACCEPT = 32  # the whole text may end here
 SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/rows.py
 
+_WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
+
 NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
 
@@ -132,7 +134,8 @@ class Units:
 class NameFrame:
     """The frame under a member name of an object that allows names nobody declares.
 
-    keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come.
+    keys    : the declared names, as sorted UTF-8; of these `allowed` (a bit set) may come, or all where there is no end
+              of other names.
     others  : the lexeme of the other names.
     runs_out : whether there are beginnings with which only finitely many of the others go on.
     all_declare : whether the automaton itself keeps `keys` from repeating: no alternative takes one for another name.
@@ -175,17 +178,13 @@ class Pushdown:
         self._nodes: dict[tuple[int, int], int] = {}
         self._n_code = 0
         self._n_nodes = 1
-        self.new_state(lambda state, row: None)
-        self.new_state(lambda state, row: self._expand_done(row, final_space))
-        self.ensure(DEAD_STATE)
-        self.ensure(DONE_STATE)
+        self.new_states(2, None)
+        self.table[DEAD_STATE, FLAGS] = READY
+        self.table[DONE_STATE, FLAGS] = READY | ACCEPT
+        allow_space(self.table[DONE_STATE], final_space)
         self.start = DEAD_STATE
         self.root_frame = self.new_frame((goto(DONE_STATE),))
         self.root_node = self.push_node(0, self.root_frame)
-
-    def _expand_done(self, row: Row, final_space: int) -> None:
-        row[FLAGS] |= ACCEPT
-        allow_space(row, final_space)
 
     @property
     def n_states(self) -> int:
@@ -212,6 +211,8 @@ class Pushdown:
 
     def ensure(self, state: int) -> None:
         """Make `state` READY."""
+        if self._expand[state] is None:
+            return
         with self.lock:
             expand = self._expand[state]
             if expand is None:
@@ -282,7 +283,7 @@ class Pushdown:
 def allow_space(row: Row, cap: int) -> None:
     """Let a run of at most `cap` white space bytes stay in this state."""
     if cap > 0:
-        row[[0x20, 0x09, 0x0A, 0x0D]] = SPACE
+        row[_WHITE_SPACE] = SPACE
         row[SPACE_CAP] = cap
 
 

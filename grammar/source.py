@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as json_text
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import NoneType
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ JsonSchema = dict[str, Any] | bool
 # The recursive walks over a schema stay well inside Python's own recursion limit.
 MAX_DEPTH = 200
 _INFINITE = (float("inf"), float("-inf"))
+_SCALARS = frozenset((str, int, bool, NoneType))
 
 
 class Source(Protocol):
@@ -150,6 +152,8 @@ def _from_dict(schema: dict[str, Any]) -> Source:
 
 def _refuse_foreign(schema: dict[str, Any]) -> None:
     """Raise for what JSON cannot hold: a key that is no str, NaN, a tuple, a nesting past MAX_DEPTH."""
+    if _is_plain_json(schema):
+        return
     pending: list[tuple[Any, str, int]] = [(schema, "", 0)]
     while pending:
         value, pointer, depth = pending.pop()
@@ -164,6 +168,28 @@ def _refuse_foreign(schema: dict[str, Any]) -> None:
             pending.extend((item, f"{pointer}/{i}", depth + 1) for i, item in enumerate(value))
         elif not isinstance(value, (str, int, float, NoneType)) or value != value or value in _INFINITE:
             raise InvalidSchema(f"{value!r} is not a JSON value", pointer=pointer)
+
+
+def _is_plain_json(schema: dict[str, Any]) -> bool:
+    """Whether a look at all types shows that a schema is JSON. Most are, and this makes no pointers."""
+    pending: list[tuple[Any, int]] = [(schema, 0)]
+    while pending:
+        value, depth = pending.pop()
+        if depth >= MAX_DEPTH:
+            return False
+        members = value
+        if type(value) is dict:
+            for key in value:
+                if type(key) is not str:
+                    return False
+            members = value.values()
+        for member in members:
+            kind = type(member)
+            if kind is dict or kind is list:
+                pending.append((member, depth + 1))
+            elif kind not in _SCALARS and not (kind is float and isfinite(member)):
+                return False
+    return True
 
 
 def _too_deep() -> CompileBudgetExceeded:

@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, check_tokens, read_named, start_at, walk_exits, walk_trie
+from .walker import Config, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
@@ -44,8 +44,8 @@ class Engine:
         # What a matcher asks before each token.
         self.unit_frames = pushdown.units.frames
         self._has_two_names = len(tables.two_names) > 0
-        self._rows: dict[Config, np.ndarray] = {}
-        self._steps: dict[tuple[Config, int], tuple[Config, bool] | None] = {}
+        self._masks: dict[Config, np.ndarray] = {}
+        self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: dict[Config, np.ndarray] = {}
         self._accepting: dict[Config, bool] = {}
 
@@ -59,17 +59,17 @@ class Engine:
         found = self.read(config, token)
         return None if found is None else found[0]
 
-    def read(self, config: Config, token: int) -> tuple[Config, bool] | None:
-        """The same, and whether a member name ended on the way that nobody declares."""
+    def read(self, config: Config, token: int) -> Read | None:
+        """The same, with what it has to do with member names."""
         key = (config, token)
         try:
-            return self._steps[key]
+            return self.steps[key]
         except KeyError:
             pass
-        found = read_named(self.pushdown, config, self.tables.text_of(token))
-        if len(self._steps) >= MAX_STEPS:
-            self._steps.clear()
-        self._steps[key] = found
+        found = read_text(self.pushdown, config, self.tables.text_of(token))
+        if len(self.steps) >= MAX_STEPS:
+            self.steps.clear()
+        self.steps[key] = found
         return found
 
     def accepts(self, config: Config) -> bool:
@@ -112,28 +112,35 @@ class Engine:
             node = pushdown.push_node(node, frame)
         return int(pushdown.code[offset]), 0, 0, node
 
-    def row(self, config: Config) -> np.ndarray:
-        """uint32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts.
+    def mask(self, config: Config) -> np.ndarray:
+        """int32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts.
 
         Raises DeadEnd if there are none.
         """
-        row = self._rows.get(config)
-        if row is None:
-            row = np.zeros(self.n_words, np.uint32)
-            inner = row[: self.tables.n_words]
-            self._fill(config, inner)
-            copy_bits(self.tables.trie.duplicates, inner)
-            if self.accepts(config):
-                for token in self.tables.vocabulary.eos_ids:
-                    row[token >> 5] |= np.uint32(1 << (token & 31))
-            if not row.any():
-                raise DeadEnd(
-                    "no token of the vocabulary continues the text",
-                    hint="the vocabulary lacks a token for every byte that may come next",
-                )
-            if len(self._rows) >= MAX_ROWS:
-                self._rows.clear()
-            self._rows[config] = row
+        mask = self._masks.get(config)
+        if mask is None:
+            if len(self._masks) >= MAX_ROWS:
+                self._masks.clear()
+            mask = self._masks[config] = self._row(config).view(np.int32)
+        return mask
+
+    def row(self, config: Config) -> np.ndarray:
+        """The same as uint32[n_words], which is how masks are put together."""
+        return self.mask(config).view(np.uint32)
+
+    def _row(self, config: Config) -> np.ndarray:
+        row = np.zeros(self.n_words, np.uint32)
+        inner = row[: self.tables.n_words]
+        self._fill(config, inner)
+        copy_bits(self.tables.trie.duplicates, inner)
+        if self.accepts(config):
+            for token in self.tables.vocabulary.eos_ids:
+                row[token >> 5] |= np.uint32(1 << (token & 31))
+        if not np.count_nonzero(row):
+            raise DeadEnd(
+                "no token of the vocabulary continues the text",
+                hint="the vocabulary lacks a token for every byte that may come next",
+            )
         return row
 
     def _fill(self, config: Config, mask: np.ndarray) -> None:

@@ -11,19 +11,21 @@ from ..errors import DeadEnd, GramaskError
 from .names import NO_NAMES, Names
 from .tables import bit_positions
 from .units import NO_ITEMS, Open
-from .walker import Config, path_nodes, read_bytes
+from .walker import NAMED, Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
     from .constraint import Constraint
 
 _SPELLED_AHEAD = 64
+_INT32 = np.dtype(np.int32)
 FINISHED: Config = (-1, 0, 0, 0)
 """Behind an EOS token."""
 
-Place = tuple[Config, Open, Names]
-"""A configuration, and what it does not know: the open items that must differ, the names that must not repeat."""
-History = tuple[Place, int, "History | None"]
-"""The last place, the token taken there, and what came before."""
+Seen = tuple[Open, Names]
+"""What a configuration does not know: the open items that must differ, the names that must not repeat."""
+NOTHING_SEEN: Seen = (NO_ITEMS, NO_NAMES)
+History = tuple[Config, Seen, int, "History | None"]
+"""The last configuration, what it does not know, the token taken there, and what came before."""
 
 
 class Matcher:
@@ -33,12 +35,13 @@ class Matcher:
     persistent list that forks share.
     """
 
-    __slots__ = ("_constraint", "_engine", "_past", "_place")
+    __slots__ = ("_config", "_constraint", "_engine", "_past", "_seen")
 
     def __init__(self, constraint: Constraint) -> None:
         self._constraint = constraint
         self._engine = constraint.engine
-        self._place: Place = (self._engine.start, NO_ITEMS, NO_NAMES)
+        self._config = self._engine.start
+        self._seen = NOTHING_SEEN
         self._past: History | None = None
 
     @property
@@ -52,29 +55,28 @@ class Matcher:
               allowed exactly where the text is complete, after one only they are.
         Raises GramaskError for another shape or dtype, DeadEnd if nothing is allowed.
         """
-        if not isinstance(out, np.ndarray) or out.dtype != np.int32 or out.shape != (self._engine.n_words,):
+        if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != (self._engine.n_words,):
             found = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
             raise GramaskError(
                 f"a mask is int32[{self._engine.n_words}], not {found}",
                 hint="allocate it with numpy.empty(constraint.n_words, numpy.int32)",
             )
-        out[:] = self._row().view(np.int32)
+        out[...] = self._mask()
 
-    @property
-    def _config(self) -> Config:
-        return self._place[0]
-
-    def _row(self) -> np.ndarray:
-        config, items, names = self._place
+    def _mask(self) -> np.ndarray:
+        config, engine = self._config, self._engine
         if config is FINISHED:
-            return self._constraint.end_row
-        engine = self._engine
-        row = engine.row(config)
+            return self._constraint.end_row.view(np.int32)
+        mask = engine.mask(config)
+        if self._seen is NOTHING_SEEN and not engine.unit_frames and not engine.may_repeat_at_once:
+            return mask
+        row = mask.view(np.uint32)
+        items, names = self._seen
         if engine.unit_frames:
             row = self._constraint.items.filter(config, items, row)
         if names or engine.may_repeat_at_once:
             row = self._constraint.names.filter(config, names, self._past, row)
-        return row
+        return row.view(np.int32)
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.
@@ -84,39 +86,58 @@ class Matcher:
         after = self._after(token_id)
         if after is None:
             return False
-        self._past = (self._place, token_id, self._past)
-        self._place = after
+        self._past = (self._config, self._seen, token_id, self._past)
+        self._config, self._seen = after
         return True
 
-    def _after(self, token_id: int) -> Place | None:
+    def _after(self, token_id: int) -> tuple[Config, Seen] | None:
+        config, engine = self._config, self._engine
+        # What was read before needs no checks. Where items must differ, it does not depend on the configuration alone.
+        read = None if engine.unit_frames else engine.steps.get((config, token_id))
+        if read is None:
+            if not self._is_text(token_id):
+                return (FINISHED, NOTHING_SEEN) if self._ends_here(token_id) else None
+            read = None if engine.unit_frames else engine.read(config, token_id)
+            # A first read may be what makes it known that there are items to look after.
+            if engine.unit_frames:
+                return self._after_items(token_id)
+            if read is None:
+                return None
+        after, lowest = read
+        if self._seen is NOTHING_SEEN and lowest != NAMED:
+            return after, NOTHING_SEEN
+        names = self._seen[1]
+        if lowest != NAMED:
+            kept = self._constraint.names.kept(config, names, self._past, token_id, after, lowest)
+        else:
+            nodes = self._nodes(token_id)
+            kept = self._constraint.names.after(config, names, self._past, token_id, after, nodes)
+        return None if kept is None else (after, _seen(NO_ITEMS, kept))
+
+    def _is_text(self, token_id: int) -> bool:
         constraint = self._constraint
         if not 0 <= token_id < constraint.n_logits:
             raise GramaskError(
                 f"token id {token_id} is outside [0, {constraint.n_logits})",
                 hint="pass n_logits= if the model has more logits than the tokenizer has tokens",
             )
-        if token_id in constraint.eos_ids:
-            return (FINISHED, NO_ITEMS, NO_NAMES) if self.is_accepting() else None
-        is_text = constraint.is_text
-        config, items, names = self._place
-        if config is FINISHED or token_id >= len(is_text) or not is_text[token_id]:
+        if self._config is FINISHED or token_id >= len(constraint.is_text):
+            return False
+        return bool(constraint.is_text[token_id])
+
+    def _ends_here(self, token_id: int) -> bool:
+        """Whether this is an EOS token and the text is complete."""
+        return token_id in self._constraint.eos_ids and self.is_accepting()
+
+    def _after_items(self, token_id: int) -> tuple[Config, Seen] | None:
+        """The same where items must differ."""
+        items, names = self._seen
+        found = self._constraint.items.step(self._config, items, token_id)
+        if found is None:
             return None
-        read = None if self._engine.unit_frames else self._engine.read(config, token_id)
-        # A first read may be what makes it known that there are items to look after.
-        if self._engine.unit_frames:
-            found = constraint.items.step(config, items, token_id)
-            if found is None:
-                return None
-            after, items, nodes = found
-        elif read is None:
-            return None
-        else:
-            after, is_named = read
-            if not is_named and not names:
-                return after, NO_ITEMS, NO_NAMES
-            nodes = self._nodes(token_id)
-        names_after = constraint.names.after(config, names, self._past, token_id, after, nodes)
-        return None if names_after is None else (after, items, names_after)
+        after, items, nodes = found
+        kept = self._constraint.names.after(self._config, names, self._past, token_id, after, nodes)
+        return None if kept is None else (after, _seen(items, kept))
 
     def _nodes(self, token_id: int) -> list[int]:
         """The stack node after each byte of an allowed token."""
@@ -126,52 +147,52 @@ class Matcher:
 
     def rollback(self, n: int) -> None:
         """Undo the last `n` tokens. Raises GramaskError if fewer were taken."""
-        place, past = self._place, self._past
+        config, seen, past = self._config, self._seen, self._past
         for done in range(n):
             if past is None:
                 raise GramaskError(f"cannot undo {n} tokens: only {done} were taken")
-            place, _, past = past
+            config, seen, _, past = past
         if n < 0:
             raise GramaskError("cannot undo a negative number of tokens")
-        self._place, self._past = place, past
+        self._config, self._seen, self._past = config, seen, past
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state."""
         other = Matcher.__new__(Matcher)
         other._constraint = self._constraint
         other._engine = self._engine
-        other._place = self._place
+        other._config = self._config
+        other._seen = self._seen
         other._past = self._past
         return other
 
     def reset(self) -> None:
         """Go back to the start."""
-        self._place, self._past = (self._engine.start, NO_ITEMS, NO_NAMES), None
+        self._config, self._seen, self._past = self._engine.start, NOTHING_SEEN, None
 
     def is_accepting(self) -> bool:
         """Whether the text so far is complete, so that EOS is allowed."""
-        config = self._place[0]
-        return config is FINISHED or self._engine.accepts(config)
+        return self._config is FINISHED or self._engine.accepts(self._config)
 
     def is_finished(self) -> bool:
         """Whether an EOS token was taken."""
-        return self._place[0] is FINISHED
+        return self._config is FINISHED
 
     @property
     def state_id(self) -> Hashable:
         """Within one constraint, equal ids have equal futures."""
-        config, items, names = self._place
+        config = self._config
         if config is FINISHED:
             return config
         partial = self._constraint.names.partial(config, self._past)
-        return (config, items, names, partial) if items or names or partial else config
+        return (config, *self._seen, partial) if self._seen is not NOTHING_SEEN or partial else config
 
     @property
     def min_tokens_to_accept(self) -> int:
         """A lower bound on the tokens (EOS left out) until the text is complete; 0 if it is."""
         if self.is_accepting():
             return 0
-        return self._constraint.closing.least_tokens(*self._place[:2])
+        return self._constraint.closing.least_tokens(self._config, self._seen[0])
 
     def closing_tokens(self) -> list[int]:
         """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""
@@ -190,6 +211,10 @@ class Matcher:
         return self._constraint.forcing.tokens(self._config, limit)
 
 
+def _seen(items: Open, names: Names) -> Seen:
+    return (items, names) if items or names else NOTHING_SEEN
+
+
 def _close(matcher: Matcher) -> list[int]:
     """Tokens that complete the text.
 
@@ -200,7 +225,7 @@ def _close(matcher: Matcher) -> list[int]:
     limit = None
     while not matcher.is_accepting():
         before = len(found)
-        for token in matcher.constraint.closing.tokens(*matcher._place[:2], limit):
+        for token in matcher.constraint.closing.tokens(matcher._config, matcher._seen[0], limit):
             if not matcher.advance(token):
                 # Once barred, it will be again: no more is spelled than may be used.
                 limit = _SPELLED_AHEAD

@@ -21,7 +21,7 @@ from .engine import Engine
 from .kernels.bits import copy_bits
 from .tables import TokenTables, bit_positions, pack_ids, without
 from .units import NO_ITEMS, ItemReader, Open
-from .walker import Config, path_nodes, read_bytes
+from .walker import NAMED, Config, path_nodes, read_bytes
 
 if TYPE_CHECKING:
     from .matcher import History
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Names = tuple[tuple[int, frozenset[bytes]], ...]
 """The open objects, outermost first, that have other names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
+MAX_PLACES = 1 << 14
 _QUOTE = 0x22
 _IN_ESCAPE = b'"\\/bfnrtu0123456789abcdef'
 
@@ -40,6 +41,7 @@ class NameReader:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.items = ItemReader(engine)
+        self._matters: dict[Config, tuple[bool, bool]] = {}
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -62,6 +64,18 @@ class NameReader:
         if names_after and self._is_dead(after, names_after, history, config, token, nodes):
             return None
         return names_after
+
+    def kept(
+        self, config: Config, names: Names, history: History | None, token: int, after: Config, lowest: int
+    ) -> Names | None:
+        """The same behind a token in which none of these names ends; its way goes down to the stack node `lowest`."""
+        if names and lowest < names[-1][0]:
+            names = tuple((place, seen) for place, seen in names if place <= lowest)
+        if not names or not self.pushdown.names_run_out:
+            return names
+        found = self._step(config, NO_ITEMS, token)
+        assert found is not None, "a token that is allowed"
+        return None if self._is_dead(after, names, history, config, token, found[1]) else names
 
     def _read(
         self, config: Config, names: Names, history: History | None, token: int, nodes: list[int]
@@ -113,7 +127,12 @@ class NameReader:
         """What was read since the opening quote of the name that lies on the stack node `place`."""
         parts: list[bytes] = []
         while history is not None:
-            (config, items, _), token, history = history
+            config, (items, _), token, history = history
+            if config[3] > place and not self.engine.unit_frames:
+                read = self.engine.read(config, token)
+                if read is not None and read[1] > place:  # all of it is inside the name
+                    parts.append(self.engine.tables.text_of(token).tobytes())
+                    continue
             found = self._step(config, items, token)
             assert found is not None, "a token that was taken"
             part, is_begun = self._since_entry(config, token, found[1], place)
@@ -141,7 +160,7 @@ class NameReader:
         """The items that are open behind the last token."""
         if history is None or not self.engine.unit_frames:
             return NO_ITEMS
-        (config, items, _), token, _ = history
+        config, (items, _), token, _ = history
         found = self.items.step(config, items, token)
         assert found is not None, "a token that was taken"
         return found[1]
@@ -154,14 +173,29 @@ class NameReader:
     def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name or leave none."""
         if names:
+            if not any(self._what_matters(config)):
+                return row
             return without(row, self._wrong(config, names, history, row))
         among = self._tokens.next_name if self.pushdown.names_run_out else self.engine.tables.two_names
         return without(row, self._tried(config, names, history, row, among))
 
+    def _what_matters(self, config: Config) -> tuple[bool, bool]:
+        """Where seen names may change a mask: in or before a name, and where tokens of it hold a whole one."""
+        found = self._matters.get(config)
+        if found is None:
+            row, inside = self.engine.row(config), self._tokens.name_inside
+            holds_name = bool((row[inside >> 5] >> (inside & 31) & 1).any())
+            found = (self.place_of_name(config) is not None or self._begins_name(config[0]), holds_name)
+            if len(self._matters) >= MAX_PLACES:
+                self._matters.clear()
+            self._matters[config] = found
+        return (True, True) if self.pushdown.names_run_out else found
+
     def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
         tokens, runs_out = self._tokens, self.pushdown.names_run_out
-        begun = tokens.name_begun if runs_out else tokens.name_inside
-        yield from self._tried(config, names, history, row, begun)
+        if self._what_matters(config)[1]:
+            begun = tokens.name_begun if runs_out else tokens.name_inside
+            yield from self._tried(config, names, history, row, begun)
         inside = self.place_of_name(config)
         seen = dict(names).get(config[3] if inside is None else inside[0])
         if not seen:
@@ -213,6 +247,9 @@ class NameReader:
         present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
         items = self._open_items(history) if present else NO_ITEMS
         for token in present:
+            read = self.engine.read(config, token)
+            if read is None or (read[1] != NAMED and not self.pushdown.names_run_out):
+                continue
             found = self._step(config, items, token)
             if found is not None and self.after(config, names, history, token, *found) is None:
                 yield token
@@ -227,7 +264,7 @@ class NameReader:
         nodes: list[int],
     ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
-        inside = self.place_of_name(after)
+        inside = self.place_of_name(after) if self.pushdown.names_run_out else None
         if inside is None or not inside[1].runs_out:
             return False
         place, frame = inside

@@ -16,6 +16,11 @@ Exits = np.ndarray
 Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
+Read = tuple[Config, int]
+"""Where a text leads, and the lowest stack node behind one of its bytes (`kernel.LOCAL` or more where nothing below its
+beginning was left); NAMED in place of that where a member name ended that nobody declares."""
+NAMED = kernel.NAMED
+
 
 def start_at(state: int, count: int = 0, escape: int = 0) -> Config:
     """Where a walk begins for which the stack below must not matter."""
@@ -81,7 +86,7 @@ def walk_trie(
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
     path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
-    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0)
+    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0)
     while True:
         status = kernel.walk(
             pushdown.table,
@@ -110,7 +115,7 @@ def walk_exits(
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0)
     while True:
         status = kernel.walk_exits(
             pushdown.table,
@@ -144,7 +149,7 @@ def check_tokens(
     space = scratch()
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0)
     while True:
         status = kernel.check_tokens(
             pushdown.table, pushdown.code, pushdown.stack, space.local, path, *texts, doubtful, mask, ctl
@@ -156,12 +161,12 @@ def check_tokens(
 
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:
     """The configuration after the bytes `text` (uint8), None where they are not allowed."""
-    found = read_named(pushdown, config, text)
+    found = read_text(pushdown, config, text)
     return None if found is None else found[0]
 
 
-def read_named(pushdown: Pushdown, config: Config, text: np.ndarray) -> tuple[Config, bool] | None:
-    """The same, and whether a member name ended on the way that nobody declares.
+def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | None:
+    """The same, with what it has to do with member names.
 
     Until the next call, `path_nodes` tells more about the way.
     """
@@ -171,14 +176,13 @@ def read_named(pushdown: Pushdown, config: Config, text: np.ndarray) -> tuple[Co
     path, ctl = space.path, space.ctl
     path[0, :5] = (*config, 0)
     ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
-    ctl[kernel.CTL_NAMED] = 0
     while True:
         status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, ctl)
         if status == kernel.STEP_ALIVE:
             state, count, escape, node = path[n, :4].tolist()
             if node >= kernel.LOCAL:
                 node = _interned(pushdown, space.local, node)
-            return (state, count, escape, node), ctl[kernel.CTL_NAMED] != 0
+            return (state, count, escape, node), int(ctl[kernel.CTL_LOWEST])
         if status == kernel.STEP_DEAD:
             return None
         answer(pushdown, status, space)

@@ -10,7 +10,7 @@ from ...errors import CompileBudgetExceeded, InvalidSchema, UnsupportedSchema
 from .keywords import CHECKS, NAME_CHECKS, NOT_ENFORCED, REFERENCES
 from .pointers import escape_token as escape_token
 from .pointers import split_fragment
-from .positions import named_subschemas, subschemas
+from .positions import APPLYING, named_subschemas, subschemas
 from .references import RECURSIVE, Library, Place, Resource, Unresolved
 from .registry import Documents
 
@@ -203,7 +203,7 @@ class Document:
                 refused = keyword in NOT_ENFORCED
                 if keyword in REFERENCES:
                     children.append(self.target(number, keyword))
-                elif not refused:
+                elif keyword in APPLYING and not refused:
                     children += self.children(number, keyword)
                 yield number, keyword, refused
             for child in reversed(children):

@@ -62,20 +62,29 @@ class Emptiness:
     def __init__(self, goals: Goals) -> None:
         self.goals = goals
         self._known: dict[Goal, bool] = {ANYTHING: True, NOTHING: False}
+        self._looked_at: set[Goal] = set()
         self._languages: dict[Goal, ByteDfa] = {}
         self._members: dict[int, Members] = {}
         self.plans = Plans(goals, self.members)
 
     def is_live(self, goal: Goal) -> bool:
         """Whether some finite value satisfies `goal`."""
-        if goal not in self._known:
+        known = self._at_once(goal)
+        if known is None:
+            self._solve(goal)
+            known = self._known[goal]
+        return known
+
+    def _at_once(self, goal: Goal) -> bool | None:
+        """The same, None where it takes more than a look."""
+        known = self._known.get(goal)
+        if known is None and goal not in self._looked_at:
+            self._looked_at.add(goal)
             if goal[-1] >= DIFFERS:
-                self._known[goal] = self.plans.finite.is_live(goal)
+                known = self._known[goal] = self.plans.finite.is_live(goal)
             elif len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
-                self._known[goal] = True
-            else:
-                self._solve(goal)
-        return self._known[goal]
+                known = self._known[goal] = True
+        return known
 
     def language(self, goal: Goal) -> ByteDfa:
         """The strings that satisfy `goal`, as UTF-8."""
@@ -213,7 +222,7 @@ class Emptiness:
             if possible is not None:
                 missing = self._try(possible)
             else:
-                missing = {need for need in needs if self._known.get(need) is not True}
+                missing = {need for need in needs if not self._at_once(need)}
                 if any(self._known.get(need) is False for need in missing):
                     continue
                 missing = missing or None
@@ -228,9 +237,7 @@ class Emptiness:
         missing: set[Goal] = set()
 
         def live(goal: Goal) -> bool:
-            known = self._known.get(goal)
-            if known is None and goal[-1] >= DIFFERS:
-                known = self._known[goal] = self.plans.finite.is_live(goal)
+            known = self._at_once(goal)
             if known is None:
                 missing.add(goal)
             return bool(known)

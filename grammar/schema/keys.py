@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..pushdown import (
     UNFILLED,
     NameFrame,
     NamePart,
+    Resume,
     Row,
     goto,
     leave,
@@ -53,10 +55,12 @@ class KeyStates:
         self._tables: dict[tuple[ObjectPlan, ...], _NameTable] = {}
         self._names: dict[tuple[_NameTable, Lexeme | None], _Names] = {}
         self._languages: dict[Parts, tuple[Lexeme, list[tuple[int, ...]]]] = {}
+        self._frames: dict[tuple[Position, ObjectPlan, int, Lexeme | None], int] = {}
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
-        return any(plan.open_classes(progress) or plan.candidates(progress) for plan, _, progress in run)
+        table = self._table(run)
+        return any(table.allowed(plan, progress) or plan.open_classes(progress) for plan, _, progress in run)
 
     def begin(self, position: Position, run: ObjectRun) -> int:
         """The operation at the opening quote of a name, DEAD where no name may come."""
@@ -74,28 +78,64 @@ class KeyStates:
         if not parts and not allowed:
             return 0
         lexeme, labels = self._language(parts) if parts else (None, [])
-        n_names = len(table.keys)
-
-        def resume(outcome: int) -> int:
-            if outcome < n_names:
-                choices = _choices(run, table.names[outcome])
-            else:
-                choices = _other_choices(run, parts, labels[outcome - n_names])
-            return goto(self.values.after_name(position, choices)) if choices else 0
-
         names = self._names.get((table, lexeme))
         if names is None:
             names = self._names[table, lexeme] = _Names(self.values, table, lexeme, len(labels))
+        plan, bit, _ = run[0]
+        if len(run) == 1 and plan.forgets:
+            frame = self._frames.get((position, plan, bit, lexeme))
+            if frame is None:
+                resume = partial(self._behind, position, plan, bit, table)
+                frame = self._frame(table, lexeme, labels, -1, resume)
+                self._frames[position, plan, bit, lexeme] = frame
+        else:
+            resume = partial(self._behind_any, position, run, table, parts, labels)
+            frame = self._frame(table, lexeme, labels, allowed, resume)
+        return self.values.pushdown.push([frame], names.state(allowed, 0, len(table.keys), 0))
+
+    def _frame(
+        self,
+        table: _NameTable,
+        lexeme: Lexeme | None,
+        labels: list[tuple[int, ...]],
+        allowed: int,
+        resume: Resume,
+    ) -> int:
+        """The frame under a name."""
         pushdown = self.values.pushdown
+        n_names = len(table.keys)
         operations = [UNFILLED] * (n_names + len(labels))
         frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
         if lexeme is not None:
-            ends = runs_out(lexeme.dfa)
-            pushdown.name_frames[frame] = NameFrame(
-                table.keys, allowed, lexeme.dfa, ends, table.watched == len(table.keys)
-            )
+            ends, declared = runs_out(lexeme.dfa), table.watched == n_names
+            pushdown.name_frames[frame] = NameFrame(table.keys, allowed, lexeme.dfa, ends, declared)
             pushdown.names_run_out |= ends
-        return pushdown.push([frame], names.state(allowed, 0, n_names, 0))
+        return frame
+
+    def _behind(self, position: Position, plan: ObjectPlan, bit: int, table: _NameTable, outcome: int) -> int:
+        """The operation behind a name where one alternative is left, and nothing but the name matters to it."""
+        name = table.names[outcome] if outcome < len(table.names) else None
+        progress = plan.before(name)
+        steps = plan.after_other(progress, 0) if name is None else plan.after(progress, name)
+        return self._go_on(position, tuple((plan, bit, step) for step in steps))
+
+    def _behind_any(
+        self,
+        position: Position,
+        run: ObjectRun,
+        table: _NameTable,
+        parts: Parts,
+        labels: list[tuple[int, ...]],
+        outcome: int,
+    ) -> int:
+        """The same for any alternatives."""
+        n_names = len(table.names)
+        if outcome < n_names:
+            return self._go_on(position, _choices(run, table.names[outcome]))
+        return self._go_on(position, _other_choices(run, parts, labels[outcome - n_names]))
+
+    def _go_on(self, position: Position, choices: Choices) -> int:
+        return goto(self.values.after_name(position, choices)) if choices else 0
 
     def _table(self, run: ObjectRun) -> _NameTable:
         plans = tuple(dict.fromkeys(plan for plan, _, _ in run))
@@ -187,9 +227,12 @@ class _Others:
             row[END] = self._ends[state]
         return row
 
-    def rows(self, states: list[int]) -> np.ndarray:
-        """int32[n, ROW_WIDTH]."""
-        return np.stack([self.row(state) for state in states])
+    def fill(self, rows: np.ndarray, states: list[int]) -> None:
+        """Write the rows of these states, most of which are the first one: names are ASCII."""
+        rows[:] = self.row(states[0])
+        for i, state in enumerate(states):
+            if state != states[0]:
+                rows[i] = self.row(state)
 
     def states(self, text: bytes) -> list[int]:
         """The states of the lexeme before, between and behind the bytes of `text`."""
@@ -275,8 +318,9 @@ class _Names:
             key, text_states = key[: depth + alive], text_states[: depth + alive + 1]
         n = len(key) - depth
         rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
+        other_states = self._other_states[rank][depth : depth + n + 1]
         if self.others is not None:
-            rows[:] = self.others.rows(self._other_states[rank][depth : depth + n + 1])
+            self.others.fill(rows, other_states)
         else:
             rows[:, FLAGS] = STRING
         if key.isascii():
@@ -293,9 +337,7 @@ class _Names:
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return self.pushdown.add_rows(
-            rows, self._origin(base, self._other_states[rank][depth : depth + n + 1])
-        )
+        return self.pushdown.add_rows(rows, self._origin(base, other_states))
 
 
 def _text_states(text: bytes) -> list[int]:

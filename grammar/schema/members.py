@@ -42,11 +42,8 @@ class Members:
         self.objects = objects
         self._language = language
         self._said: dict[str, Said] = {}
-
-    @cached_property
-    def ordered(self) -> tuple[str, ...]:
-        """The names that come in order: declared ones, then required ones."""
-        return tuple(dict.fromkeys([*self.objects.properties, *self.objects.required]))
+        # The names that come in order: declared ones, then required ones.
+        self.ordered = tuple(dict.fromkeys([*objects.properties, *objects.required]))
 
     @cached_property
     def selectors(self) -> tuple[Names, ...]:
@@ -72,6 +69,8 @@ class Members:
     def goal(self, name: str) -> Goal:
         """The goal of the value of a member."""
         goal = self.objects.properties.get(name, ANYTHING)
+        if not self.objects.rules:
+            return goal
         for more in self._selected(self.objects.rules, name):
             goal = conjoin(goal, more)
         return goal
@@ -90,12 +89,12 @@ class Members:
 
     def selects(self, names: Names, name: str) -> bool:
         """Whether `name` is one of `names`."""
-        found = name in names.listed or self._matches(names, name)
+        found = name in names.listed
+        if not found and (names.patterns or names.goal is not None):
+            found = self._matches(names, name)
         return found != names.others
 
     def _matches(self, names: Names, name: str) -> bool:
-        if not names.patterns and names.goal is None:
-            return False
         if not is_text(name):
             return False
         content = name.encode()
@@ -103,7 +102,7 @@ class Members:
             return True
         return names.goal is not None and self._language(names.goal).accepts(content)
 
-    @cached_property
+    @property
     def extra(self) -> Goal:
         """The goal of all other names, where no pattern tells them apart."""
         goal = ANYTHING

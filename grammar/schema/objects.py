@@ -46,11 +46,13 @@ class ObjectPlan:
 
     names  : the declared names.
     start  : the progress before the first member.
+    forgets : whether what follows a name depends on nothing but the name, wherever it may come.
     """
 
     names: tuple[str, ...]
     index: dict[str, int]
     start: Hashable
+    forgets = False
 
     @property
     def is_possible(self) -> bool:
@@ -98,6 +100,10 @@ class ObjectPlan:
         """A declared name that still has to come, in an object whose order is free."""
         raise NotImplementedError
 
+    def before(self, name: str | None) -> Hashable:
+        """A progress at which `name` may come (None: one that is not declared), for a plan that forgets."""
+        raise NotImplementedError
+
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         """The classes of names that may come next."""
         if self.others is None:
@@ -138,17 +144,13 @@ class SimpleObjectPlan(ObjectPlan):
             next_required.append(nearest)
         self.next_required = tuple(reversed(next_required))
         self.extra = members.extra
-        self._has_others = live(members.extra)
-        self.in_order = in_order
+        self.others = UTF8 if live(self.extra) else None
+        self.in_order = self.forgets = in_order
         self.start = 0
 
     @property
     def is_possible(self) -> bool:
         return all(goal is not None for i, goal in enumerate(self.goals) if self.required >> i & 1)
-
-    @cached_property
-    def others(self) -> ByteDfa | None:
-        return UTF8 if self._has_others else None
 
     def candidates(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, int)
@@ -174,6 +176,9 @@ class SimpleObjectPlan(ObjectPlan):
         if not self.in_order:
             return [Step(progress, self.extra)]
         return [Step(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
+
+    def before(self, name: str | None) -> Hashable:
+        return len(self.names) if name is None else self.index[name]
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         return (0,) if self.after_other(progress, 0) else ()

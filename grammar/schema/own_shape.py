@@ -45,6 +45,16 @@ _TYPE_BITS = {
     "object": OBJECT,
 }
 NO_VALUE = Shape(0)
+# The keywords that say something of one type, or of the names of members.
+_OF_NUMBERS = frozenset("multipleOf minimum maximum exclusiveMinimum exclusiveMaximum".split())
+_OF_STRINGS = frozenset("pattern format minLength maxLength".split())
+_OF_ARRAYS = frozenset(
+    "items additionalItems prefixItems minItems maxItems contains minContains maxContains uniqueItems".split()
+)
+_OF_NAMES = frozenset("patternProperties additionalProperties propertyNames".split())
+_OF_OBJECTS = _OF_NAMES | frozenset(
+    "properties required dependentRequired dependencies minProperties maxProperties".split()
+)
 
 
 def own_shape(document: Document, number: int) -> Shape:
@@ -53,7 +63,8 @@ def own_shape(document: Document, number: int) -> Shape:
     if isinstance(schema, bool):
         return ANY_SHAPE if schema else NO_VALUE
     active = document.active(number)
-    schema = {keyword: schema[keyword] for keyword in active}
+    if len(active) < len(schema):
+        schema = {keyword: schema[keyword] for keyword in active}
     types = _types(schema.get("type"))
     shape = Shape(
         types,
@@ -99,6 +110,8 @@ def _numbers(schema: dict[str, Any], *, plain: bool) -> Numbers:
     names = schema.get("type", ())
     names = names if isinstance(names, list) else [names]
     integer = "integer" in names and "number" not in names
+    if schema.keys().isdisjoint(_OF_NUMBERS):
+        return Numbers(integer, plain=True if integer and plain else None) if integer else ANY_NUMBER
     divisor = schema.get("multipleOf")
     multiples = frozenset() if divisor is None else frozenset([exact(divisor)])
     result = Numbers(integer, plain=True if integer and plain else None, multiples=multiples)
@@ -120,6 +133,8 @@ def _bound(value: Fraction, *, is_open: bool, is_low: bool) -> Numbers:
 
 
 def _strings(schema: dict[str, Any], *, formats: bool) -> Strings:
+    if schema.keys().isdisjoint(_OF_STRINGS):
+        return ANY_STRING
     matchers = []
     if "pattern" in schema:
         matchers.append(Matcher("pattern", schema["pattern"]))
@@ -175,6 +190,8 @@ def constant(value: Any) -> dict[str, Any]:
 
 
 def _arrays(document: Document, number: int, schema: dict[str, Any]) -> Arrays:
+    if schema.keys().isdisjoint(_OF_ARRAYS):
+        return ANY_ARRAY
     as_tuple = isinstance(schema.get("items"), list)
     prefix, rest = ("items", "additionalItems") if as_tuple else ("prefixItems", "items")
     return Arrays(
@@ -195,13 +212,16 @@ def _contains(document: Document, number: int, schema: dict[str, Any]) -> tuple[
 
 
 def _objects(document: Document, number: int, schema: dict[str, Any]) -> Objects:
+    if schema.keys().isdisjoint(_OF_OBJECTS):
+        return ANY_OBJECT
     properties = dict(
         zip(schema.get("properties", ()), _goals(document, number, schema, "properties"), strict=True)
     )
     implied = [
         (name, tuple(names))
         for keyword in ("dependentRequired", "dependencies")
-        for name, names in schema.get(keyword, {}).items()
+        if keyword in schema
+        for name, names in schema[keyword].items()
         if isinstance(names, list) and names
     ]
     return Objects(
@@ -215,6 +235,8 @@ def _objects(document: Document, number: int, schema: dict[str, Any]) -> Objects
 
 
 def _rules(document: Document, number: int, schema: dict[str, Any]) -> tuple[Rule, ...]:
+    if schema.keys().isdisjoint(_OF_NAMES):
+        return ()
     patterns = schema.get("patternProperties", {})
     goals = _goals(document, number, schema, "patternProperties")
     rules = [

@@ -16,6 +16,8 @@ _DIRECT = frozenset(
 )
 _LISTS = frozenset(("anyOf", "allOf", "oneOf", "prefixItems"))
 _MEMBERS = frozenset(("properties", "patternProperties", "dependentSchemas", "dependencies"))
+APPLYING = _DIRECT | _LISTS | _MEMBERS
+"""The keywords that can have subschemas."""
 # Places for definitions, in documents of all drafts.
 _SHELVES = frozenset(("$defs", "definitions"))
 

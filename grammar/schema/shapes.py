@@ -245,17 +245,14 @@ class Shape:
         if self is ANY_SHAPE or other is ANY_SHAPE:
             return other if self is ANY_SHAPE else self
         types = self.types & other.types
-        merged = Shape(types)
         # Only what the remaining types can show is merged: the rest would be work for nothing.
-        if types & NUMBER:
-            merged = replace(merged, numbers=self.numbers & other.numbers)
-        if types & STRING:
-            merged = replace(merged, strings=self.strings & other.strings)
-        if types & ARRAY:
-            merged = replace(merged, arrays=self.arrays & other.arrays)
-        if types & OBJECT:
-            merged = replace(merged, objects=self.objects & other.objects)
-        return merged
+        return Shape(
+            types,
+            self.numbers & other.numbers if types & NUMBER else ANY_NUMBER,
+            self.strings & other.strings if types & STRING else ANY_STRING,
+            self.arrays & other.arrays if types & ARRAY else ANY_ARRAY,
+            self.objects & other.objects if types & OBJECT else ANY_OBJECT,
+        )
 
     def complement(self) -> list[Shape]:
         """Shapes whose union is all other values."""

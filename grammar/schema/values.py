@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ...errors import CompileBudgetExceeded
@@ -147,8 +148,9 @@ class ValueStates:
 
     def _begin(self, lexeme: Lexeme, row: Row) -> None:
         """Enter a lexeme that has no opening quote with its first byte."""
-        for byte in lexeme.dfa.delta[lexeme.dfa.start].nonzero()[0]:
-            row[byte] = goto(self.lexicon.state(lexeme, int(lexeme.dfa.delta[lexeme.dfa.start, byte])))
+        targets = lexeme.dfa.delta[lexeme.dfa.start]
+        bytes_ = targets.nonzero()[0]
+        row[bytes_] = (targets[bytes_] + self.lexicon.state(lexeme, 1) - 1) << 2
 
     def labelled(self, position: Position, lexeme: Lexeme, vectors: tuple[tuple[bool, ...], ...]) -> Lexeme:
         """`lexeme` with its labels turned from indices into `vectors` to outcome numbers of `position`."""
@@ -164,10 +166,11 @@ class ValueStates:
 
     def frame(self, position: Position, resume: Callable[[int], int]) -> int:
         """A frame for a value at `position`; `resume` gets the bit set of satisfied goals, returns an operation."""
+        if len(position) == 1:
+            return self.pushdown.new_frame([UNFILLED], lambda outcome: resume(1))
         outcomes = self.outcomes(position)
         return self.pushdown.new_frame(
-            [UNFILLED] * outcomes.capacity,
-            lambda outcome: resume(outcomes.sets[outcome] if len(position) > 1 else 1),
+            [UNFILLED] * outcomes.capacity, lambda outcome: resume(outcomes.sets[outcome])
         )
 
     def close(self, position: Position, satisfied: int) -> int:
@@ -244,8 +247,9 @@ class ValueStates:
         return self._before_member(position, run, self.intern(("next name", position, run), expand))
 
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
-        if len(position) == 1:
-            self.pushdown.needed_names[state] = lambda: needed_names(run)
+        # A plan that forgets never has to have any.
+        if len(position) == 1 and not any(plan.forgets for plan, _, _ in run):
+            self.pushdown.needed_names[state] = partial(needed_names, run)
         return state
 
     def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:

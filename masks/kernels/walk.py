@@ -53,7 +53,8 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-N_CTL = 7
+CTL_LOWEST, N_CTL = 7, 8
+NAMED = -1
 NO_SHARED = -2
 
 
@@ -399,12 +400,20 @@ def step(machine, path, depth, byte, ctl):
 
 @jit
 def advance(table, code, stack, local, path, text, ctl):
-    """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss."""
+    """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss.
+
+    ctl : CTL_LOWEST becomes the lowest stack node behind a byte, one of `local` where nothing below the start was left;
+          or NAMED, where a frame reported a watched outcome.
+    """
     machine = (table, code, stack, local)
+    lowest = 2 * LOCAL
+    ctl[CTL_NAMED] = 0
     for depth in range(1, text.shape[0] + 1):
         status = step(machine, path, depth, text[depth - 1], ctl)
         if status != STEP_ALIVE:
             return status
+        lowest = min(lowest, path[depth, NODE])
+    ctl[CTL_LOWEST] = NAMED if ctl[CTL_NAMED] else lowest
     return STEP_ALIVE
 
 
