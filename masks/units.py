@@ -100,8 +100,14 @@ class ItemReader:
     def filter(self, config: Config, items: Open, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that some value forbids."""
         awaited = self._awaited(config, items)
-        doubtful = self._doubtful(config, awaited, row)
-        return without(row, (token for token in doubtful if self._is_barred(config, items, awaited, token)))
+        harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
+        nodes = {node for node, _ in awaited}
+        barred = (
+            token
+            for token in self._doubtful(config, nodes, harmless, row)
+            if self._is_barred(config, items, nodes, harmless, token)
+        )
+        return without(row, barred)
 
     def _awaited(self, config: Config, items: Open) -> list[tuple[int, Awaited]]:
         """The open items whose value may matter, outermost first: each with the stack node above it."""
@@ -123,30 +129,33 @@ class ItemReader:
             node = parent
         return found
 
-    def _doubtful(self, config: Config, awaited: list[tuple[int, Awaited]], row: np.ndarray) -> list[int]:
-        """The tokens of `row` in which an item may end so far that its value matters."""
+    def _doubtful(
+        self, config: Config, awaited: set[int], harmless: int | None, row: np.ndarray
+    ) -> list[int]:
+        """The tokens of `row` in which an item may end so far that its value matters.
+
+        awaited  : the stack nodes above the open items whose value may matter.
+        harmless : where there is one such item, the types of which the next one has many values anyway.
+        """
         if not self.pushdown.table[config[0], FLAGS] & STRING:
             return self._tokens.among(row, "outside")
-        if awaited and awaited[-1][0] == config[3]:
-            harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
+        if awaited and max(awaited) == config[3]:
             return self._tokens.behind_string(row, harmless)
         return self._tokens.among(row, "in string" if awaited else "with array")
 
-    def _is_barred(self, config: Config, items: Open, awaited: list[tuple[int, Awaited]], token: int) -> bool:
+    def _is_barred(
+        self, config: Config, items: Open, awaited: set[int], harmless: int | None, token: int
+    ) -> bool:
         """Whether the automaton allows a token that is not allowed."""
         text = self.engine.tables.text_of(token)
         if read_bytes(self.pushdown, config, text) is None:
             return True
-        ended = self._first_end(
-            config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited}
-        )
+        ended = self._first_end(config[3], path_nodes(self.pushdown, len(text)), awaited)
         if ended is None:
             return False
         end, node = ended
-        if [node] == [awaited_node for awaited_node, _ in awaited]:
-            harmless = awaited[0][1].harmless_types()
-            if harmless is not None and _is_harmless(text[end:].tobytes(), harmless):
-                return False
+        if harmless is not None and node in awaited and _is_harmless(text[end:].tobytes(), harmless):
+            return False
         return self.step(config, items, token) is None
 
     def _first_end(self, before: int, nodes: list[int], awaited: set[int]) -> tuple[int, int] | None:

@@ -334,6 +334,22 @@ def test_not_listed_against_fractions(values: list[Decimal], texts: list[str]) -
             assert dfa.accepts(text.encode()), text
 
 
+@given(
+    st.lists(st.decimals(-1000, 1000, places=2), min_size=65, max_size=120, unique=True),
+    st.lists(NUMBER_TEXTS, min_size=5),
+)
+def test_many_not_listed(values: list[Decimal], texts: list[str]) -> None:
+    dfa = not_equal_dfa(values)
+    unwanted = set(map(Fraction, values))
+    spelled = [format(value, "f") for value in values]
+    changed = [text + digit for text in spelled for digit in "05"] + [text[:-1] for text in spelled]
+    for text in [*texts, *spelled, *changed, *(f"{value:e}" for value in values)]:
+        wanted = bool(NUMBER.fullmatch(text)) and Fraction(text) not in unwanted
+        assert wanted >= dfa.accepts(text.encode()), text
+        if wanted and "e" not in text.lower():
+            assert dfa.accepts(text.encode()), text
+
+
 @pytest.mark.parametrize("values", VALUES, ids=str)
 def test_listed_or_not(values: list[Any]) -> None:
     listed, others = number_equal_dfa(values), not_equal_dfa(values)

@@ -197,10 +197,10 @@ class ValueStates:
 
     def _plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
         """The plan of one container type of a shape."""
-        plans, live = self.emptiness.plans, self.emptiness.is_live
+        plan = self._plain_plan(kind, shape)
         if not shape.excluded:
-            return self._plain_plan(kind, shape)
-        return plans.without(self._plain_plan(kind, shape), shape, live, in_order=self.in_order)
+            return plan
+        return self.emptiness.plans.without(plan, shape, self.emptiness.is_live, in_order=self.in_order)
 
     def _plain_plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
         """The same whatever the shape leaves out; goals that differ in this only share it."""
