@@ -17,7 +17,8 @@ zero mantissa or where there is no bound on that side of zero. Else:
 - in a list of values, exactly one integer digit, 1 to 9;
 - outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
   point must be at most POINT_MARGIN places further left or right than in all listed values, and at most MAX_FAR
-  places from the first digit; with more than MANY_LISTED listed values there is no exponent then.
+  places from the first digit; with more than MANY_LISTED listed values there is no exponent then, nor where the digits
+  before the point begin a listed value.
 A text outside these limits is not accepted; a text with a wrong value never is.
 """
 
@@ -325,7 +326,7 @@ class _Listed:
     def start(self) -> Hashable | None:
         return (tuple(range(len(self._values))), 0) if self._values else None
 
-    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, Hashable]]:
+    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, tuple[Any, ...]]]:
         candidates, length = comparison
         by_digit: dict[int, list[int]] = {}
         for value in candidates:
@@ -369,7 +370,7 @@ class _Unlisted(_Listed):
     def start(self) -> Hashable:
         return (tuple(range(len(self._values))), 0) if self._values else FREE
 
-    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, Hashable]]:
+    def read(self, comparison: tuple[tuple[int, ...], int]) -> Iterable[tuple[int, int, tuple[Any, ...]]]:
         kept = sorted(super().read(comparison))
         yield from kept
         ends = [-1, *(digit for digit, _, _ in kept), 10]
@@ -386,14 +387,27 @@ class _Unlisted(_Listed):
 
 
 class _UnlistedPlainly(_Unlisted):
-    """The same without exponents behind digits of a listed value: far fewer states where the list is long."""
+    """The same without exponents behind digits of a listed value: far fewer states where the list is long.
 
-    def settle(self, point: int, comparison: tuple[tuple[int, ...], int]) -> Hashable:
+    Behind the decimal point a comparison goes on with the values that have theirs there, and is marked for it: however
+    it ends, it does not know of the other values, which an exponent could still reach.
+    """
+
+    def settle(self, point: int, comparison: tuple[Any, ...]) -> Hashable:
+        if comparison == FREE or len(comparison) == 3:
+            return comparison
         candidates, length = comparison
-        kept = tuple(value for value in candidates if self._values[value][1] == point)
-        return (kept, length) if kept else FREE
+        return tuple(value for value in candidates if self._values[value][1] == point), length, "settled"
 
-    def may_scale(self, point: int, comparison: tuple[tuple[int, ...], int]) -> bool:
+    def read(self, comparison: tuple[Any, ...]) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+        mark = comparison[2:]
+        for low, high, after in super().read(comparison[:2]):
+            yield low, high, (*after, *mark)
+
+    def exponents(self, point: int, comparison: tuple[Any, ...]) -> Exponents:
+        return super().exponents(point, comparison[:2])
+
+    def may_scale(self, point: int, comparison: tuple[Any, ...]) -> bool:
         return comparison == FREE
 
 
