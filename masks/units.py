@@ -14,9 +14,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from ..errors import CompileBudgetExceeded
 from ..grammar.pushdown import END, FLAGS, STRING, Awaited
 from ..grammar.schema.canonical import canonical
+from ..grammar.schema.membership import too_deep
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
@@ -137,7 +137,9 @@ class ItemReader:
         text = self.engine.tables.text_of(token)
         if read_bytes(self.pushdown, config, text) is None:
             return True
-        ended = self._first_end(config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited})
+        ended = self._first_end(
+            config[3], path_nodes(self.pushdown, len(text)), {node for node, _ in awaited}
+        )
         if ended is None:
             return False
         end, node = ended
@@ -165,11 +167,10 @@ class ItemReader:
 def canonical_text(text: bytes) -> str:
     """The canonical text of an item. Raises CompileBudgetExceeded where it is nested too deeply."""
     try:
-        return canonical(json.loads(text, parse_float=Decimal))
+        # Python reads no int of more than 4,300 digits.
+        return canonical(json.loads(text, parse_float=Decimal, parse_int=Decimal))
     except RecursionError:
-        raise CompileBudgetExceeded(
-            "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
-        ) from None
+        raise too_deep() from None
 
 
 class EndingTokens:

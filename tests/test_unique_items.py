@@ -311,3 +311,42 @@ def _behind(plan: UniqueArrayPlan, progress: Any, value: Any, emptiness: Emptine
     holds = emptiness.plans.finite._holds
     ways = [after for after, goal in plan.inner.variants(progress) if holds(goal, value)]
     return sorted(ways, reverse=True)[:1]
+
+
+# Too large to be looked at
+
+
+NESTED = {
+    "$defs": {"n": {"type": "array", "items": {"$ref": "#/$defs/n"}, "uniqueItems": True}},
+    "$ref": "#/$defs/n",
+}
+
+
+@pytest.mark.parametrize("depth", [50, 200, 300, 500])
+@pytest.mark.parametrize("schema", [{"type": "array", "uniqueItems": True}, NESTED], ids=["any", "recursive"])
+def test_deep_items(schema: Any, depth: int) -> None:
+    """They differ, or are named as too deep; never anything else."""
+    constraint = gramask.compile(schema, VOCABULARY)
+    deep = b"[" * depth + b"]" * depth
+    for text, is_valid in ((b"[%s,[]]", True), (b"[[],%s]", True), (b"[%s,%s]", False)):
+        matcher = constraint.matcher()
+        try:
+            accepted = all(map(matcher.advance, text.replace(b"%s", deep)))
+        except gramask.CompileBudgetExceeded as error:
+            assert "nested too deeply" in str(error) and depth > 50
+        else:
+            assert accepted == is_valid
+
+
+@pytest.mark.parametrize("digits", [100, 5000])
+def test_long_numbers(digits: int) -> None:
+    """More digits than Python turns into an int."""
+    constraint = gramask.compile({"type": "array", "uniqueItems": True}, VOCABULARY)
+    for text, is_valid in ((b"[%s,2]", True), (b"[%s,%s]", False), (b"[%s.0,2]", True)):
+        matcher = constraint.matcher()
+        try:
+            accepted = all(map(matcher.advance, text.replace(b"%s", b"1" * digits)))
+        except gramask.CompileBudgetExceeded:
+            assert digits > 100
+        else:
+            assert accepted == is_valid

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ...errors import CompileBudgetExceeded
 from .canonical import canonical
 from .members import Members
 from .own_shape import exact, type_of
@@ -24,11 +25,14 @@ class Membership:
         self._members = members
 
     def holds(self, goal: Goal, value: Any) -> bool:
-        """Whether `value` satisfies `goal`."""
+        """Whether `value` satisfies `goal`. Raises CompileBudgetExceeded where it is nested too deeply."""
         base, others = self._goals.parted(goal)
-        if others and canonical(value) in others:
-            return False
-        return any(self.has(shape, value) for shape in self._goals.alternatives(base))
+        try:
+            if others and canonical(value) in others:
+                return False
+            return any(self.has(shape, value) for shape in self._goals.alternatives(base))
+        except RecursionError:
+            raise too_deep() from None
 
     def has(self, shape: Shape, value: Any) -> bool:
         """Whether `value` is in `shape`; what that leaves out of arrays and objects is not looked at."""
@@ -77,6 +81,13 @@ def _has_scalar(shape: Shape, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return True
     return shape.numbers.holds(exact(value))
+
+
+def too_deep() -> CompileBudgetExceeded:
+    """A value is nested deeper than Python's own stack allows to look."""
+    return CompileBudgetExceeded(
+        "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
+    )
 
 
 def is_unique(values: list[Any]) -> bool:
