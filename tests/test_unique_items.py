@@ -338,6 +338,29 @@ def test_deep_items(schema: Any, depth: int) -> None:
             assert accepted == is_valid
 
 
+@pytest.mark.parametrize("depth", [100, 1000])
+@pytest.mark.parametrize(
+    "unique", [{"uniqueItems": True}, {"not": {"uniqueItems": True}}], ids=["differ", "equal"]
+)
+def test_deep_values_of_a_schema(unique: Any, depth: int) -> None:
+    """A schema of references one below the other is no deeper than others; its values are."""
+    below = {"type": "array", "minItems": 1, "maxItems": 1}
+    levels = {str(i): below | {"items": {"$ref": f"#/$defs/{i - 1}"}} for i in range(1, depth)}
+    items = {"anyOf": [{"const": 1}, {"$ref": f"#/$defs/{depth - 1}"}]}
+    schema = {"type": "array", "items": items, "minItems": 2, "$defs": {"0": {"const": 1}} | levels} | unique
+    try:
+        constraint = gramask.compile(schema, VOCABULARY)
+    except gramask.CompileBudgetExceeded as error:
+        assert "nested too deeply" in str(error) and depth > 100
+        return
+    text = b"[%s1%s,%s]" % (b"[" * (depth - 1), b"]" * (depth - 1), b"1" if "not" not in unique else b"1,1")
+    matcher = constraint.matcher()
+    try:
+        assert all(map(matcher.advance, text)) and matcher.is_accepting()
+    except gramask.CompileBudgetExceeded as error:
+        assert "nested too deeply" in str(error) and depth > 100
+
+
 @pytest.mark.parametrize("digits", [100, 5000])
 def test_long_numbers(digits: int) -> None:
     """More digits than Python turns into an int."""

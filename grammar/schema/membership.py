@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CompileBudgetExceeded
-from .canonical import canonical
+from .canonical import canonical, too_deep
 from .members import Members
 from .own_shape import exact, type_of
 from .scalars import has_shape
@@ -81,13 +80,6 @@ def _has_scalar(shape: Shape, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return True
     return shape.numbers.holds(exact(value))
-
-
-def too_deep() -> CompileBudgetExceeded:
-    """A value is nested deeper than Python's own stack allows to look."""
-    return CompileBudgetExceeded(
-        "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
-    )
 
 
 def is_unique(values: list[Any]) -> bool:
