@@ -8,15 +8,12 @@ allows; the few tokens that go past the end of an item are then tried one by one
 
 from __future__ import annotations
 
-import json
 import re
-from decimal import Decimal
 
 import numpy as np
 
-from ..errors import CompileBudgetExceeded
 from ..grammar.pushdown import END, FLAGS, STRING, Awaited
-from ..grammar.schema.canonical import canonical
+from ..grammar.schema.canonical import canonical, value_of
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
@@ -175,12 +172,7 @@ class ItemReader:
 
 def canonical_text(text: bytes) -> str:
     """The canonical text of an item. Raises CompileBudgetExceeded where it is nested too deeply."""
-    try:
-        return canonical(json.loads(text, parse_float=Decimal))
-    except RecursionError:
-        raise CompileBudgetExceeded(
-            "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
-        ) from None
+    return canonical(value_of(text))
 
 
 class EndingTokens:

@@ -155,9 +155,13 @@ def test_error(case: Case) -> None:
         assert raised.value.keyword == case.keyword
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in ERRORS if c.error == "UnsatisfiableSchema"], ids=lambda c: c.name
-)
+# Of items that differ the oracle knows nothing.
+UNSATISFIABLE = [
+    case for case in ERRORS if case.error == "UnsatisfiableSchema" and "uniqueItems" not in repr(case.schema)
+]
+
+
+@pytest.mark.parametrize("case", UNSATISFIABLE, ids=lambda case: case.name)
 def test_unsatisfiable_by_reference(case: Case) -> None:
     assert not Grammar(case.schema).satisfiable
 

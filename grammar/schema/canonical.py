@@ -7,24 +7,49 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from ...errors import CompileBudgetExceeded
+
 
 def canonical(value: Any) -> str:
-    """A text that is the same for equal values: `1` and `1.0` are one, the order of members does not matter."""
+    """A text that is the same for equal values: `1` and `1.0` are one, the order of members does not matter.
+
+    Raises CompileBudgetExceeded where `value` is nested too deeply.
+    """
+    try:
+        return _canonical(value)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def _canonical(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, list):
-        return "[" + ",".join(map(canonical, value)) + "]"
+        return "[" + ",".join(map(_canonical, value)) + "]"
     if isinstance(value, dict):
-        members = sorted((json.dumps(name), canonical(member)) for name, member in value.items())
+        members = sorted((json.dumps(name), _canonical(member)) for name, member in value.items())
         return "{" + ",".join(f"{name}:{member}" for name, member in members) + "}"
     return _number(value)
 
 
-def value_of(text: str) -> Any:
-    """The value of a canonical text; numbers with an exponent are Decimal."""
-    return json.loads(text, parse_float=Decimal)
+def value_of(text: str | bytes) -> Any:
+    """The value of a JSON text; numbers are Decimal, because Python reads no int of more than 4,300 digits.
+
+    Raises CompileBudgetExceeded where it is nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    except RecursionError:
+        raise too_deep() from None
+
+
+def too_deep() -> CompileBudgetExceeded:
+    """Python's own stack is not deep enough for a value."""
+    return CompileBudgetExceeded(
+        "an item that must differ from others is nested too deeply to be compared", keyword="uniqueItems"
+    )
 
 
 def may_become(text: bytes, value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .canonical import canonical
+from .canonical import canonical, too_deep
 from .members import Members
 from .own_shape import exact, type_of
 from .scalars import has_shape
@@ -24,11 +24,14 @@ class Membership:
         self._members = members
 
     def holds(self, goal: Goal, value: Any) -> bool:
-        """Whether `value` satisfies `goal`."""
+        """Whether `value` satisfies `goal`. Raises CompileBudgetExceeded where it is nested too deeply."""
         base, others = self._goals.parted(goal)
-        if others and canonical(value) in others:
-            return False
-        return any(self.has(shape, value) for shape in self._goals.alternatives(base))
+        try:
+            if others and canonical(value) in others:
+                return False
+            return any(self.has(shape, value) for shape in self._goals.alternatives(base))
+        except RecursionError:
+            raise too_deep() from None
 
     def has(self, shape: Shape, value: Any) -> bool:
         """Whether `value` is in `shape`; what that leaves out of arrays and objects is not looked at."""

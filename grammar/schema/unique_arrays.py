@@ -53,7 +53,9 @@ class UniqueArrayPlan(ArrayPlan):
         self._live = live
         self._finite = finite
         self._differs = differs
-        self._least = arrays.low + sum(contains.low for contains in arrays.contains)
+        # No array has to be longer than this to be completed.
+        prefixes = [len(arrays.items.prefix), *(len(c.items.prefix) for c in arrays.contains)]
+        self._least = max(arrays.low, *prefixes) + sum(contains.low for contains in arrays.contains)
         self._arrays = arrays
         self._critical: dict[tuple[Hashable, frozenset[str]], frozenset[str] | None] = {}
         self._steps: dict[Seen, list[Step]] = {}
