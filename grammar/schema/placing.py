@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ...errors import CompileBudgetExceeded
+from ..finite import MANY
 from .shapes import ANYTHING, NOTHING, Goal, conjoin
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Placing:
         self.plan = plan
         self.progress = progress
         self.steps = 0
+        self.high = MANY if plan.high is None else plan.high
         self.unseen = plan.unseen(progress)
         available = sum(1 << i for i in range(len(plan.names)) if plan.is_available(progress, i))
         self.usable = self._closed(available, 0)
@@ -59,6 +61,8 @@ class Placing:
         self.steps += 1
         if self.steps > MAX_PLACINGS:
             raise too_many_ways()
+        if self._n_members(goals, extras) > self.high:
+            return False
         if not needs:
             return self._counts_fit(goals, extras, banned)
         need, *others = needs
@@ -119,11 +123,12 @@ class Placing:
                     return True
         return False
 
+    def _n_members(self, goals: Goals, extras: Extras) -> int:
+        return self.progress.n + len(goals) + len(extras)
+
     def _counts_fit(self, goals: Goals, extras: Extras, banned: int) -> bool:
         plan = self.plan
-        count = self.progress.n + len(goals) + len(extras)
-        if plan.high is not None and count > plan.high:
-            return False
+        count = self._n_members(goals, extras)
         if count >= plan.low:
             return True
         # As many more as there are: all names that neither are banned nor imply one that is.
