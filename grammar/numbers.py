@@ -16,9 +16,9 @@ zero mantissa or where there is no bound on that side of zero. Else:
   one integer digit, 1 to 9 (`1.5e1` and `15e1`, but not `12.5e1` or `100e-2`), as Python and JavaScript write them;
 - in a list of values, exactly one integer digit, 1 to 9;
 - outside a list of values, any digits that are not those of a listed value and further zeros; else the decimal
-  point must be at most POINT_MARGIN places further left or right than in all listed values, and at most MAX_FAR
-  places from the first digit; with more than MANY_LISTED listed values there is no exponent then, nor where the digits
-  before the point begin a listed value.
+  point must be at most POINT_MARGIN places further left or right than in all listed values, and at most MAX_FAR places
+  from the first digit. Where more than MANY_LISTED values are listed, or one with more than MANY_DIGITS significant
+  digits, there is no exponent then, nor where the digits before the point begin a listed value.
 A text outside these limits is not accepted; a text with a wrong value never is.
 """
 
@@ -53,6 +53,7 @@ MAX_POINT = 6
 POINT_MARGIN = 1
 MAX_FAR = 24
 MANY_LISTED = 64
+MANY_DIGITS = 24
 MAX_FRACTION_DIGITS = 17
 FEW_DIGITS = 2
 MAX_TRAILING_ZEROS = 2
@@ -99,18 +100,26 @@ def number_dfa(
 
 def number_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts whose value is one of `values`, which must have finite decimal expansions. Cached."""
-    return _listed_dfa(_Listed, values, budget)
+    return _listed_dfa(_Listed, _fractions(values), budget)
 
 
 def not_equal_dfa(values: Iterable[Exact], *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts of numbers whose value is none of `values`. As `number_equal_dfa`."""
-    listed = frozenset(values)
-    return _listed_dfa(_Unlisted if len(listed) <= MANY_LISTED else _UnlistedPlainly, listed, budget)
+    listed = _fractions(values)
+    is_long = len(listed) > MANY_LISTED or any(map(_has_many_digits, listed))
+    return _listed_dfa(_UnlistedPlainly if is_long else _Unlisted, listed, budget)
 
 
-def _listed_dfa(side: type[_Listed], values: Iterable[Exact], budget: int) -> ByteDfa:
-    listed = frozenset(fraction for value in values if (fraction := _fraction(value)) is not None)
+def _has_many_digits(value: Fraction) -> bool:
+    """Whether `value` has more than MANY_DIGITS significant digits."""
+    return value != 0 and len(_significand(abs(value))[0]) > MANY_DIGITS
 
+
+def _fractions(values: Iterable[Exact]) -> frozenset[Fraction]:
+    return frozenset(fraction for value in values if (fraction := _fraction(value)) is not None)
+
+
+def _listed_dfa(side: type[_Listed], listed: frozenset[Fraction], budget: int) -> ByteDfa:
     def build() -> ByteDfa:
         positive = side(sorted(_significand(value) for value in listed if value > 0))
         negative = side(sorted(_significand(-value) for value in listed if value < 0))
@@ -362,8 +371,7 @@ class _Unlisted(_Listed):
 
     def __init__(self, values: list[tuple[str, int]]) -> None:
         super().__init__(values)
-        low, high = self._points
-        self._points = (low - POINT_MARGIN, high + POINT_MARGIN)
+        self._points = (self._points[0] - POINT_MARGIN, self._points[1] + POINT_MARGIN)
         self._scaled = (max(self._points[0], -MAX_FAR), min(self._points[1], MAX_FAR))
 
     @property
