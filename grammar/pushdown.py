@@ -94,11 +94,11 @@ def leave(outcome: int = 0) -> int:
 class Learner(Protocol):
     """What follows when the value is known of an item, or a member, that has just ended."""
 
-    def learned(self, value: str) -> int:
-        """The state behind a value with this canonical text, DEAD where nothing follows."""
+    def learned(self, text: bytes) -> int:
+        """The state behind a value with this text, DEAD where nothing follows."""
         ...
 
-    def family(self, value: str) -> Hashable:
+    def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
         ...
 

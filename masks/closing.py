@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from itertools import count as counter
 
@@ -21,7 +21,7 @@ from ..grammar.lexemes import Lexeme
 from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, UNFILLED, goto
 from .engine import Engine
 from .spelling import Spelling
-from .units import NO_ITEMS, Open, canonical_text
+from .units import NO_ITEMS, Open
 from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
@@ -86,10 +86,14 @@ class _Level:
 
 
 class Closing:
-    """Immutable for its users; answers are computed when first asked for and kept."""
+    """Immutable for its users; answers are computed when first asked for and kept.
 
-    def __init__(self, engine: Engine) -> None:
+    learns : whether items that must differ do. Where not, some completions are none, but none are shorter.
+    """
+
+    def __init__(self, engine: Engine, *, learns: bool = True) -> None:
         self.engine = engine
+        self._learns = learns
         self.pushdown = engine.pushdown
         self.spelling = Spelling(engine.tables.vocabulary)
         # By the state in which a level is entered, and how many outcomes there can be: the shortest way to each.
@@ -98,9 +102,21 @@ class Closing:
         # By state and stack node: a text, and where in it the shortest completion begins.
         self._rests: dict[tuple[int, int], tuple[bytes, int]] = {}
 
-    def least_tokens(self, config: Config, items: Open = NO_ITEMS) -> int:
+    @property
+    def learns(self) -> bool:
+        """Whether what was read of an item matters to what follows."""
+        return self._learns and bool(self.pushdown.units.frames)
+
+    @cached_property
+    def _lower_bounds(self) -> Closing:
+        return Closing(self.engine, learns=False)
+
+    def least_tokens(self, config: Config) -> int:
         """A lower bound on the tokens that complete the text from `config`."""
-        return max(1, -(-len(self.text(config, items)) // self.spelling.longest))
+        length = 0 if self.learns else len(self.text(config))
+        if self.learns:  # which a first search may find out
+            length = len(self._lower_bounds.text(config))
+        return max(1, -(-length // self.spelling.longest))
 
     def tokens(self, config: Config, items: Open = NO_ITEMS, limit: int | None = None) -> list[int]:
         """Tokens that spell a shortest completion from `config`, or its first `limit` bytes. DeadEnd if none do."""
@@ -123,7 +139,7 @@ class Closing:
             return head + self._search(state, count, node, {place: text + head for place, text in items})
 
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
-        if self.pushdown.units.frames:
+        if self.learns:
             # What completes a text depends on the items that were begun before.
             return _text_of(_Search(self, state, count, node, begun).run())
         # What was counted matters in a string only.
@@ -271,7 +287,7 @@ class _Search:
 
     def _ends(self, level: _Level, state: int, path: _Path) -> bool:
         """Whether the text may end in a state on its own stack, or how it is completed from there is known."""
-        if path.rest is None or self.pushdown.units.frames:
+        if path.rest is None or self.closing.learns:
             return False
         known = self.closing.rest(state, level.node)
         if known is not None:
@@ -336,7 +352,7 @@ class _Search:
         while operation & 3 == EXIT and frames and operation >> 2 != COMPLETE:
             frame, frames = frames[-1], frames[:-1]
             operation = self.closing.operation(frame, operation >> 2)
-            if frame in self.pushdown.units.frames and call is not None:
+            if call is not None and self.closing.learns and frame in self.pushdown.units.frames:
                 first = b"" if before.text in (b",", b":") else before.text
                 operation = self._learned(operation, first + _text_of(call))
                 self._n_read += before.cost
@@ -414,9 +430,8 @@ class _Search:
         learner = self.pushdown.units.after.get(operation >> 2) if operation & 3 == GOTO else None
         if learner is None:
             return operation
-        text = canonical_text(value)
-        state = learner.learned(text)
-        self._families[state] = learner.family(text)
+        state = learner.learned(value)
+        self._families[state] = learner.family(value)
         return goto(state)
 
     def _level_on(self, node: int) -> _Level:

@@ -192,7 +192,7 @@ class Matcher:
         """A lower bound on the tokens (EOS left out) until the text is complete; 0 if it is."""
         if self.is_accepting():
             return 0
-        return self._constraint.closing.least_tokens(self._config, self._seen[0])
+        return self._constraint.closing.least_tokens(self._config)
 
     def closing_tokens(self) -> list[int]:
         """Tokens (EOS left out) that complete the text in the fewest bytes; empty if it is complete."""

@@ -13,7 +13,6 @@ import re
 import numpy as np
 
 from ..grammar.pushdown import END, FLAGS, STRING, Awaited
-from ..grammar.schema.canonical import canonical, value_of
 from ..grammar.schema.shapes import ARRAY, OBJECT
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .engine import Engine
@@ -88,7 +87,7 @@ class ItemReader:
             learner = self.units.after.get(config[0])
             if learner is None:
                 continue
-            state = learner.learned(canonical_text(text))
+            state = learner.learned(text)
             if not state:
                 return None
             config = (state, *config[1:])
@@ -168,11 +167,6 @@ class ItemReader:
                         return i, popped
             before = node
         return None
-
-
-def canonical_text(text: bytes) -> str:
-    """The canonical text of an item. Raises CompileBudgetExceeded where it is nested too deeply."""
-    return canonical(value_of(text))
 
 
 class EndingTokens:

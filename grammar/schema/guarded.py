@@ -13,7 +13,7 @@ from ..pushdown import EXIT, FLAGS, GOTO, READY, SPACE, UNFILLED, Expand, Pushdo
 from .emptiness import Emptiness
 from .goals import Goals
 from .shapes import ANYTHING, Goal, Shape
-from .values import ArrayRun, ObjectRun, Position, ValueStates
+from .values import ArrayRun, ObjectRun, Position, Run, ValueStates
 
 if TYPE_CHECKING:
     from .emptiness import _Clause
@@ -121,6 +121,16 @@ class GuardedStates(ValueStates):
 
     def _describe(self, position: Position) -> tuple[str, ...]:
         return tuple(dict.fromkeys(pointer for goal in position for pointer in self._goals.describe(goal)))
+
+    def known(self, position: Position, run: Run, text: bytes) -> Run:
+        try:
+            return super().known(position, run, text)
+        except CannotEnforce as error:
+            located = error.located(self._describe(position))
+            if not self.lenient:
+                raise located from None
+            self.failures.append(located)
+            return run
 
     # Where nothing is known any more
 

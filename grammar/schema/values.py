@@ -18,6 +18,7 @@ from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
 from .arrays import ArrayPlan
+from .canonical import canonical, value_of
 from .emptiness import Emptiness
 from .keys import KeyStates
 from .objects import ObjectPlan, Step, needed_names
@@ -33,6 +34,7 @@ MAX_OUTCOMES = 255
 # An alternative inside a container: its plan, the goals of the position that it stands for, and its progress.
 ObjectRun = tuple[tuple[ObjectPlan, int, Hashable], ...]
 ArrayRun = tuple[tuple[ArrayPlan, int, Hashable], ...]
+Run = tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]
 
 
 @dataclass(eq=False)
@@ -236,7 +238,9 @@ class ValueStates:
 
         state = self.intern(("after member", position, run), expand)
         if any(plan.waits(progress) for plan, _, progress in run):
-            self.pushdown.units.after[state] = _Learner(lambda known: self.after_member(position, known), run)
+            self.pushdown.units.after[state] = _Learner(
+                self, position, run, partial(self.after_member, position)
+            )
         return self._before_member(position, run, state)
 
     def _next_name(self, position: Position, run: ObjectRun) -> int:
@@ -268,6 +272,12 @@ class ValueStates:
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
+
+    def known(self, position: Position, run: Run, text: bytes) -> Run:
+        """`run` behind a member or item with this text."""
+        value = canonical(value_of(text))
+        known = ((plan, bit, plan.learned(progress, value)) for plan, bit, progress in run)
+        return tuple(dict.fromkeys(one for one in known if one[2] is not None))
 
     def _array_first(self, position: Position) -> int:
         run: ArrayRun = self._container("array", position)  # type: ignore[assignment]
@@ -320,7 +330,9 @@ class ValueStates:
 
         state = self.intern(("after item", position, run), expand)
         if any(plan.waits(progress) for plan, _, progress in run):
-            self.pushdown.units.after[state] = _Learner(lambda known: self.after_item(position, known), run)
+            self.pushdown.units.after[state] = _Learner(
+                self, position, run, partial(self.after_item, position)
+            )
         return state
 
 
@@ -328,21 +340,20 @@ class ValueStates:
 class _Learner:
     """What follows when the value of the member or item is known that has just ended."""
 
+    states: ValueStates
+    position: Position
+    run: Run
     state: Callable[[Any], int]
-    run: tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]
 
-    def learned(self, value: str) -> int:
-        """The state behind a value with this canonical text, DEAD where nothing follows."""
-        run = self._known(value)
+    def learned(self, text: bytes) -> int:
+        """The state behind a value with this text, DEAD where nothing follows."""
+        run = self.states.known(self.position, self.run, text)
         return self.state(run) if run else DEAD
 
-    def family(self, value: str) -> Hashable:
+    def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
-        return tuple((plan, bit, plan.blurred(progress)) for plan, bit, progress in self._known(value))
-
-    def _known(self, value: str) -> tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]:
-        known = ((plan, bit, plan.learned(progress, value)) for plan, bit, progress in self.run)
-        return tuple(dict.fromkeys(one for one in known if one[2] is not None))
+        run = self.states.known(self.position, self.run, text)
+        return tuple((plan, bit, plan.blurred(progress)) for plan, bit, progress in run)
 
 
 @dataclass(frozen=True, slots=True)
