@@ -112,7 +112,8 @@ def _build(document: Document, options: Options, *, thorough: bool) -> Compiled:
         if not emptiness.is_live((root,)):
             raise explain(goals, emptiness, (root,))
         pushdown.start = states.value(((root,),))
-        pushdown.ensure(pushdown.start)  # its errors are better known before anything is generated
+        if not states.lenient:
+            pushdown.ensure(pushdown.start)  # its errors are better known before anything is generated
         if thorough:
             _look_ahead(states, (root,))
     except CannotEnforce as error:
