@@ -12,7 +12,7 @@ from ..pushdown import Pushdown
 from .document import Document
 from .emptiness import Emptiness
 from .goals import Goals
-from .guarded import GuardedEmptiness, GuardedStates
+from .guarded import GuardedEmptiness, GuardedStates, LenientStates
 from .leaving_out import MAX_ROUNDS, in_place, leave_out, leave_out_cause, leave_out_everything, subschemas_at
 from .scalars import check_patterns
 from .shapes import ANYTHING, ARRAY, NOTHING, OBJECT, Goal
@@ -100,19 +100,14 @@ def _build(document: Document, options: Options, *, thorough: bool) -> Compiled:
     root = document.intern("", document.root)
     space = options.whitespace_run
     pushdown = Pushdown(final_space=space)
-    states = GuardedStates(
-        pushdown,
-        goals,
-        emptiness,
-        space=space,
-        in_order=options.order == "schema",
-        lenient=options.unsupported == "validate",
-    )
+    is_lenient = options.unsupported == "validate"
+    kind = LenientStates if is_lenient else GuardedStates
+    states = kind(pushdown, goals, emptiness, space=space, in_order=options.order == "schema")
     try:
         if not emptiness.is_live((root,)):
             raise explain(goals, emptiness, (root,))
         pushdown.start = states.value(((root,),))
-        if not states.lenient:
+        if not is_lenient:
             pushdown.ensure(pushdown.start)  # its errors are better known before anything is generated
         if thorough:
             _look_ahead(states, (root,))

@@ -50,46 +50,63 @@ class GuardedEmptiness(Emptiness):
 class GuardedStates(ValueStates):
     """`ValueStates` whose errors name the subschemas of the position that was expanded.
 
-    Where `lenient`, an error does not end a text: from that place on the mask allows any JSON that closes what is open.
-    Each frame then has one operation more, for a value of which nobody knows what it satisfies.
-
-    failures : the errors that this kept back, which is when finished texts have to be checked.
+    failures : the errors that were kept back, which is when finished texts have to be checked.
     """
 
     def __init__(
-        self,
-        pushdown: Pushdown,
-        goals: Goals,
-        emptiness: Emptiness,
-        *,
-        space: int,
-        in_order: bool,
-        lenient: bool,
+        self, pushdown: Pushdown, goals: Goals, emptiness: Emptiness, *, space: int, in_order: bool
     ) -> None:
         super().__init__(pushdown, emptiness, space=space, in_order=in_order)
         self.failures: list[CannotEnforce] = []
-        self.lenient = lenient
         self._goals = goals
-        self._building: tuple[str, Position] | None = None
-        self._exits: dict[int, int] = {}
         pushdown.describe = self._describe_state
-        if lenient:
-            pushdown.root_frame = pushdown.new_frame([pushdown.code[pushdown.root_frame + 1]] * 2)
-            pushdown.root_node = pushdown.push_node(0, pushdown.root_frame)
-
-    def intern(self, key: tuple[object, ...], expand: Expand) -> int:
-        if not self.lenient:
-            return super().intern(key, expand)
-        state = self._interned.get(key)
-        if state is None:
-            state = self._interned[key] = self.pushdown.new_state(self._guarded(key, expand))
-        return state
 
     def _describe_state(self, state: int) -> tuple[str, ...]:
         """The pointers of the position that a state belongs to."""
         keys = (key for key, number in self._interned.items() if number == state)
         position = next((key[1] for key in keys if isinstance(key[1], tuple)), ())
         return self._describe(position)
+
+    def failure_of(self, goal: Goal) -> CannotEnforce | None:
+        """The error at a value for `goal`, met for the first time; None if there is none."""
+        n_before = len(self.failures)
+        try:
+            self.emptiness.is_live(goal)
+            self.pushdown.ensure(self.value((goal,)))
+        except CannotEnforce as error:
+            return error
+        return self.failures[n_before] if len(self.failures) > n_before else None
+
+    def _describe(self, position: Position) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(pointer for goal in position for pointer in self._goals.describe(goal)))
+
+    def known(self, position: Position, run: Run, text: bytes) -> Run:
+        try:
+            return super().known(position, run, text)
+        except CannotEnforce as error:
+            raise error.located(self._describe(position)) from None
+
+
+class LenientStates(GuardedStates):
+    """`GuardedStates` in which an error does not end a text: from that place on any JSON closes what is open.
+
+    Each frame has one operation more, for a value of which nobody knows what it satisfies.
+    """
+
+    def __init__(
+        self, pushdown: Pushdown, goals: Goals, emptiness: Emptiness, *, space: int, in_order: bool
+    ) -> None:
+        super().__init__(pushdown, goals, emptiness, space=space, in_order=in_order)
+        self._building: tuple[str, Position] | None = None
+        self._exits: dict[int, int] = {}
+        pushdown.root_frame = pushdown.new_frame([pushdown.code[pushdown.root_frame + 1]] * 2)
+        pushdown.root_node = pushdown.push_node(0, pushdown.root_frame)
+
+    def intern(self, key: tuple[object, ...], expand: Expand) -> int:
+        state = self._interned.get(key)
+        if state is None:
+            state = self._interned[key] = self.pushdown.new_state(self._guarded(key, expand))
+        return state
 
     def _guarded(self, key: tuple[object, ...], expand: Expand) -> Expand:
         kind, position = key[:2]
@@ -109,34 +126,16 @@ class GuardedStates(ValueStates):
 
         return guarded
 
-    def failure_of(self, goal: Goal) -> CannotEnforce | None:
-        """The error at a value for `goal`, met for the first time; None if there is none."""
-        n_before = len(self.failures)
-        try:
-            self.emptiness.is_live(goal)
-            self.pushdown.ensure(self.value((goal,)))
-        except CannotEnforce as error:
-            return error
-        return self.failures[n_before] if len(self.failures) > n_before else None
-
-    def _describe(self, position: Position) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(pointer for goal in position for pointer in self._goals.describe(goal)))
-
     def known(self, position: Position, run: Run, text: bytes) -> Run:
         try:
             return super().known(position, run, text)
         except CannotEnforce as error:
-            located = error.located(self._describe(position))
-            if not self.lenient:
-                raise located from None
-            self.failures.append(located)
+            self.failures.append(error)
             return run
 
     # Where nothing is known any more
 
     def frame(self, position: Position, resume: Callable[[int], int]) -> int:
-        if not self.lenient:
-            return super().frame(position, resume)
         outcomes = self.outcomes(position)
         assert self._building is not None
         kind, outer = self._building
@@ -184,9 +183,6 @@ class GuardedStates(ValueStates):
         return pushdown.push([frame, *frames], int(pushdown.code[payload]))
 
     def _begin_inside(self, frame: int, value: int, row: Row) -> None:
-        if not self.lenient:
-            super()._begin_inside(frame, value, row)
-            return
         self.pushdown.ensure(value)
         operations = self.pushdown.table[value, :256]
         for operation in set(operations.tolist()) - {0, SPACE}:

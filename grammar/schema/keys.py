@@ -135,7 +135,7 @@ class KeyStates:
         return self._go_on(position, _other_choices(run, parts, labels[outcome - n_names]))
 
     def _go_on(self, position: Position, choices: Choices) -> int:
-        return goto(self.values.after_name(position, choices)) if choices else 0
+        return goto(self.values.ready_after_name(position, choices)) if choices else 0
 
     def _table(self, run: ObjectRun) -> _NameTable:
         plans = tuple(dict.fromkeys(plan for plan, _, _ in run))

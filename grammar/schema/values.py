@@ -80,6 +80,7 @@ class ValueStates:
         # By identity: objects are compared member by member, and which lives is kept with its plan.
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
+        self._may_wait = False  # for the value of an item: never without arrays whose items must differ
 
     def outcomes(self, position: Position) -> Outcomes:
         found = self._outcomes.get(position)
@@ -200,6 +201,8 @@ class ValueStates:
     def _plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
         """The plan of one container type of a shape."""
         plan = self._plain_plan(kind, shape)
+        if kind == "array" and shape.arrays.unique is not None:
+            self._may_wait = True
         if not shape.excluded:
             return plan
         return self.emptiness.plans.without(plan, shape, self.emptiness.is_live, in_order=self.in_order)
@@ -237,7 +240,7 @@ class ValueStates:
             row[0x7D] = self.close(position, _closing(run))
 
         state = self.intern(("after member", position, run), expand)
-        if any(plan.waits(progress) for plan, _, progress in run):
+        if self._may_wait and any(plan.waits(progress) for plan, _, progress in run):
             self.pushdown.units.after[state] = _Learner(
                 self, position, run, partial(self.after_member, position)
             )
@@ -267,11 +270,18 @@ class ValueStates:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
             frame = self.frame(inner, resume)
-            if any(plan.waits(step.progress) for plan, _, step in choices):
+            if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
                 self.pushdown.units.frames[frame] = _Awaited(choices)
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
+
+    def ready_after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
+        """The same for whoever goes there at once, and on to the value: so that no kernel has to stop for them."""
+        state = self.after_name(position, choices)
+        self.pushdown.ensure(state)
+        self.pushdown.ensure(self.value(_inner(choices)))
+        return state
 
     def known(self, position: Position, run: Run, text: bytes) -> Run:
         """`run` behind a member or item with this text."""
@@ -316,7 +326,7 @@ class ValueStates:
         frame = self._interned.get(key)
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
-            if any(plan.waits(step.progress) for plan, _, step in choices):
+            if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
                 self.pushdown.units.frames[frame] = _Awaited(choices)
         return frame, self.value(inner)
 
@@ -329,7 +339,7 @@ class ValueStates:
             row[0x5D] = self.close(position, _closing(run))
 
         state = self.intern(("after item", position, run), expand)
-        if any(plan.waits(progress) for plan, _, progress in run):
+        if self._may_wait and any(plan.waits(progress) for plan, _, progress in run):
             self.pushdown.units.after[state] = _Learner(
                 self, position, run, partial(self.after_item, position)
             )
@@ -378,6 +388,8 @@ class _Awaited:
 
 def _inner(choices: Choices[Plan]) -> Position:
     """The goals that run side by side in the value of a member or item."""
+    if len(choices) == 1 and not choices[0][2].observed:
+        return (choices[0][2].goal,)
     goals: dict[Goal, None] = {}
     for _, _, step in choices:
         goals[step.goal] = None
