@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CompileBudgetExceeded
@@ -11,7 +11,21 @@ from ..number_sets import list_numbers
 from .canonical import canonical
 from .members import only_labels
 from .scalars import string_language
-from .shapes import ANY_STRING, ARRAY, FALSE, NOTHING, NULL, NUMBER, OBJECT, STRING, TRUE, Goal, Shape
+from .shapes import (
+    ANY_STRING,
+    ARRAY,
+    FALSE,
+    NOTHING,
+    NULL,
+    NUMBER,
+    OBJECT,
+    STRING,
+    TRUE,
+    Arrays,
+    Goal,
+    Objects,
+    Shape,
+)
 
 if TYPE_CHECKING:
     from .arrays import ArrayPlan
@@ -40,6 +54,8 @@ class FiniteValues:
         self._plan_of = plan_of
         self._holds = holds
         self._known: dict[Key, Values | None] = {}
+        # By identity, which lives as long as it is kept here.
+        self._containers: dict[tuple[int, int], tuple[Arrays | Objects, Values | None]] = {}
         # While a fixpoint is looked for: what was found so far, who asked for it, what comes next, and who asks.
         self._found: dict[Key, Values | None] | None = None
         self._askers: dict[Key, set[Key]] = {}
@@ -80,18 +96,30 @@ class FiniteValues:
             return _of_numbers(shape, limit)
         if bit == STRING:
             return _of_strings(shape, limit)
-        plan = self._plan_of(shape, bit, self.is_live)
-        if not plan.is_possible:
-            return {}
         asked = limit + len(shape.excluded)
-        if bit == ARRAY:
-            values = self.of_arrays(plan, plan.start, asked)  # type: ignore[arg-type]
-        else:
-            values = self.of_objects(plan, plan.start, asked)  # type: ignore[arg-type]
+        values = self._of_container(shape, bit, max(asked, MANY_VALUES) if asked else 0)
         if values is None:
             return None
         left = {text: value for text, value in values.items() if text not in shape.excluded}
         return left if len(left) <= limit else None
+
+    def _of_container(self, shape: Shape, bit: int, limit: int) -> Values | None:
+        """The arrays or objects of a shape, whatever it leaves out. Kept: many shapes differ in nothing else."""
+        of_kind = shape.arrays if bit == ARRAY else shape.objects
+        key = (id(of_kind), limit)
+        found = self._containers.get(key)
+        if found is None or self._found is not None:
+            plan = self._plan_of(shape, bit, self.is_live)
+            if not plan.is_possible:
+                values: Values | None = {}
+            elif bit == ARRAY:
+                values = self.of_arrays(plan, plan.start, limit)  # type: ignore[arg-type]
+            else:
+                values = self.of_objects(plan, plan.start, limit)  # type: ignore[arg-type]
+            if self._found is not None:
+                return values
+            found = self._containers[key] = (of_kind, values)
+        return found[1]
 
     def _of(self, goal: Goal, limit: int) -> Values | None:
         key = (goal, limit)
@@ -198,18 +226,16 @@ class FiniteValues:
 
     def _next_members(
         self, plan: ObjectPlan, progress: Hashable, members: dict[str, Any], limit: int
-    ) -> list[tuple[str | None, Step]]:
+    ) -> Iterator[tuple[str | None, Step]]:
         """The names that may come next, with how each goes on; None for more than `limit` of them."""
-        found: list[tuple[str | None, Step]] = []
-        for name in plan.candidates(progress):
-            found += [(name, step) for step in plan.after(progress, name)]
+        for name in plan.names:
+            yield from ((name, step) for step in plan.after(progress, name))
         for kind in plan.open_classes(progress):
             assert plan.others is not None
             listed = texts(only_labels(plan.others, {kind: kind}), limit + len(members))
             names = [None] if listed is None else [text.decode() for text, _ in listed]
             steps = plan.after_other(progress, kind)
-            found += [(name, step) for name in names if name not in members for step in steps]
-        return found
+            yield from ((name, step) for name in names if name not in members for step in steps)
 
     def _settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: Any) -> Hashable:
         if not step.observed:

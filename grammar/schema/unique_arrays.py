@@ -59,6 +59,7 @@ class UniqueArrayPlan(ArrayPlan):
         self._arrays = arrays
         self._critical: dict[tuple[Hashable, frozenset[str]], frozenset[str] | None] = {}
         self._steps: dict[Seen, list[Step]] = {}
+        self._harmless: dict[Seen, int] = {}
         self.start = Seen(inner.start)
 
     @property
@@ -87,6 +88,12 @@ class UniqueArrayPlan(ArrayPlan):
 
     def harmless_types(self, progress: Hashable) -> int | None:
         assert isinstance(progress, Seen)
+        found = self._harmless.get(progress)
+        if found is None:
+            found = self._harmless[progress] = self._harmless_types(progress)
+        return found
+
+    def _harmless_types(self, progress: Seen) -> int:
         limit = self._limit(len(progress.values) + 1)
         if not self._is_endless(limit):
             return 0
