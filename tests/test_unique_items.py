@@ -284,7 +284,7 @@ def test_critical_values() -> None:
         judge = Judge(schema)
         emptiness, goal = goals_of(schema)
         (shape,) = emptiness.goals.alternatives(goal)
-        plan = emptiness.plans.arrays(shape.arrays, emptiness.is_live)
+        plan = emptiness.plans.arrays(shape.arrays, emptiness.is_live, in_order=False)
         assert isinstance(plan, UniqueArrayPlan)
         read: list[Any] = []
         progress = plan.inner.start
@@ -373,3 +373,18 @@ def test_long_numbers(digits: int) -> None:
             assert digits > 100
         else:
             assert accepted == is_valid
+
+
+@pytest.mark.parametrize("order", ["any", "schema"])
+@pytest.mark.parametrize(
+    "text", ['[{"a":1,"b":2},{"a":1}]', '[{"a":1},{"a":1,"b":2}]', '[{"a":1},{"b":2,"a":1}]']
+)
+def test_order_does_not_hide_what_an_item_is(order: str, text: str) -> None:
+    """Two items match `contains`, whose members are declared in another order than those of the items."""
+    wanted = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"type": "integer"}}}
+    items = {"enum": [{"a": 1}, {"a": 1, "b": 2}, 1]}
+    schema = {"type": "array", "maxItems": 2, "items": items, "contains": wanted, "maxContains": 1}
+    tokens = [bytes([byte]) for byte in range(256)]
+    vocabulary = gramask.Vocabulary([*tokens, b"<eos>"], eos_ids=[256], special_ids=[256])
+    matcher = gramask.compile(schema, vocabulary, order=order).matcher()
+    assert not (all(map(matcher.advance, text.encode())) and matcher.is_accepting())

@@ -110,10 +110,15 @@ def _as_counts(progress: Hashable) -> Counts:
 
 
 class RichArrayPlan(ArrayPlan):
-    """Arrays that must contain certain items."""
+    """Arrays that must contain certain items.
 
-    def __init__(self, arrays: Arrays, live: Live) -> None:
+    in_order : whether the members of objects come in order. Then an item whose order is not that of `contains` is not
+               seen to match, and must not be taken for one that does not.
+    """
+
+    def __init__(self, arrays: Arrays, live: Live, *, in_order: bool) -> None:
         self.arrays = arrays
+        self._is_observable = not in_order or all(contains.high is None for contains in arrays.contains)
         self._live = live
         self.high = _longest(arrays, live)
         prefixes = [len(arrays.items.prefix), *(len(c.items.prefix) for c in arrays.contains)]
@@ -149,7 +154,7 @@ class RichArrayPlan(ArrayPlan):
         """Where all that an item may turn out to be is fine, what it matches is observed; else each way is a step."""
         following = self._after(progress)
         able = [(after, goal) for after, goal in following if self.completable(after)]
-        if len(able) < len(following) or len(able) < 2:
+        if len(able) < len(following) or len(able) < 2 or not self._is_observable:
             return [Step(after, goal) for after, goal in able]
         n, counts = progress
         goal, settled, free = self.arrays.items.at(n), list(counts), []

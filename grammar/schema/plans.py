@@ -33,9 +33,12 @@ class Plans:
         self._membership = Membership(goals, members)
         self.finite = FiniteValues(goals, self._plan, self._membership.holds)
 
-    def arrays(self, arrays: Arrays, live: Live) -> ArrayPlan:
+    def arrays(self, arrays: Arrays, live: Live, *, in_order: bool) -> ArrayPlan:
         """The plan of a set of arrays."""
-        plan = RichArrayPlan(arrays, live) if arrays.is_rich else SimpleArrayPlan(arrays, live)
+        if arrays.is_rich:
+            plan: ArrayPlan = RichArrayPlan(arrays, live, in_order=in_order)
+        else:
+            plan = SimpleArrayPlan(arrays, live)
         if arrays.unique is None:
             return plan
         if arrays.unique:
@@ -72,5 +75,5 @@ class Plans:
     def _plan(self, shape: Shape, kind: int, live: Live) -> ArrayPlan | ObjectPlan:
         """The plan of one container type for counting values: without what the shape leaves out being left out."""
         if kind == ARRAY:
-            return self.arrays(shape.arrays, live)
+            return self.arrays(shape.arrays, live, in_order=False)
         return self.objects(shape.objects, live, in_order=True)

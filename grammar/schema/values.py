@@ -216,7 +216,7 @@ class ValueStates:
             if kind == "object":
                 plan: ObjectPlan | ArrayPlan = plans.objects(shape.objects, live, in_order=self.in_order)
             else:
-                plan = plans.arrays(shape.arrays, live)
+                plan = plans.arrays(shape.arrays, live, in_order=self.in_order)
             found = self._shape_plans[id(of_kind)] = (of_kind, plan)
         return found[1]
 
