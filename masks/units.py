@@ -87,7 +87,8 @@ class ItemReader:
             learner = self.units.after.get(config[0])
             if learner is None:
                 continue
-            state = learner.learned(text)
+            with self.pushdown.lock:
+                state = learner.learned(text)
             if not state:
                 return None
             config = (state, *config[1:])
@@ -95,8 +96,9 @@ class ItemReader:
 
     def filter(self, config: Config, items: Open, row: np.ndarray) -> np.ndarray:
         """`row`, the mask of the automaton alone, without the tokens that some value forbids."""
-        awaited = self._awaited(config, items)
-        harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
+        with self.pushdown.lock:
+            awaited = self._awaited(config, items)
+            harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
         nodes = {node for node, _ in awaited}
         barred = (
             token

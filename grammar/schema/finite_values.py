@@ -108,18 +108,18 @@ class FiniteValues:
         of_kind = shape.arrays if bit == ARRAY else shape.objects
         key = (id(of_kind), limit)
         found = self._containers.get(key)
-        if found is None or self._found is not None:
-            plan = self._plan_of(shape, bit, self.is_live)
-            if not plan.is_possible:
-                values: Values | None = {}
-            elif bit == ARRAY:
-                values = self.of_arrays(plan, plan.start, limit)  # type: ignore[arg-type]
-            else:
-                values = self.of_objects(plan, plan.start, limit)  # type: ignore[arg-type]
-            if self._found is not None:
-                return values
-            found = self._containers[key] = (of_kind, values)
-        return found[1]
+        if found is not None:
+            return found[1]
+        plan = self._plan_of(shape, bit, self.is_live)
+        if not plan.is_possible:
+            values: Values | None = {}
+        elif bit == ARRAY:
+            values = self.of_arrays(plan, plan.start, limit)  # type: ignore[arg-type]
+        else:
+            values = self.of_objects(plan, plan.start, limit)  # type: ignore[arg-type]
+        if self._found is None:  # else it may be less than there is
+            self._containers[key] = (of_kind, values)
+        return values
 
     def _of(self, goal: Goal, limit: int) -> Values | None:
         key = (goal, limit)

@@ -76,8 +76,8 @@ class RepeatedItemsPlan(ArrayPlan):
             return progress
         if value in progress.values:
             return Before(progress.inner, has_equal=True)
-        known = Before(progress.inner, progress.values | {value})
-        return known if self.completable(known) else None
+        # The step to here was one from which two items can still be equal.
+        return Before(progress.inner, progress.values | {value})
 
     def blurred(self, progress: Hashable) -> Hashable:
         assert isinstance(progress, Before)
