@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, UNFILLED, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, SPACE, STRING, UNFILLED, goto
 from .engine import Engine
 from .spelling import Spelling
 from .units import NO_ITEMS, Open
@@ -33,6 +33,8 @@ MAX_BYTES = 1 << 18
 """The longest completion that is written."""
 MAX_PLACES = 40_000
 """So many states a search looks at: about two seconds."""
+MAX_NEW_STATES = 2_000
+"""So many that nothing asked for before: the same time, where objects leave many ways open."""
 MAX_READ = 80_000
 """So many bytes before items that must differ, for each item all those of its array: the same time."""
 
@@ -129,6 +131,7 @@ class Closing:
     def text(self, config: Config, items: Open = NO_ITEMS) -> bytes:
         """A shortest text (bytes) that completes the text; b"" where it is complete.
 
+        Where a shortest one is too hard to find, a short one: of an object with many needs, the nearest is met first.
         items : the open items whose values matter; with such items there may be a shorter completion.
         Raises CompileBudgetExceeded where it is longer than MAX_BYTES or too hard to find.
         """
@@ -141,11 +144,17 @@ class Closing:
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
         if self.learns:
             # What completes a text depends on the items that were begun before.
-            return _text_of(_Search(self, state, count, node, begun).run())
+            return _text_of(self._found(state, count, node, begun))
         # What was counted matters in a string only.
         known = None if self.engine.string_at(state) else self._rests.get((state, node))
-        text, offset = known or self._remember(_Search(self, state, count, node, begun).run())
+        text, offset = known or self._remember(self._found(state, count, node, begun))
         return text[offset:]
+
+    def _found(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> _Path:
+        try:
+            return _Search(self, state, count, node, begun).run()
+        except CompileBudgetExceeded:
+            return _Search(self, state, count, node, begun, hurries=True).run()
 
     def _remember(self, path: _Path) -> tuple[bytes, int]:
         """The text of a whole completion; it holds those of the places on its way as well."""
@@ -177,11 +186,6 @@ class Closing:
             if string is not None:
                 texts = self._strings[state] = finish_string(*string, 0)
         return texts
-
-    def needed_names(self, state: int) -> list[str]:
-        """Member names of which one comes next in some shortest way to the end of an object; none where unknown."""
-        find = self.pushdown.needed_names.get(state)
-        return [] if find is None else find()
 
     def rest(self, state: int, node: int) -> int | None:
         """The length of the shortest completion from a state on a stack node, None where it is not known yet."""
@@ -237,11 +241,25 @@ class _Search:
 
     What waits in the heap is ordered by its cost from the beginning of the search; the places of a called level count
     from where it was entered first. So whatever is taken from the heap has its least cost.
+
+    hurries : of the places in one object that miss equally many members, only the first is gone on from. Each of them
+              can be completed, but another might be nearer to the end.
     """
 
-    def __init__(self, closing: Closing, state: int, count: int, node: int, begun: dict[int, bytes]) -> None:
+    def __init__(
+        self,
+        closing: Closing,
+        state: int,
+        count: int,
+        node: int,
+        begun: dict[int, bytes],
+        *,
+        hurries: bool = False,
+    ) -> None:
         self.closing = closing
         self.pushdown = closing.pushdown
+        self._hurries = hurries
+        self._last_state = NO_LIMIT if hurries else self.pushdown.n_states + MAX_NEW_STATES
         self._begun = begun  # by the stack node on which an open item lies: its text so far
         # (cost, tie, level, what, frames, path): the state `what` is reached, or entered above `frames`;
         # ~what is the outcome with which the level is left.
@@ -262,8 +280,10 @@ class _Search:
     def run(self) -> _Path:
         """The way to the end. Raises DeadEnd where there is none, CompileBudgetExceeded where it is too long."""
         n_places = 0
-        while n_places < MAX_PLACES and self._n_read < MAX_READ:
+        while n_places < MAX_PLACES and self._n_read < MAX_READ and self.pushdown.n_states < self._last_state:
             if not self._heap:
+                if self._hurries:
+                    break
                 raise DeadEnd("the text cannot be completed")
             cost, _, level, what, frames, path = heappop(self._heap)
             if level is None:
@@ -277,9 +297,7 @@ class _Search:
             elif frames or (level.node >= 0 and level is not self._first):
                 # The levels below are left as called ones are: they may be many, of few kinds.
                 self._call(level, what, frames, path)
-            elif (place := self._families.get(what, what)) not in level.seen and len(
-                level.exits
-            ) < level.wanted:
+            elif (place := self._place(what)) not in level.seen and len(level.exits) < level.wanted:
                 n_places += 1
                 level.seen.add(place)
                 self._arrive(level, what, path)
@@ -305,7 +323,8 @@ class _Search:
         self.pushdown.ensure(state)
         if self.pushdown.table[state, FLAGS] & ACCEPT:
             self._add(level, ~COMPLETE, (), path)
-        names = self.closing.needed_names(state)
+        left = self.pushdown.members_left.get(state)
+        names = [] if left is None else left.nearest()[1] if self._hurries else left.names()
         if names:
             for name in names:
                 self._write_name(level, state, name, path)
@@ -376,8 +395,16 @@ class _Search:
             self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
 
     def _reach(self, level: _Level, state: int, path: _Path) -> None:
-        if self._families.get(state, state) not in level.seen:
+        if self._place(state) not in level.seen:
             self._add(level, state, (), path)
+
+    def _place(self, state: int) -> Hashable:
+        """Equal for states of which one is enough on a level."""
+        left = self.pushdown.members_left.get(state) if self._hurries else None
+        if left is None:
+            return self._families.get(state, state)
+        self.pushdown.ensure(state)
+        return left.nearest()[0], self.pushdown.table[state, 0x22] == 0
 
     def _rest(self, level: _Level, state: int) -> tuple[int, int] | None:
         return (state, level.node) if level.node >= 0 else None
@@ -421,7 +448,8 @@ class _Search:
                 operation = self._learned(operation, self._begun[parent] + _text_of(path))
             self._perform(self._level_on(parent), (), operation, path, b"", None)
         else:
-            self.closing.keep_exit(level.start, level.wanted, outcome, path)
+            if not self._hurries:
+                self.closing.keep_exit(level.start, level.wanted, outcome, path)
             for caller, frames, before in level.callers:
                 self._perform(caller, frames, outcome << 2 | EXIT, before, b"", path)
 

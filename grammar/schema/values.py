@@ -21,7 +21,7 @@ from .arrays import ArrayPlan
 from .canonical import canonical, value_of
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, Step, needed_names
+from .objects import MembersLeft, ObjectPlan, Step
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
@@ -256,7 +256,7 @@ class ValueStates:
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
         # A plan that forgets never has to have any.
         if len(position) == 1 and not any(plan.forgets for plan, _, _ in run):
-            self.pushdown.needed_names[state] = partial(needed_names, run)
+            self.pushdown.members_left[state] = MembersLeft(run)
         return state
 
     def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
