@@ -33,6 +33,7 @@ UNFILLED = -1
 
 # Columns of a state's row behind its 256 transitions.
 FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
+BEYOND = 262  # the state in which more than COUNT_HI characters go on, 0 where they do not
 ROW_WIDTH = 264
 
 # Bits of FLAGS.

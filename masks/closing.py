@@ -26,6 +26,8 @@ from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
 """Outcome to a shortest text."""
+_Place = tuple[int, int, int]
+"""Inside a string: the stage, the state of its DFA, the characters so far."""
 
 COMPLETE = 1 << 29
 """The outcome of a level in which the whole text ends."""
@@ -35,6 +37,8 @@ MAX_PLACES = 40_000
 """So many states a search looks at: about two seconds."""
 MAX_NEW_STATES = 2_000
 """So many that nothing asked for before: the same time, where objects leave many ways open."""
+FAR_STAGE = 1_000
+"""Stages of a string that end so many characters away are not searched to their end."""
 MAX_READ = 80_000
 """So many bytes before items that must differ, for each item all those of its array: the same time."""
 
@@ -496,34 +500,59 @@ def _text_of(path: _Path) -> bytes:
 def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
     """For each outcome of a string lexeme the shortest text, closing quote included, from state `local`.
 
-    Dijkstra over (state, characters so far); the cost is the raw bytes of the content.
+    Where a stage goes on for more than FAR_STAGE characters, the texts of the next one are found behind the cheapest
+    way there, which may be a few bytes longer than others; those of more than MAX_BYTES are left out.
     """
-    dfa = lexeme.dfa
     if lexeme.is_counted and lexeme.low - count > MAX_BYTES:
         raise too_long()
-    wanted = set(dfa.label.tolist()) - {-1}
-    if len(wanted) == 1 and dfa.label[local] >= 0:
-        filler = _filler(lexeme, local)
-        if filler is not None:
-            n = max(lexeme.low - count, 0)
-            return {int(dfa.label[local]): filler * n + b'"'}
-    start = (local, count)
+    filler = _filler(lexeme, local)
+    stage, onward = lexeme.next_stage, lexeme.onward
+    wanted = set(lexeme.dfa.label.tolist()) - {-1}
+    if len(wanted) == 1 and lexeme.dfa.label[local] >= 0 and filler is not None and not stage:
+        n = max(lexeme.low - count, 0)
+        return {int(lexeme.dfa.label[local]): filler * n + b'"'}
+    n = 0 if lexeme.high is None else lexeme.high + 1 - count
+    if stage is None or onward is None or filler is None or n <= FAR_STAGE:
+        return _finish_near([*_stages_of(lexeme)], local, count)
+    exits = _finish_near([lexeme], local, count)
+    if n <= MAX_BYTES and onward.entered[local]:
+        for outcome, text in finish_string(stage, local, count + n).items():
+            exits.setdefault(outcome, filler * n + text)
+    if not exits:
+        raise too_long()
+    return exits
+
+
+def _stages_of(lexeme: Lexeme) -> Iterator[Lexeme]:
+    here: Lexeme | None = lexeme
+    while here is not None:
+        yield here
+        here = here.next_stage
+
+
+def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
+    """The same, the first of the `stages` being the one that the string is in.
+
+    Dijkstra over (stage, state, characters so far); the cost is the raw bytes of the content.
+    """
+    wanted = {label for stage in stages for label in stage.dfa.label.tolist()} - {-1}
+    start = (0, local, count)
     heap = [(0, start)]
     cost_of = {start: 0}
     # How each place was reached: from where, by which content byte. Texts are put together at the end only.
-    reached: dict[tuple[int, int], tuple[tuple[int, int], int]] = {}
+    reached: dict[_Place, tuple[_Place, int]] = {}
     exits: Exits = {}
     while heap and wanted:
         cost, here = heappop(heap)
         if cost > cost_of[here]:
             continue
-        state, n = here
-        label = int(dfa.label[state])
-        if label in wanted and (not lexeme.is_counted or n >= lexeme.low):
+        at, state, n = here
+        label = int(stages[at].dfa.label[state])
+        if label in wanted and n >= stages[at].low:
             exits[label] = _spelled(reached, here) + b'"'
             wanted.discard(label)
-        for byte, target, more in _content_moves(lexeme, state, n):
-            there, new_cost = (target, more), cost + int(_CONTENT_COST[byte])
+        for byte, there in _content_moves(stages, here):
+            new_cost = cost + int(_CONTENT_COST[byte])
             if new_cost < cost_of.get(there, new_cost + 1):
                 cost_of[there] = new_cost
                 reached[there] = (here, byte)
@@ -537,7 +566,7 @@ def _filler(lexeme: Lexeme, state: int) -> bytes | None:
     return _SPELLED[found[0]] if len(found) else None
 
 
-def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place: tuple[int, int]) -> bytes:
+def _spelled(reached: dict[_Place, tuple[_Place, int]], place: _Place) -> bytes:
     """The raw text of the path that led to `place`."""
     parts = []
     while place in reached:
@@ -546,12 +575,22 @@ def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place:
     return b"".join(reversed(parts))
 
 
-def _content_moves(lexeme: Lexeme, state: int, count: int) -> Iterator[tuple[int, int, int]]:
-    """`(content byte, target, count)`, for each target the cheapest byte."""
-    for target, byte, is_lead in _cheapest_bytes(lexeme, state):
-        n = count + is_lead if lexeme.is_counted else 0
-        if lexeme.bounds is None or lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
-            yield byte, target, n
+def _content_moves(stages: list[Lexeme], place: _Place) -> Iterator[tuple[int, _Place]]:
+    """`(content byte, target)`, for each target the cheapest byte."""
+    at, state, count = place
+    for target, byte, is_lead in _cheapest_bytes(stages[at], state):
+        n, there = count + is_lead, at
+        while True:
+            lexeme = stages[there]
+            if lexeme.bounds is None:
+                yield byte, (there, target, 0)
+            elif n > lexeme.bounds[1][target] and there + 1 < len(stages):
+                if lexeme.onward and lexeme.onward.entered[target]:
+                    there += 1
+                    continue
+            elif lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
+                yield byte, (there, target, n)
+            break
 
 
 @lru_cache(maxsize=1 << 14)
