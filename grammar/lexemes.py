@@ -179,6 +179,14 @@ class Lexeme:
         return rows
 
     @cached_property
+    def template(self) -> tuple[np.ndarray, np.ndarray]:
+        """All `rows(0)`, and 1 in them where they hold a state, 0 elsewhere: int32[n_states - 1, ROW_WIDTH] each."""
+        rows = self.rows(0)
+        moves = np.zeros_like(rows)
+        moves[:, :256] = self.dfa.delta[1:] > 0
+        return rows, moves
+
+    @cached_property
     def string_flags(self) -> np.ndarray:
         """int32[n_states]."""
         flags = np.full(self.dfa.n_states, STRING | (COUNTED if self.is_counted else 0), np.int32)
@@ -275,8 +283,9 @@ class Lexicon:
         beyond = self.state(stage, 1) if stage else 0
         first = self._first_state[lexeme] = pushdown.n_states
         origin = Placed(first, lexeme, beyond)
-        if n <= _AT_ONCE:
-            pushdown.add_rows(lexeme.rows(first, beyond=beyond), origin)
+        if n <= _AT_ONCE and not beyond:
+            template, moves = lexeme.template
+            pushdown.add_rows(template + moves * (first << 2), origin)
         else:
             pushdown.new_states(n, lambda state, row: _copy_row(lexeme, origin, state, row), origin)
         return first

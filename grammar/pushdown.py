@@ -47,6 +47,8 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
+_NO_CODE = np.full(256, UNFILLED, np.int32)
+
 NO_LIMIT = 2**30
 DEAD_STATE, DONE_STATE = 0, 1
 
@@ -176,8 +178,8 @@ class Pushdown:
 
     def __init__(self, *, final_space: int = 0) -> None:
         self.lock = threading.RLock()
-        self.table = np.zeros((256, ROW_WIDTH), np.int32)
-        self.code = np.full(256, UNFILLED, np.int32)
+        self.table = _unwritten_rows(256)
+        self.code = _NO_CODE.copy()
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = []
         self.origins: list[Origin | None] = []
@@ -192,6 +194,7 @@ class Pushdown:
         self._n_code = 0
         self._n_nodes = 1
         self.new_states(2, None)
+        self.table[: DONE_STATE + 1] = 0
         self.table[DEAD_STATE, FLAGS] = READY
         self.table[DONE_STATE, FLAGS] = READY | ACCEPT
         allow_space(self.table[DONE_STATE], final_space)
@@ -213,7 +216,9 @@ class Pushdown:
         self._expand.extend([expand] * n)
         self.origins.extend([origin] * n)
         if base + n > len(self.table):
-            self.table = _grown(self.table, base + n)
+            grown = _unwritten_rows(max(2 * len(self.table), base + n))
+            grown[: len(self.table)] = self.table
+            self.table = grown
         return base
 
     def add_rows(self, rows: np.ndarray, origin: Origin | None = None) -> int:
@@ -298,6 +303,13 @@ def allow_space(row: Row, cap: int) -> None:
     if cap > 0:
         row[_WHITE_SPACE] = SPACE
         row[SPACE_CAP] = cap
+
+
+def _unwritten_rows(n: int) -> np.ndarray:
+    """Rows of which only FLAGS is set, to not READY: clearing all of them took longer than most schemas' own work."""
+    rows = np.empty((n, ROW_WIDTH), np.int32)
+    rows[:, FLAGS] = 0
+    return rows
 
 
 def _grown(array: np.ndarray, needed: int) -> np.ndarray:

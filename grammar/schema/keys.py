@@ -213,8 +213,7 @@ class _Others:
         self.plain = [values.lexicon.state(lexeme, state) for state in range(lexeme.dfa.n_states)]
         pushes = [0] + [values.pushdown.push([self.frame], state) for state in self.plain[1:]]
         self._pushes = np.array(pushes, np.int32)
-        label = lexeme.dfa.label
-        self._ends = np.where(label >= 0, leave(base) + (label << 2), 0)
+        self._base = base
         self._rows: dict[int, np.ndarray] = {}
 
     def row(self, state: int) -> np.ndarray:
@@ -224,7 +223,8 @@ class _Others:
             row = self._rows[state] = np.zeros(ROW_WIDTH, np.int32)
             row[:256] = self._pushes[self.lexeme.dfa.delta[state]]
             row[FLAGS] = STRING | SHARED_PUSH | self.lexeme.string_flags[state]
-            row[END] = self._ends[state]
+            label = int(self.lexeme.dfa.label[state])
+            row[END] = leave(self._base + label) if label >= 0 else 0
         return row
 
     def fill(self, rows: np.ndarray, states: list[int]) -> None:
