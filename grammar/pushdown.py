@@ -98,13 +98,44 @@ class Learner(Protocol):
         """The state behind a value with this text, DEAD where nothing follows."""
         ...
 
+    def accepts(self, text: bytes) -> bool:
+        """Whether anything follows a value with this text."""
+        ...
+
     def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
         ...
 
 
+class TextSet(Protocol):
+    """A set of texts."""
+
+    def __contains__(self, text: bytes) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def beginning_with(self, prefix: bytes) -> list[bytes]:
+        """Those that begin with `prefix`."""
+        ...
+
+    def most_beginning_with(self, prefix: bytes) -> int:
+        """An upper bound on how many these are."""
+        ...
+
+
 class Awaited(Protocol):
-    """The value of an item, or a member, while it is read."""
+    """The value of an item, or a member, while it is read.
+
+    strings : the contents, as UTF-8, that no string may have; an automaton alone does not know them.
+    numbers : the same for numbers, as `schema.seen_values.number_key` has them.
+    Sets of different alternatives: what is in one of them may still be allowed by another.
+    """
+
+    @property
+    def strings(self) -> tuple[TextSet, ...]: ...
+
+    @property
+    def numbers(self) -> tuple[TextSet, ...]: ...
 
     def may_matter(self, begun: bytes) -> bool:
         """Whether it may matter to what follows; `begun` is its text so far."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from ...errors import CompileBudgetExceeded
 from .objects import Live, Step
+from .seen_values import SeenValues
 from .shapes import ANYTHING, NOTHING, Arrays, Contains, Goal, conjoin, negated
 
 MAX_COUNTS = 20_000
@@ -52,6 +53,10 @@ class ArrayPlan:
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         """`progress` with the canonical text of the last item, None where nothing follows."""
         return progress
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        """Sets of values that the last item cannot have had, though its goal does not say so."""
+        return []
 
     def blurred(self, progress: Hashable) -> Hashable:
         """Equal for what an array can be completed from alike, if not in as few bytes."""

@@ -13,29 +13,30 @@ from typing import Any, NamedTuple
 from .arrays import ArrayPlan
 from .canonical import canonical, may_become, value_of
 from .finite_values import FiniteValues
-from .goals import Goals
 from .membership import Membership
-from .objects import Live, ObjectPlan, Step
-from .shapes import conjoin
+from .narrowing import Narrowing
+from .objects import ObjectPlan, Step
+from .seen_values import NO_VALUES, SeenValues
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What these plans ask."""
 
-    goals: Goals
-    live: Live
-    finite: FiniteValues
+    narrowing: Narrowing
     membership: Membership
 
-    def step(self, step: Step, progress: Hashable, forbidden: frozenset[str]) -> list[Step]:
+    @property
+    def finite(self) -> FiniteValues:
+        return self.narrowing.finite
+
+    def step(self, step: Step, progress: Alike, forbidden: set[str]) -> list[Step]:
         """`step` to `progress` with a value that is none of `forbidden`."""
-        other = self.goals.differs(forbidden)
-        goal = conjoin(step.goal, other)
-        if not self.live(goal):
-            return []
-        observed = ((key, conjoin(g, other)) for key, g in step.observed)
-        return [Step(progress, goal, tuple((key, g) for key, g in observed if self.live(g)))]
+        values = SeenValues.of(forbidden)
+        exact = self.narrowing.exact(step.goal, values)
+        if len(exact) < len(forbidden):
+            progress = progress._replace(barred=SeenValues.of(forbidden - exact))
+        return self.narrowing.step(step, progress, exact)
 
     def settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: str) -> Hashable | None:
         """The progress of `plan` behind a member or item with this canonical text."""
@@ -54,12 +55,18 @@ class Alike(NamedTuple):
     values  : canonical texts of those that equal it so far, but for the last member or item if that is `unknown`.
     read    : the names of its members, or its number of items; nothing if there are no such values.
     unknown : the name of a member, or "" for an item, whose value is not known yet.
+    barred  : the values that this is not, beside those that its goal leaves out.
     """
 
     inner: Hashable
     values: frozenset[str] = frozenset()
     read: frozenset[str] | int = 0
     unknown: str | None = None
+    barred: SeenValues = NO_VALUES
+
+    def waits(self, begun: bytes) -> bool:
+        """Whether what begins with `begun` may become one of `barred`."""
+        return bool(self.barred) and any(may_become(begun, value_of(text)) for text in self.barred.texts())
 
 
 class ExcludingObjectPlan(ObjectPlan):
@@ -103,14 +110,14 @@ class ExcludingObjectPlan(ObjectPlan):
             by_value.setdefault(self._members[text][name], []).append(text)
         found = []
         for step in steps:
-            forbidden = set()
+            forbidden: set[str] = set()
             for value, same in by_value.items():
                 after = self._tools.settled(self.inner, step, value)
                 if after is None or not self._can_differ(after, same, read):
                     forbidden.add(value)
             left = frozenset(text for text in alike if self._members[text][name] not in forbidden)
             behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
-            found += self._tools.step(step, behind, frozenset(forbidden))
+            found += self._tools.step(step, behind, forbidden)
         return found
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
@@ -138,17 +145,24 @@ class ExcludingObjectPlan(ObjectPlan):
     def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
         assert isinstance(progress, Alike)
         name = progress.unknown
-        return name is not None and any(
+        is_like = name is not None and any(
             may_become(begun, self._objects[text][name]) for text in progress.values
         )
+        return is_like or progress.waits(begun)
 
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Alike)
+        if value in progress.barred:
+            return None
         name = progress.unknown
         if name is None:
-            return progress
+            return progress._replace(barred=NO_VALUES)
         same = frozenset(text for text in progress.values if self._members[text][name] == value)
         return Alike(progress.inner, same, progress.read) if same else Alike(progress.inner)
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        assert isinstance(progress, Alike)
+        return [progress.barred] if progress.barred else []
 
     def _alike(self, progress: Alike) -> frozenset[str]:
         """The values that equal what was read, all of it being known."""
@@ -193,14 +207,14 @@ class ExcludingArrayPlan(ArrayPlan):
             by_value.setdefault(self._items[text][n], []).append(text)
         found = []
         for step in steps:
-            forbidden = set()
+            forbidden: set[str] = set()
             for value, same in by_value.items():
                 after = self._tools.settled(self.inner, step, value)
                 if after is None or not self._can_differ(after, same, n + 1):
                     forbidden.add(value)
             left = frozenset(text for text in alike if self._items[text][n] not in forbidden)
             behind = Alike(step.progress, left, n + 1, "") if left else Alike(step.progress)
-            found += self._tools.step(step, behind, frozenset(forbidden))
+            found += self._tools.step(step, behind, forbidden)
         return found
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
@@ -214,7 +228,11 @@ class ExcludingArrayPlan(ArrayPlan):
 
     def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
         assert isinstance(progress, Alike)
-        return self._waits(progress, begun) or self.inner.waits(progress.inner, begun)
+        return (
+            self._waits(progress, begun)
+            or progress.waits(begun)
+            or self.inner.waits(progress.inner, begun)
+        )
 
     def _waits(self, progress: Alike, begun: bytes) -> bool:
         if progress.unknown is None:
@@ -225,10 +243,10 @@ class ExcludingArrayPlan(ArrayPlan):
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Alike)
         inner = self.inner.learned(progress.inner, value)
-        if inner is None:
+        if inner is None or value in progress.barred:
             return None
         if progress.unknown is None:
-            return progress._replace(inner=inner)
+            return progress._replace(inner=inner, barred=NO_VALUES)
         assert isinstance(progress.read, int)
         same = (text for text in progress.values if self._items[text][progress.read - 1] == value)
         left = frozenset(same)
@@ -241,6 +259,10 @@ class ExcludingArrayPlan(ArrayPlan):
     def harmless_types(self, progress: Hashable) -> int | None:
         assert isinstance(progress, Alike)
         return None if progress.unknown is not None else self.inner.harmless_types(progress.inner)
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        assert isinstance(progress, Alike)
+        return [*([progress.barred] if progress.barred else []), *self.inner.barred(progress.inner)]
 
     def _alike(self, progress: Alike) -> frozenset[str]:
         return progress.values if progress.unknown is None else frozenset()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..dfa import ByteDfa
 from ..utf8 import UTF8
 from .members import Members
+from .seen_values import SeenValues
 from .shapes import Goal
 
 Live = Callable[[Goal], bool]
@@ -91,6 +92,10 @@ class ObjectPlan:
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         """`progress` with the canonical text of the last member's value, None where nothing follows."""
         return progress
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        """Sets of values that the last member cannot have had, though its goal does not say so."""
+        return []
 
     def blurred(self, progress: Hashable) -> Hashable:
         """Equal for what an object can be completed from alike, if not in as few bytes."""

@@ -12,6 +12,7 @@ from .finite_values import FiniteValues
 from .goals import Goals
 from .members import Members
 from .membership import Membership
+from .narrowing import Narrowing
 from .objects import Live, ObjectPlan
 from .repeated_items import RepeatedItemsPlan
 from .rich_objects import object_plan
@@ -42,7 +43,7 @@ class Plans:
         if arrays.unique is None:
             return plan
         if arrays.unique:
-            return UniqueArrayPlan(plan, arrays, live, self.finite, self._goals.differs)
+            return UniqueArrayPlan(plan, arrays, Narrowing(self._goals, live, self.finite))
         return RepeatedItemsPlan(plan, live, self._membership.holds, self._goals.equals)
 
     def objects(self, objects: Objects, live: Live, *, in_order: bool) -> ObjectPlan:
@@ -62,7 +63,7 @@ class Plans:
         }
         if not excluded:
             return plan
-        tools = Tools(self._goals, live, self.finite, self._membership)
+        tools = Tools(Narrowing(self._goals, live, self.finite), self._membership)
         if isinstance(plan, ArrayPlan):
             return ExcludingArrayPlan(plan, frozenset(excluded), tools)
         unknown = frozenset(name for value in excluded.values() for name in value if name not in plan.index)

@@ -23,6 +23,7 @@ from .emptiness import Emptiness
 from .keys import KeyStates
 from .objects import ObjectPlan, Step, needed_names
 from .scalars import number_lexeme, string_lexeme, word_lexeme
+from .seen_values import GrowingSet
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
 
@@ -271,7 +272,7 @@ class ValueStates:
 
             frame = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _Awaited(choices)
+                self.pushdown.units.frames[frame] = _awaited(choices)
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
@@ -327,7 +328,7 @@ class ValueStates:
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _Awaited(choices)
+                self.pushdown.units.frames[frame] = _awaited(choices)
         return frame, self.value(inner)
 
     def after_item(self, position: Position, run: ArrayRun) -> int:
@@ -360,6 +361,10 @@ class _Learner:
         run = self.states.known(self.position, self.run, text)
         return self.state(run) if run else DEAD
 
+    def accepts(self, text: bytes) -> bool:
+        """Whether anything follows a value with this text."""
+        return bool(self.states.known(self.position, self.run, text))
+
     def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
         run = self.states.known(self.position, self.run, text)
@@ -371,6 +376,8 @@ class _Awaited:
     """The value of a member or item that matters."""
 
     choices: tuple[tuple[ObjectPlan | ArrayPlan, int, Step], ...]
+    strings: tuple[GrowingSet, ...]
+    numbers: tuple[GrowingSet, ...]
 
     def may_matter(self, begun: bytes) -> bool:
         return any(plan.waits(step.progress, begun) for plan, _, step in self.choices)
@@ -384,6 +391,12 @@ class _Awaited:
                     return None
                 types &= more
         return types
+
+
+def _awaited(choices: Choices[Plan]) -> _Awaited:
+    barred = [values for plan, _, step in choices for values in plan.barred(step.progress)]
+    strings = tuple(values.strings for values in barred if values.strings)
+    return _Awaited(choices, strings, tuple(values.numbers for values in barred if values.numbers))
 
 
 def _inner(choices: Choices[Plan]) -> Position:
