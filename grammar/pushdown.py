@@ -118,8 +118,8 @@ class TextSet(Protocol):
         """Those that begin with `prefix`."""
         ...
 
-    def most_beginning_with(self, prefix: bytes) -> int:
-        """An upper bound on how many these are."""
+    def has_beginning(self, prefix: bytes) -> bool:
+        """Whether any does."""
         ...
 
 
@@ -154,11 +154,18 @@ class Units:
 
     frames : the stack symbols under them.
     after  : by the state behind one, what its value changes.
+    bars   : whether there are any with values that only who has the text can refuse.
     """
 
     def __init__(self) -> None:
         self.frames: dict[int, Awaited] = {}
         self.after: dict[int, Learner] = {}
+        self.bars = False
+
+    def await_(self, frame: int, awaited: Awaited) -> None:
+        """Let the value above a frame be awaited."""
+        self.frames[frame] = awaited
+        self.bars = self.bars or bool(awaited.strings or awaited.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +281,12 @@ class Pushdown:
         if resume is not None:
             self._resume[frame] = resume
         return frame
+
+    def resumed(self, frame: int, outcome: int) -> int:
+        """The operation that a frame performs for `outcome`."""
+        if self.code[frame + 1 + outcome] == UNFILLED:
+            self.fill_frame(frame, outcome)
+        return int(self.code[frame + 1 + outcome])
 
     def fill_frame(self, frame: int, outcome: int) -> None:
         """Fill in the operation that `frame` performs for `outcome`."""

@@ -229,9 +229,7 @@ class ExcludingArrayPlan(ArrayPlan):
     def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
         assert isinstance(progress, Alike)
         return (
-            self._waits(progress, begun)
-            or progress.waits(begun)
-            or self.inner.waits(progress.inner, begun)
+            self._waits(progress, begun) or progress.waits(begun) or self.inner.waits(progress.inner, begun)
         )
 
     def _waits(self, progress: Alike, begun: bytes) -> bool:

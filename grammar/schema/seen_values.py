@@ -87,10 +87,13 @@ class GrowingSet:
         found = [text for text in self._log.sorted[slice(*self._range(prefix))] if known[text] < n]
         return found + [text for text in self._aside if text.startswith(prefix)]
 
-    def most_beginning_with(self, prefix: bytes) -> int:
-        """An upper bound on how many these are, and 0 if there are none in any set of the same log."""
+    def has_beginning(self, prefix: bytes) -> bool:
+        """Whether any does."""
+        known, n = self._log.index, self._n
         low, high = self._range(prefix)
-        return high - low + sum(text.startswith(prefix) for text in self._aside)
+        if any(known[self._log.sorted[i]] < n for i in range(low, high)):
+            return True
+        return any(text.startswith(prefix) for text in self._aside)
 
     def _range(self, prefix: bytes) -> tuple[int, int]:
         texts = self._log.sorted

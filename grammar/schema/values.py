@@ -272,7 +272,7 @@ class ValueStates:
 
             frame = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _awaited(choices)
+                self.pushdown.units.await_(frame, _awaited(choices))
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
@@ -328,7 +328,7 @@ class ValueStates:
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _awaited(choices)
+                self.pushdown.units.await_(frame, _awaited(choices))
         return frame, self.value(inner)
 
     def after_item(self, position: Position, run: ArrayRun) -> int:
