@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..grammar.schema.shapes import ARRAY, OBJECT
+from ..grammar.schema.shapes import ARRAY, OBJECT, ROOMY_STRINGS
 from ..grammar.schema.shapes import STRING as STRING_TYPE
+from .quote_tokens import content_of
 from .tables import TokenTables, bit_positions, pack_ids
 
 _END = re.compile(rb"[,\]}]")
@@ -19,13 +20,22 @@ _MEMBER = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*\"?|:[ \t\r\n]*[^,\]}]*)")
 # Brackets that close, then a comma and the beginning of what comes next.
 _NEXT_ITEM = re.compile(rb'[\]} \t\r\n]*(?:,[ \t\r\n]*(["{\[]?))?')
 _OPENED_TYPES = {None: 0, b"": STRING_TYPE | OBJECT | ARRAY, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
+# Whole strings behind a string, then perhaps a part of one.
+_STRINGS = re.compile(
+    rb'[ \t\r\n]*(?:,[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*)*(?:,[ \t\r\n]*(?:"(?:[^"\\]|\\.)*\\?)?)?',
+    re.DOTALL,
+)
+_WHOLE_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 # A value one level further in, or behind a name: a number or a whole string.
 _INNER_VALUE = re.compile(rb'[\[:][ \t\r\n]*(?:-?[0-9]|-|"(?:[^"\\]|\\.)*")', re.DOTALL)
 _NUMBER = re.compile(rb"[-+.0-9eE]*")
 
 
 class ItemTokens:
-    """The tokens in which an item may end and something follows, or that may become a value that is not allowed."""
+    """The tokens in which an item may end and something follows, or that may become a value that is not allowed.
+
+    strings : those that end a string and have whole ones behind it: with the contents of all of these.
+    """
 
     def __init__(self, tables: TokenTables) -> None:
         self._n_words = tables.n_words
@@ -33,6 +43,7 @@ class ItemTokens:
             kind: []
             for kind in ("outside", "in string", "behind string", "with array", "inner", "behind inner")
         }
+        self.strings: dict[int, list[bytes]] = {}
         # Of those behind a string the ones that are harmless if the next item may have one of these types.
         harmless: dict[int, list[int]] = {}
         for token, text in enumerate(tables.vocabulary.tokens):
@@ -52,10 +63,24 @@ class ItemTokens:
                 if _WITH_ARRAY.search(tail):
                     found["with array"].append(token)
                 types = _opened(tail)
+                if types is None and _STRINGS.fullmatch(tail):
+                    types = ROOMY_STRINGS
+                    self._add_strings(token, text)
                 if types is not None:
                     harmless.setdefault(types, []).append(token)
         self._words = {kind: pack_ids(tokens, tables.n_words) for kind, tokens in found.items()}
         self._harmless = {types: pack_ids(tokens, tables.n_words) for types, tokens in harmless.items()}
+
+    def _add_strings(self, token: int, text: bytes) -> None:
+        """Note the strings of a token that begins inside of one."""
+        contents = _WHOLE_STRING.findall(b'"' + text)
+        if len(contents) > 1:
+            try:
+                self.strings[token] = list(map(content_of, contents))
+            except (
+                ValueError
+            ):  # no escape that there is, or a part of one: never in a mask, or behind one that is
+                self.strings[token] = []
 
     def among(self, row: np.ndarray, kind: str) -> list[int]:
         """The tokens of `row` of a kind.
@@ -67,7 +92,10 @@ class ItemTokens:
         return bit_positions(row[: self._n_words] & self._words[kind])
 
     def behind_string(self, row: np.ndarray, harmless: int | None) -> list[int]:
-        """The same for a string that is the item, but for tokens that are `harmless` (types, None: none are)."""
+        """The same for a string that is the item, but for tokens that are `harmless` (types, None: none are).
+
+        Where strings are roomy, those of `strings` are not among them either.
+        """
         words = row[: self._n_words] & self._words["behind string"]
         for types, tokens in self._harmless.items() if harmless is not None else ():
             if not types or types & (harmless or 0):

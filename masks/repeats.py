@@ -13,10 +13,10 @@ import numpy as np
 
 from ..grammar.dfa import ByteDfa
 from ..grammar.finite import MANY, n_texts
-from ..grammar.plain_numbers import may_be_near, plainly, state_after
 from ..grammar.pushdown import FLAGS, GOTO, PUSH, STRING, Awaited, TextSet
+from ..grammar.schema.barred_numbers import is_barred, may_be_near, plainly, state_after
 from .engine import Engine
-from .item_tokens import NumberTokens
+from .item_tokens import ItemTokens, NumberTokens
 from .open_text import OpenText
 from .quote_tokens import QuoteTokens, content_of
 from .tables import bit_positions
@@ -32,8 +32,8 @@ class Repeats:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
-        # By a DFA in plain notation and its state: parts of numbers behind which there is not no end of numbers.
-        self._narrow: dict[tuple[ByteDfa, int, bool], list[tuple[bytes, int]]] = {}
+        # By a DFA, its state, that in plain notation, and whether it is behind the beginning: see `_doubtful`.
+        self._known: dict[tuple[ByteDfa, int, int, bool], list[tuple[bytes, int]]] = {}
 
     @property
     def _quotes(self) -> QuoteTokens:
@@ -48,19 +48,33 @@ class Repeats:
 
         text : of the item on this stack level, if one is open.
         """
-        awaited = self._awaited(config[3])
-        if text is None or awaited is None:
-            return self._in_row(row, self._beginning(config[0]))
-        if not awaited.strings and not awaited.numbers:
-            return []
-        begun = bytes(text).lstrip(_SPACE)
-        if self.pushdown.table[config[0], FLAGS] & STRING:
-            return self._in_row(row, self._in_string(begun[1:], config[2], awaited.strings))
-        if not begun:
-            return self._in_row(row, self._before(config[0], awaited))
-        if begun[0] in _NUMBER:
-            return self._in_row(row, self._in_number(config[0], begun, awaited.numbers, row))
-        return self._in_row(row, self._beginning(config[0]))
+        awaited = self._awaited(config[3]) if text is not None else None
+        is_string = self.pushdown.table[config[0], FLAGS] & STRING
+        if awaited is not None and (awaited.strings or awaited.numbers):
+            begun = bytes(text or b"").lstrip(_SPACE)
+            if is_string and begun[:1] == b'"':
+                return self._in_row(row, self._in_string(begun[1:], config[2], awaited.strings))
+            if not begun and not is_string:
+                return self._in_row(row, self._before(config[0], awaited))
+            if begun and begun[0] in _NUMBER:
+                return self._in_row(row, self._in_number(config[0], begun, awaited.numbers, row))
+        return [] if is_string else self._in_row(row, self._beginning(config[0]))
+
+    def with_strings(self, node: int, text: OpenText | None, row: np.ndarray) -> list[int]:
+        """The tokens of `row` that end a string and hold whole ones behind it, some of them equal, or barred."""
+        inside = self.engine.tables.shared("items", ItemTokens).strings
+        found = self._in_row(row, inside)
+        awaited = self._awaited(node) if found else None
+        if awaited is None:
+            return found
+        raw = bytes(text or b"").lstrip(_SPACE)[1:]
+        begun = content_of(raw) if b"\\" in raw else raw
+
+        def is_clear(first: bytes, *others: bytes) -> bool:
+            is_seen = any(content in texts for content in others for texts in awaited.strings)
+            return not is_seen and len({begun + first, *others}) > len(others)
+
+        return [token for token in found if not inside[token] or not is_clear(*inside[token])]
 
     def _awaited(self, node: int) -> Awaited | None:
         return self.pushdown.units.frames.get(int(self.pushdown.stack[node, 1]))
@@ -115,35 +129,43 @@ class Repeats:
         """The tokens that end a number, behind `text`, as one of `barred`, or leave none but these."""
         number = self.engine.number_at(state)
         if number is not None and may_be_near(text, barred):
-            yield from bit_positions(row[: len(self._numbers.others)] & self._numbers.others)
+            if is_barred(text, barred):
+                yield from bit_positions(row[: len(self._numbers.others)] & self._numbers.others)
             yield from self._parts(number[0].dfa, text, barred)
 
     def _parts(self, dfa: ByteDfa, text: bytes, barred: tuple[TextSet, ...]) -> Iterator[int]:
         """The same for tokens that go on with the number."""
         parts = self._numbers.inside if text else self._numbers.before
-        for part, n in self._narrow_parts(plainly(dfa), text):
+        for part, n in self._doubtful(dfa, state_after(dfa, text), text):
             if may_be_near(text + part[:n], barred):
                 yield from parts[part].staying
                 yield from parts[part].ending
-        for part, tokens in parts.items():
-            if tokens.ending and may_be_near(text + part, barred):
-                yield from tokens.ending
 
-    def _narrow_parts(self, plain: ByteDfa, text: bytes) -> list[tuple[bytes, int]]:
-        """The parts of numbers that lead to where not infinitely many numbers of plain notation go on.
+    def _doubtful(self, dfa: ByteDfa, state: int, text: bytes) -> list[tuple[bytes, int]]:
+        """The parts of numbers that tokens end behind `text`, or that lead to where there are not MANY more numbers.
 
         Each with how many bytes of it do.
         """
-        state, is_inside = state_after(plain, text), len(text) > 0
-        found = self._narrow.get((plain, state, is_inside))
+        plain = plainly(dfa)
+        plain_state = state_after(plain, text)
+        key = (dfa, state, plain_state, len(text) > 0)
+        found = self._known.get(key)
         if found is None:
-            counts = n_texts(plain)
-            found = self._narrow[plain, state, is_inside] = []
-            for part in self._numbers.inside if is_inside else self._numbers.before:
-                here = state
-                for n, byte in enumerate(part, 1):
-                    here = int(plain.delta[here, byte])
-                    if counts[here] < MANY:
-                        found.append((part, n))
-                        break
+            parts = self._numbers.inside if text else self._numbers.before
+            found = self._known[key] = [
+                (part, n)
+                for part, tokens in parts.items()
+                if state_after(dfa, part, state)
+                and (n := _narrow_at(plain, plain_state, part) or (len(part) if tokens.ending else 0))
+            ]
         return found
+
+
+def _narrow_at(plain: ByteDfa, state: int, part: bytes) -> int:
+    """After how many bytes of `part` there are not MANY numbers to become; 0 where there still are behind it."""
+    counts = n_texts(plain)
+    for n, byte in enumerate(part, 1):
+        state = int(plain.delta[state, byte])
+        if counts[state] < MANY:
+            return n
+    return 0

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..grammar.dfa import ByteDfa
 from ..grammar.lexemes import Lexeme
-from ..grammar.plain_numbers import goes_on
 from ..grammar.pushdown import END, FLAGS, GOTO, STRING, Awaited
+from ..grammar.schema.barred_numbers import goes_on
+from ..grammar.schema.shapes import ROOMY_STRINGS
 from .engine import Engine
 from .item_tokens import ItemTokens, is_harmless
 from .open_text import OpenText
@@ -146,7 +147,7 @@ class ItemReader:
         nodes = {node for node, _ in awaited}
         barred = [
             token
-            for token in self._doubtful(config, nodes, harmless, row)
+            for token in self._doubtful(config, items, nodes, harmless, row)
             if self._is_barred(config, items, nodes, harmless, token)
         ]
         barred += [token for token in repeating if self.step(config, items, token) is None]
@@ -179,7 +180,7 @@ class ItemReader:
         return found
 
     def _doubtful(
-        self, config: Config, awaited: set[int], harmless: int | None, row: np.ndarray
+        self, config: Config, items: Open, awaited: set[int], harmless: int | None, row: np.ndarray
     ) -> list[int]:
         """The tokens of `row` in which an item may end so far that its value matters.
 
@@ -191,7 +192,10 @@ class ItemReader:
             inner = tokens.among(row, "inner") if self.units.bars else []
             return tokens.among(row, "outside") + inner
         if awaited and max(awaited) == config[3]:
-            return tokens.behind_string(row, harmless)
+            found = tokens.behind_string(row, harmless)
+            if (harmless or 0) & ROOMY_STRINGS:
+                found += self._repeats.with_strings(config[3], self._text_here(config, items), row)
+            return found
         inner = tokens.among(row, "behind inner") if self.units.bars else []
         return tokens.among(row, "in string" if awaited else "with array") + inner
 

@@ -65,6 +65,7 @@ class ArrayPlan:
     def harmless_types(self, progress: Hashable) -> int | None:
         """The types of which the next item has many values, whatever the last one is: a bit set.
 
+        With ROOMY_STRINGS if that is so for strings that begin in any way, in all items to come.
         None where not even that is sure that the array may go on and end alike whatever that is.
         """
         return None

@@ -31,7 +31,7 @@ class Narrowing:
 
     def exact(self, goal: Goal, values: SeenValues) -> frozenset[str]:
         """Those of `values` that the goal must leave out itself, by their canonical texts."""
-        strings = len(values.strings) > 0 and not self._has_roomy_strings(goal)
+        strings = len(values.strings) > 0 and not self.has_roomy_strings(goal)
         numbers = len(values.numbers) > 0 and not self._has_more_numbers(goal, len(values.numbers))
         return values.texts(strings=strings, numbers=numbers)
 
@@ -44,7 +44,7 @@ class Narrowing:
         observed = ((key, conjoin(g, other)) for key, g in step.observed)
         return [Step(progress, goal, tuple((key, g) for key, g in observed if self.live(g)))]
 
-    def _has_roomy_strings(self, goal: Goal) -> bool:
+    def has_roomy_strings(self, goal: Goal) -> bool:
         """Whether whatever a string of `goal` begins with, there is no end of ways to go on (or it has no strings)."""
         found = self._are_roomy.get(goal)
         if found is None:

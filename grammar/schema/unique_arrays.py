@@ -7,6 +7,7 @@ is not known to an automaton; the matcher, which has the text, tells the plan wh
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import cached_property
 from typing import NamedTuple
 
 from ...errors import CompileBudgetExceeded
@@ -16,7 +17,7 @@ from .matching import Matching
 from .narrowing import Narrowing
 from .objects import Step
 from .seen_values import SeenValues
-from .shapes import ARRAY, OBJECT, STRING, Arrays, Goal
+from .shapes import ARRAY, OBJECT, ROOMY_STRINGS, STRING, Arrays, Goal
 
 MAX_PLACES = 256
 """Each item that has to be there is one more value that the next ones have to differ from."""
@@ -95,7 +96,12 @@ class UniqueArrayPlan(ArrayPlan):
         types = STRING | ARRAY | OBJECT
         for step in self.inner.after_item(progress.inner):
             types &= self._finite.endless_types(step.goal, limit)
-        return types
+        return types | ROOMY_STRINGS if self._is_roomy else types
+
+    @cached_property
+    def _is_roomy(self) -> bool:
+        items = self._arrays.items
+        return all(map(self._narrowing.has_roomy_strings, {*items.prefix, items.rest}))
 
     def after_item(self, progress: Hashable) -> list[Step]:
         assert isinstance(progress, Seen)

@@ -24,7 +24,7 @@ from .keys import KeyStates
 from .objects import ObjectPlan, Step, needed_names
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
-from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
+from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, ROOMY_STRINGS, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
 
 Position = tuple[Goal, ...]
@@ -383,7 +383,7 @@ class _Awaited:
         return any(plan.waits(step.progress, begun) for plan, _, step in self.choices)
 
     def harmless_types(self) -> int | None:
-        types = STRING_TYPE | ARRAY | OBJECT
+        types = STRING_TYPE | ARRAY | OBJECT | ROOMY_STRINGS
         for plan, _, step in self.choices:
             if plan.waits(step.progress):
                 more = plan.harmless_types(step.progress) if isinstance(plan, ArrayPlan) else None

@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from .dfa import ByteDfa, intersect
-from .finite import each_text, n_texts
-from .pushdown import TextSet
-from .regex import compile_regex
+from ..dfa import ByteDfa, intersect
+from ..finite import each_text, n_texts
+from ..pushdown import TextSet
+from ..regex import compile_regex
+from .canonical import canonical, value_of
+from .seen_values import number_key
 
 _PLAIN = r"-?[0-9]+(\.([0-9]*[1-9]|0))?"
 _SPELLINGS = 2
@@ -61,6 +63,14 @@ def _has_digits(digits: bytes, barred: Sequence[TextSet]) -> bool:
     if not digits:
         return any(b"0" in values for values in barred)
     return any(values.has_beginning(digits + b"e") for values in barred)
+
+
+def is_barred(text: bytes, barred: Sequence[TextSet]) -> bool:
+    """Whether a text is a number, and one of `barred`."""
+    if not text[-1:].isdigit():
+        return False
+    key = number_key(canonical(value_of(text)))
+    return any(key in values for values in barred)
 
 
 def goes_on(
