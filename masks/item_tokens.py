@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..grammar.schema.shapes import ARRAY, OBJECT, ROOMY_STRINGS
+from ..grammar.schema.shapes import ARRAY, NUMBER, OBJECT, ROOMY_STRINGS
 from ..grammar.schema.shapes import STRING as STRING_TYPE
 from .quote_tokens import content_of
 from .tables import TokenTables, bit_positions, pack_ids
@@ -19,7 +19,9 @@ _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"(.*)', re.DOTALL)
 _MEMBER = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*\"?|:[ \t\r\n]*[^,\]}]*)")
 # Brackets that close, then a comma and the beginning of what comes next.
 _NEXT_ITEM = re.compile(rb'[\]} \t\r\n]*(?:,[ \t\r\n]*(["{\[]?))?')
-_OPENED_TYPES = {None: 0, b"": STRING_TYPE | OBJECT | ARRAY, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
+_OPENED_TYPES = {
+    None: 0, b"": NUMBER | STRING_TYPE | OBJECT | ARRAY, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY
+}  # fmt: skip
 # Whole strings behind a string, then perhaps a part of one.
 _STRINGS = re.compile(
     rb'[ \t\r\n]*(?:,[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*)*(?:,[ \t\r\n]*(?:"(?:[^"\\]|\\.)*\\?)?)?',

@@ -14,7 +14,7 @@ import numpy as np
 from ..grammar.dfa import ByteDfa
 from ..grammar.finite import MANY, n_texts
 from ..grammar.pushdown import FLAGS, GOTO, PUSH, STRING, Awaited, TextSet
-from ..grammar.schema.barred_numbers import is_barred, may_be_near, plainly, state_after
+from ..grammar.schema.barred_numbers import enough_texts, is_barred, may_be_near, plainly, state_after
 from .engine import Engine
 from .item_tokens import ItemTokens, NumberTokens
 from .open_text import OpenText
@@ -33,7 +33,7 @@ class Repeats:
         self.engine = engine
         self.pushdown = engine.pushdown
         # By a DFA, its state, that in plain notation, and whether it is behind the beginning: see `_doubtful`.
-        self._known: dict[tuple[ByteDfa, int, int, bool], list[tuple[bytes, int]]] = {}
+        self._known: dict[tuple[ByteDfa, int, int, bool], list[tuple[bytes, list[int]]]] = {}
 
     @property
     def _quotes(self) -> QuoteTokens:
@@ -60,12 +60,12 @@ class Repeats:
                 return self._in_row(row, self._in_number(config[0], begun, awaited.numbers, row))
         return [] if is_string else self._in_row(row, self._beginning(config[0]))
 
-    def with_strings(self, node: int, text: OpenText | None, row: np.ndarray) -> list[int]:
+    def with_strings(self, config: Config, text: OpenText | None, row: np.ndarray) -> list[int]:
         """The tokens of `row` that end a string and hold whole ones behind it, some of them equal, or barred."""
         inside = self.engine.tables.shared("items", ItemTokens).strings
         found = self._in_row(row, inside)
-        awaited = self._awaited(node) if found else None
-        if awaited is None:
+        awaited = self._awaited(config[3]) if found else None
+        if awaited is None or config[2]:
             return found
         raw = bytes(text or b"").lstrip(_SPACE)[1:]
         begun = content_of(raw) if b"\\" in raw else raw
@@ -136,36 +136,39 @@ class Repeats:
     def _parts(self, dfa: ByteDfa, text: bytes, barred: tuple[TextSet, ...]) -> Iterator[int]:
         """The same for tokens that go on with the number."""
         parts = self._numbers.inside if text else self._numbers.before
-        for part, n in self._doubtful(dfa, state_after(dfa, text), text):
-            if may_be_near(text + part[:n], barred):
-                yield from parts[part].staying
-                yield from parts[part].ending
+        enough = enough_texts(barred)
+        for part, counts in self._doubtful(dfa, state_after(dfa, text), text):
+            # Behind fewer bytes no number is refused; behind more of them no more can be near.
+            n = next((i for i, count in enumerate(counts, 1) if count <= enough), 0)
+            tokens = parts[part]
+            if n and may_be_near(text + part[:n], barred):
+                yield from tokens.staying
+                yield from tokens.ending
+            elif tokens.ending and is_barred(text + part, barred):
+                yield from tokens.ending
 
-    def _doubtful(self, dfa: ByteDfa, state: int, text: bytes) -> list[tuple[bytes, int]]:
+    def _doubtful(self, dfa: ByteDfa, state: int, text: bytes) -> list[tuple[bytes, list[int]]]:
         """The parts of numbers that tokens end behind `text`, or that lead to where there are not MANY more numbers.
 
-        Each with how many bytes of it do.
+        Each with how many texts there are behind its first bytes, in plain notation.
         """
         plain = plainly(dfa)
         plain_state = state_after(plain, text)
         key = (dfa, state, plain_state, len(text) > 0)
         found = self._known.get(key)
         if found is None:
-            parts = self._numbers.inside if text else self._numbers.before
-            found = self._known[key] = [
-                (part, n)
-                for part, tokens in parts.items()
-                if state_after(dfa, part, state)
-                and (n := _narrow_at(plain, plain_state, part) or (len(part) if tokens.ending else 0))
-            ]
+            found = self._known[key] = []
+            for part, tokens in (self._numbers.inside if text else self._numbers.before).items():
+                counts = _counts(plain, plain_state, part)
+                if state_after(dfa, part, state) and (counts[-1] < MANY or tokens.ending):
+                    found.append((part, counts))
         return found
 
 
-def _narrow_at(plain: ByteDfa, state: int, part: bytes) -> int:
-    """After how many bytes of `part` there are not MANY numbers to become; 0 where there still are behind it."""
-    counts = n_texts(plain)
-    for n, byte in enumerate(part, 1):
+def _counts(plain: ByteDfa, state: int, part: bytes) -> list[int]:
+    """How many texts there are behind each byte of `part`."""
+    found = []
+    for byte in part:
         state = int(plain.delta[state, byte])
-        if counts[state] < MANY:
-            return n
-    return 0
+        found.append(n_texts(plain)[state])
+    return found

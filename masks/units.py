@@ -194,7 +194,7 @@ class ItemReader:
         if awaited and max(awaited) == config[3]:
             found = tokens.behind_string(row, harmless)
             if (harmless or 0) & ROOMY_STRINGS:
-                found += self._repeats.with_strings(config[3], self._text_here(config, items), row)
+                found += self._repeats.with_strings(config, self._text_here(config, items), row)
             return found
         inner = tokens.among(row, "behind inner") if self.units.bars else []
         return tokens.among(row, "in string" if awaited else "with array") + inner

@@ -73,6 +73,11 @@ def is_barred(text: bytes, barred: Sequence[TextSet]) -> bool:
     return any(key in values for values in barred)
 
 
+def enough_texts(barred: Sequence[TextSet]) -> int:
+    """Of more texts than this in plain notation, without needless zeros, one is none of `barred`."""
+    return _SPELLINGS * sum(map(len, barred))
+
+
 def goes_on(
     dfa: ByteDfa, text: bytes, barred: Sequence[TextSet], accepts: Callable[[bytes, int], bool]
 ) -> bool:
@@ -86,7 +91,7 @@ def goes_on(
         return not _has_digits(digits_of(text), barred)
     plain = plainly(dfa)
     state = state_after(plain, text)
-    if n_texts(plain)[state] > _SPELLINGS * sum(map(len, barred)):
+    if n_texts(plain)[state] > enough_texts(barred):
         return True
     if (label := dfa.run(text)) >= 0 and accepts(text, label):
         return True

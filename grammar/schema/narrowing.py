@@ -28,6 +28,7 @@ class Narrowing:
     live: Live
     finite: FiniteValues
     _are_roomy: dict[Goal, bool] = field(default_factory=dict)
+    _n_numbers: dict[Goal, tuple[int, bool]] = field(default_factory=dict)
 
     def exact(self, goal: Goal, values: SeenValues) -> frozenset[str]:
         """Those of `values` that the goal must leave out itself, by their canonical texts."""
@@ -60,5 +61,19 @@ class Narrowing:
 
     def _has_more_numbers(self, goal: Goal, n: int) -> bool:
         """Whether `goal` has more than `n` numbers (or none)."""
-        shapes = [shape for shape in self.goals.alternatives(goal) if shape.types & NUMBER]
-        return not shapes or any(self.finite.of_type(shape, NUMBER, n) is None for shape in shapes)
+        # How many there are at least, and whether that is all: counted anew for twice as many only.
+        least, is_all = self._n_numbers.get(goal, (0, False))
+        if least <= n and not is_all:
+            least, is_all = self._n_numbers[goal] = self._count_numbers(goal, 2 * n)
+        return least > n or (is_all and least == 0)
+
+    def _count_numbers(self, goal: Goal, limit: int) -> tuple[int, bool]:
+        """How many numbers an alternative of `goal` has, the one with the most; `limit` + 1 for more."""
+        counts = [0]
+        for shape in self.goals.alternatives(goal):
+            if shape.types & NUMBER:
+                values = self.finite.of_type(shape, NUMBER, limit)
+                if values is None:
+                    return limit + 1, False
+                counts.append(len(values))
+        return max(counts), True

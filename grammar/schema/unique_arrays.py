@@ -17,7 +17,7 @@ from .matching import Matching
 from .narrowing import Narrowing
 from .objects import Step
 from .seen_values import SeenValues
-from .shapes import ARRAY, OBJECT, ROOMY_STRINGS, STRING, Arrays, Goal
+from .shapes import ARRAY, NUMBER, OBJECT, ROOMY_STRINGS, STRING, Arrays, Goal
 
 MAX_PLACES = 256
 """Each item that has to be there is one more value that the next ones have to differ from."""
@@ -93,7 +93,7 @@ class UniqueArrayPlan(ArrayPlan):
         limit = self._limit(len(progress.values) + 1)
         if not self._is_endless(limit):
             return 0
-        types = STRING | ARRAY | OBJECT
+        types = NUMBER | STRING | ARRAY | OBJECT
         for step in self.inner.after_item(progress.inner):
             types &= self._finite.endless_types(step.goal, limit)
         return types | ROOMY_STRINGS if self._is_roomy else types

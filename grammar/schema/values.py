@@ -383,7 +383,7 @@ class _Awaited:
         return any(plan.waits(step.progress, begun) for plan, _, step in self.choices)
 
     def harmless_types(self) -> int | None:
-        types = STRING_TYPE | ARRAY | OBJECT | ROOMY_STRINGS
+        types = NUMBER | STRING_TYPE | ARRAY | OBJECT | ROOMY_STRINGS
         for plan, _, step in self.choices:
             if plan.waits(step.progress):
                 more = plan.harmless_types(step.progress) if isinstance(plan, ArrayPlan) else None
