@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, STRING, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, PUSH, SPACE, STRING, goto
 from .engine import Engine
 from .scalar_texts import CONTENT_COST, RAW, SPELLED, first_accepted
 from .spelling import Spelling
@@ -319,6 +319,8 @@ class _Search:
         moves = self.closing.moves(state)
         if level.barring >= 0:
             moves = self._without_numbers(level, moves, path)
+        elif self.pushdown.units.bars:
+            moves = self._with_digits(state, moves)
         for text, operation in moves:
             self._perform(level, (), operation, path, text, None)
 
@@ -326,7 +328,7 @@ class _Search:
         self, level: _Level, moves: list[tuple[bytes, int]], before: _Path
     ) -> list[tuple[bytes, int]]:
         """The `moves` that begin no lexeme without a quote; those that there are are finished, each from its start."""
-        found, lexemes = [], {}
+        found, lexemes = [], dict[Lexeme, None]()
         for text, operation in moves:
             number = self.closing.engine.number_at(operation >> 2) if operation & 3 == GOTO else None
             if number is None:
@@ -336,6 +338,17 @@ class _Search:
         for lexeme in lexemes:
             self._finish_otherwise(level, lexeme, lexeme.dfa.start, before)
         return found
+
+    def _with_digits(self, state: int, moves: list[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
+        """The `moves` of a state with all digits that may begin a number: what another one ends with may be barred."""
+        begins = [
+            operation
+            for _, operation in moves
+            if operation & 3 == PUSH and self._barring(self.closing.target(operation)[1]) >= 0
+        ]
+        digits = ((bytes((digit,)), int(self.pushdown.table[state, digit])) for digit in b"0123456789")
+        more = [move for move in digits if move[1] in begins]
+        return [*moves, *(move for move in more if move not in moves)]
 
     def _finish_otherwise(
         self, level: _Level, lexeme: Lexeme, local: int, before: _Path, count: int = 0

@@ -67,9 +67,9 @@ def _texts(lexeme: Lexeme, local: int, count: int, label: int) -> Iterator[bytes
 
 
 def _moves(lexeme: Lexeme, state: int, count: int) -> Iterator[tuple[int, int, int]]:
-    """`(byte, target, count)` for each byte that may follow."""
+    """`(byte, target, count)` for each byte that may follow, the one last that is to come first."""
     row = lexeme.dfa.delta[state]
-    for byte in np.flatnonzero(row).tolist():
+    for byte in np.flatnonzero(row)[::-1].tolist():
         n = count + (byte & 0xC0 != 0x80) if lexeme.is_counted else 0
         target = int(row[byte])
         if lexeme.bounds is None or lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:

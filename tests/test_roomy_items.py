@@ -213,6 +213,8 @@ def test_plain_numbers_are_those_of_the_twin(schema: Any) -> None:
             fast, slow = map(allowed, twins)
             differing = [TOKENS[t] for t in fast ^ slow if t != END]
             assert all(re.search(rb"[.eE]", read[-4:] + text) for text in differing), (read, differing)
+            endings = list(map(completed, twins))
+            assert len(endings[0]) == len(endings[1]), (read, endings)
             plain = {t for t in fast & slow if t != END and not re.search(rb"[eE]|[1-9]\.|\.[^0]", TOKENS[t])}
             if not plain:
                 break

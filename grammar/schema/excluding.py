@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .arrays import ArrayPlan
 from .canonical import canonical, may_become, value_of
-from .finite_values import FiniteValues
+from .finite_values import FiniteValues, Values
 from .membership import Membership
 from .narrowing import Narrowing
 from .objects import ObjectPlan, Step
@@ -37,6 +37,34 @@ class Tools:
         if len(exact) < len(forbidden):
             progress = progress._replace(barred=SeenValues.of(forbidden - exact))
         return self.narrowing.step(step, progress, exact)
+
+    def steps(
+        self,
+        plan: ExcludingObjectPlan | ExcludingArrayPlan,
+        steps: list[Step],
+        values: dict[str, str],
+        read: frozenset[str] | int,
+        name: str,
+    ) -> list[Step]:
+        """`steps` of what `plan` is made from, so that something is left to differ in.
+
+        values : the next member's or item's value in each value that equals what was read so far.
+        read, name : as in `Alike`, behind it.
+        """
+        same: dict[str, list[str]] = {}
+        for text, value in values.items():
+            same.setdefault(value, []).append(text)
+        found = []
+        for step in steps:
+            forbidden = set()
+            for value, alike in same.items():
+                after = self.settled(plan.inner, step, value)
+                if after is None or not plan.can_differ(after, alike, read):
+                    forbidden.add(value)
+            left = frozenset(text for text, value in values.items() if value not in forbidden)
+            behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
+            found += self.step(step, behind, forbidden)
+        return found
 
     def settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: str) -> Hashable | None:
         """The progress of `plan` behind a member or item with this canonical text."""
@@ -84,6 +112,7 @@ class ExcludingObjectPlan(ObjectPlan):
             for text, members in self._objects.items()
         }
         self._steps: dict[tuple[Hashable, str], list[Step]] = {}
+        self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded, frozenset())
 
     def candidates(self, progress: Hashable) -> list[str]:
@@ -105,20 +134,8 @@ class ExcludingObjectPlan(ObjectPlan):
             return [step._replace(progress=Alike(step.progress)) for step in steps]
         assert isinstance(progress.read, frozenset)
         read = progress.read | {name}
-        by_value: dict[str, list[str]] = {}
-        for text in alike:
-            by_value.setdefault(self._members[text][name], []).append(text)
-        found = []
-        for step in steps:
-            forbidden: set[str] = set()
-            for value, same in by_value.items():
-                after = self._tools.settled(self.inner, step, value)
-                if after is None or not self._can_differ(after, same, read):
-                    forbidden.add(value)
-            left = frozenset(text for text in alike if self._members[text][name] not in forbidden)
-            behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
-            found += self._tools.step(step, behind, forbidden)
-        return found
+        values = {text: self._members[text][name] for text in alike}
+        return self._tools.steps(self, steps, values, read, name)
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         assert isinstance(progress, Alike)
@@ -168,11 +185,15 @@ class ExcludingObjectPlan(ObjectPlan):
         """The values that equal what was read, all of it being known."""
         return progress.values if progress.unknown is None else frozenset()
 
-    def _can_differ(self, inner: Hashable, alike: list[str], read: frozenset[str]) -> bool:
+    def can_differ(self, inner: Hashable, alike: list[str], read: frozenset[str] | int) -> bool:
         """Whether some members complete an object from `inner` on otherwise than all of `alike`."""
-        ways = self._tools.finite.of_objects(self.inner, inner, len(alike))
+        key = (inner, len(alike))
+        if key not in self._ways:
+            self._ways[key] = self._tools.finite.of_objects(self.inner, *key)
+        ways = self._ways[key]
         if ways is None:
             return True
+        assert isinstance(read, frozenset)
         rests = ({n: v for n, v in self._objects[text].items() if n not in read} for text in alike)
         return not ways.keys() <= set(map(canonical, rests))
 
@@ -186,6 +207,7 @@ class ExcludingArrayPlan(ArrayPlan):
         self._arrays: dict[str, list[Any]] = {text: value_of(text) for text in excluded}
         self._items = {text: list(map(canonical, items)) for text, items in self._arrays.items()}
         self._steps: dict[Hashable, list[Step]] = {}
+        self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded)
 
     def after_item(self, progress: Hashable) -> list[Step]:
@@ -202,20 +224,8 @@ class ExcludingArrayPlan(ArrayPlan):
         steps = self.inner.after_item(progress.inner)
         if not alike:
             return [step._replace(progress=Alike(step.progress)) for step in steps]
-        by_value: dict[str, list[str]] = {}
-        for text in alike:
-            by_value.setdefault(self._items[text][n], []).append(text)
-        found = []
-        for step in steps:
-            forbidden: set[str] = set()
-            for value, same in by_value.items():
-                after = self._tools.settled(self.inner, step, value)
-                if after is None or not self._can_differ(after, same, n + 1):
-                    forbidden.add(value)
-            left = frozenset(text for text in alike if self._items[text][n] not in forbidden)
-            behind = Alike(step.progress, left, n + 1, "") if left else Alike(step.progress)
-            found += self._tools.step(step, behind, forbidden)
-        return found
+        values = {text: self._items[text][n] for text in alike}
+        return self._tools.steps(self, steps, values, n + 1, "")
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
         assert isinstance(progress, Alike)
@@ -265,7 +275,11 @@ class ExcludingArrayPlan(ArrayPlan):
     def _alike(self, progress: Alike) -> frozenset[str]:
         return progress.values if progress.unknown is None else frozenset()
 
-    def _can_differ(self, inner: Hashable, alike: list[str], n: int) -> bool:
+    def can_differ(self, inner: Hashable, alike: list[str], n: frozenset[str] | int) -> bool:
         """Whether some items complete an array from `inner` on otherwise than all of `alike`."""
-        ways = self._tools.finite.of_arrays(self.inner, inner, len(alike))
+        key = (inner, len(alike))
+        if key not in self._ways:
+            self._ways[key] = self._tools.finite.of_arrays(self.inner, *key)
+        ways = self._ways[key]
+        assert isinstance(n, int)
         return ways is None or not ways.keys() <= {canonical(self._arrays[text][n:]) for text in alike}
