@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .arrays import ArrayPlan
-from .canonical import canonical, may_become, value_of
+from .canonical import canonical, kept_parts, kept_value, may_become
 from .finite_values import FiniteValues, Values
 from .membership import Membership
 from .narrowing import Narrowing
@@ -70,7 +70,7 @@ class Tools:
         """The progress of `plan` behind a member or item with this canonical text."""
         progress = step.progress
         if step.observed:
-            known = value_of(value)
+            known = kept_value(value)
             keys = {key for key, goal in step.observed if self.membership.holds(goal, known)}
             progress = plan.settled(progress, keys)
         return plan.learned(progress, value)
@@ -94,7 +94,7 @@ class Alike(NamedTuple):
 
     def waits(self, begun: bytes) -> bool:
         """Whether what begins with `begun` may become one of `barred`."""
-        return bool(self.barred) and any(may_become(begun, value_of(text)) for text in self.barred.texts())
+        return bool(self.barred) and any(may_become(begun, kept_value(text)) for text in self.barred.texts())
 
 
 class ExcludingObjectPlan(ObjectPlan):
@@ -106,11 +106,8 @@ class ExcludingObjectPlan(ObjectPlan):
         self.index = inner.index
         self.others = inner.others
         self._tools = tools
-        self._objects: dict[str, dict[str, Any]] = {text: value_of(text) for text in excluded}
-        self._members = {
-            text: {name: canonical(value) for name, value in members.items()}
-            for text, members in self._objects.items()
-        }
+        self._objects: dict[str, dict[str, Any]] = {text: kept_value(text) for text in excluded}
+        self._members: dict[str, dict[str, str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
         self._steps: dict[tuple[Hashable, str], list[Step]] = {}
         self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded, frozenset())
@@ -204,8 +201,8 @@ class ExcludingArrayPlan(ArrayPlan):
     def __init__(self, inner: ArrayPlan, excluded: frozenset[str], tools: Tools) -> None:
         self.inner = inner
         self._tools = tools
-        self._arrays: dict[str, list[Any]] = {text: value_of(text) for text in excluded}
-        self._items = {text: list(map(canonical, items)) for text, items in self._arrays.items()}
+        self._arrays: dict[str, list[Any]] = {text: kept_value(text) for text in excluded}
+        self._items: dict[str, list[str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
         self._steps: dict[Hashable, list[Step]] = {}
         self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded)
