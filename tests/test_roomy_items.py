@@ -223,6 +223,29 @@ def test_plain_numbers_are_those_of_the_twin(schema: Any) -> None:
             read += TOKENS[token]
 
 
+ONE_INTEGER = {"type": "array", "items": INTEGER, "minItems": 1, "maxItems": 1}
+ENDINGS = [
+    (array(ONE_INTEGER), "[[1],[0],[", 3),
+    (array(ONE_INTEGER), "[[1],[1", 3),
+    (array(INTEGER, minItems=12), "[", len("0,1,2,3,4,5,6,7,8,9,10,11]")),
+    (array({"type": "number"}), "[0,0", len(".1]")),
+    (array({"type": "integer", "minimum": 10**8}, minItems=3), "[1e9,", len("2e8,3e8]")),
+    (array(STRING, minItems=4), '["a","', len('","b","c"]')),
+    (array(STRING), '["a","a', len('b"]')),
+    (array({"type": "string", "minLength": 300}, minItems=3), "[", 3 * 302 + 3),
+    (array({"type": "string", "pattern": "^(ab)+$"}, minItems=3), '["ab",', len('"abab","ababab"]')),
+    (array(OBJECT, minItems=2), '[{"k":"a"},{"k":"a', len('b"}]')),
+]
+
+
+@pytest.mark.parametrize(("schema", "text", "length"), ENDINGS)
+def test_shortest_endings(schema: Any, text: str, length: int) -> None:
+    matcher = beginning(gramask.compile(schema, VOCABULARY), text.encode())
+    ending = completed(matcher)
+    assert len(ending) == length, ending
+    assert Judge(schema).accepts(text.encode() + ending)
+
+
 def spellings(value: int, zeros: int = 2) -> list[str]:
     """Those in plain notation with so many zeros behind the point at most."""
     signed = ["0", "-0"] if value == 0 else [f"{value}"]

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from .arrays import ArrayPlan
 from .canonical import canonical, kept_parts, kept_value, may_become
+from .containers import Step
 from .finite_values import FiniteValues, Values
 from .membership import Membership
 from .narrowing import Narrowing
-from .objects import ObjectPlan, Step
+from .objects import ObjectPlan
 from .seen_values import NO_VALUES, SeenValues
 
 

@@ -12,9 +12,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ..finite import runs_out
+from .containers import Live, Step
 from .finite_values import FiniteValues
 from .goals import Goals
-from .objects import Live, Step
 from .scalars import string_lexeme
 from .seen_values import SeenValues
 from .shapes import NUMBER, STRING, Goal, conjoin

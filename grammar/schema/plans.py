@@ -8,13 +8,14 @@ from typing import Any
 
 from .arrays import ArrayPlan, RichArrayPlan, SimpleArrayPlan
 from .canonical import kept_value
+from .containers import Live
 from .excluding import ExcludingArrayPlan, ExcludingObjectPlan, Tools
 from .finite_values import FiniteValues
 from .goals import Goals
 from .members import Members
 from .membership import Membership
 from .narrowing import Narrowing
-from .objects import Live, ObjectPlan
+from .objects import ObjectPlan
 from .repeated_items import RepeatedItemsPlan
 from .rich_objects import object_plan
 from .shapes import ANYTHING, ARRAY, Arrays, Names, Objects, Shape

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ...errors import CompileBudgetExceeded
 from .arrays import ArrayPlan
+from .containers import Step
 from .finite_values import MANY_VALUES, FiniteValues
 from .matching import Matching
 from .narrowing import Narrowing
-from .objects import Step
 from .seen_values import SeenValues
 from .shapes import ARRAY, NUMBER, OBJECT, ROOMY_STRINGS, STRING, Arrays, Goal
 

@@ -19,9 +19,10 @@ from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
 from .arrays import ArrayPlan
 from .canonical import canonical, value_of
+from .containers import Step
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, Step, needed_names
+from .objects import ObjectPlan, needed_names
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, ROOMY_STRINGS, TRUE, Goal, Shape
