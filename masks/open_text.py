@@ -6,13 +6,17 @@ _CHUNK = 64
 
 
 class OpenText:
-    """An immutable text, in pieces that longer ones share."""
+    """An immutable text, in pieces that longer ones share.
 
-    __slots__ = ("_before", "_last")
+    beginning : the first of them.
+    """
+
+    __slots__ = ("_before", "_last", "beginning")
 
     def __init__(self, last: bytes = b"", before: OpenText | None = None) -> None:
         self._last = last
         self._before = before
+        self.beginning: bytes = last if before is None else before.beginning
 
     def with_(self, byte: int) -> OpenText:
         """The text with one more byte."""

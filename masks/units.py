@@ -3,7 +3,8 @@
 The automaton knows which values were seen, but not the value of an item that ends in the middle of a token. So in a
 schema with `uniqueItems` a token is read up to each end of such an item, the state behind it is replaced by the one
 that knows the value, and reading goes on. Masks come from the automaton without that, which allows whatever some value
-allows; the few tokens that go past the end of an item are then tried one by one, unless it cannot matter.
+allows; the few tokens that go past the end of an item are then tried one by one, unless it cannot matter, and so are
+those that might end one of the values that the automaton does not leave out (`repeats.py`).
 """
 
 from __future__ import annotations
@@ -92,9 +93,12 @@ class ItemReader:
         awaited = self.units.frames.get(frame)
         if awaited is None or not awaited.numbers or not items or items[-1][0] != parent:
             return True
-        number, text = self.engine.number_at(state), bytes(items[-1][1]).lstrip()
-        if number is None or text[0] not in _NUMBER:
+        number = self.engine.number_at(state)
+        if number is None:
             return True
+        text = bytes(items[-1][1]).lstrip()
+        if text[0] not in _NUMBER:
+            return True  # a word
         with self.pushdown.lock:
             return self.number_goes_on(frame, number[0].dfa, text)
 
@@ -166,7 +170,7 @@ class ItemReader:
         for place, text in items:
             node = next(node for node, parent, _ in chain if parent == place)
             awaited = self.units.frames[int(self.pushdown.stack[node, 1])]
-            if awaited.may_matter(bytes(text)):
+            if awaited.may_matter(text.beginning):
                 found.append((node, awaited))
         return found
 

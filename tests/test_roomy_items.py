@@ -356,6 +356,7 @@ def test_open_texts() -> None:
         text, expected = text.with_(byte), expected + bytes([byte])
         kept.append((text, expected))
     assert all(bytes(text) == expected for text, expected in kept)
+    assert all(expected.startswith(text.beginning) and text.beginning for text, expected in kept)
     assert text == OpenText(expected) and hash(text) == hash(OpenText(expected)) and text != kept[0][0]
 
 
