@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, code_point_lengths
 from .pushdown import (
     ANY_CHARACTER,
+    BEYOND,
     COUNT_HI,
     COUNT_LO,
     COUNTED,
@@ -36,6 +37,25 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
+class Onward:
+    """What comes behind the last count of a stage.
+
+    stage   : the next one, which has the same states; None where no string is longer.
+    entered : bool[n_states], where it goes on.
+    bounds  : for each state of *this* stage the counts with which it can still end: int64[n_states] twice.
+    """
+
+    stage: Lexeme | None
+    entered: np.ndarray
+    bounds: tuple[np.ndarray, np.ndarray]
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        counts = tuple(bound.tobytes() for bound in self.bounds)
+        return self.entered.tobytes(), counts, None if self.stage is None else self.stage.key
+
+
+@dataclass(frozen=True, eq=False)
 class Lexeme:
     """A scalar language.
 
@@ -43,12 +63,14 @@ class Lexeme:
     low, high : bounds on the code points of a string, counted at run time instead of unrolled into states;
               `high=None` is unbounded. Only exact where every length between a state's bounds can be reached.
               Raises CompileBudgetExceeded where `low` is more than NO_LIMIT.
+    onward  : what goes on beyond `high`, for one of several stages, see `stages.py`.
     """
 
     dfa: ByteDfa
     is_string: bool = False
     low: int = 0
     high: int | None = None
+    onward: Onward | None = None
     bounds: tuple[np.ndarray, np.ndarray] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -59,16 +81,23 @@ class Lexeme:
                 hint="lower minLength",
             )
         if self.is_counted:
-            object.__setattr__(self, "bounds", self._count_bounds())
+            bounds = self.onward.bounds if self.onward else self._count_bounds()
+            object.__setattr__(self, "bounds", bounds)
 
     @property
     def is_counted(self) -> bool:
         return self.low > 0 or self.high is not None
 
+    @property
+    def next_stage(self) -> Lexeme | None:
+        """What goes on beyond `high`, if anything does."""
+        return None if self.onward is None else self.onward.stage
+
     @cached_property
     def key(self) -> tuple[object, ...]:
         """Equal for equal lexemes."""
-        return self.dfa.digest, self.is_string, self.low, self.high
+        beyond = self.onward.key if self.onward else None
+        return self.dfa.digest, self.is_string, self.low, self.high, beyond
 
     @property
     def is_empty(self) -> bool:
@@ -128,8 +157,11 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self, first: int, begin: int = 1, end: int | None = None) -> np.ndarray:
-        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH]."""
+    def rows(self, first: int, begin: int = 1, end: int | None = None, beyond: int = 0) -> np.ndarray:
+        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH].
+
+        beyond : the same of the next stage.
+        """
         delta, label = self.dfa.delta[begin:end], self.dfa.label[begin:end]
         rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
         rows[:, :256] = np.where(delta > 0, (first - 1 + delta) << 2, 0)
@@ -141,6 +173,9 @@ class Lexeme:
             least, greatest = self.bounds
             rows[:, COUNT_LO], rows[:, COUNT_HI] = least[begin:end], greatest[begin:end]
             rows[:, END_LO] = self.low
+        if self.onward is not None and beyond:
+            numbers = np.arange(self.dfa.n_states)[begin:end] + beyond - 1
+            rows[:, BEYOND] = np.where(self.onward.entered[begin:end], numbers, 0)
         return rows
 
     @cached_property
@@ -163,10 +198,13 @@ class Lexeme:
 
 @lru_cache(maxsize=1024)
 def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
-    """`lexeme` with outcome `labels[i]` in place of `i`; the labels differ, so the DFA stays minimal."""
+    """`lexeme` with outcome `labels[i]` in place of `i`."""
     old = lexeme.dfa.label
     new = np.where(old >= 0, np.array(labels, np.int32)[old], old).astype(np.int32)
-    return Lexeme(ByteDfa(lexeme.dfa.delta, lexeme.dfa.start, new), lexeme.is_string, lexeme.low, lexeme.high)
+    dfa, onward = ByteDfa(lexeme.dfa.delta, lexeme.dfa.start, new), lexeme.onward
+    if onward is not None and onward.stage is not None:
+        onward = replace(onward, stage=relabelled(onward.stage, labels))
+    return Lexeme(dfa, lexeme.is_string, lexeme.low, lexeme.high, onward)
 
 
 def _takes_any(delta: np.ndarray) -> np.ndarray:
@@ -203,6 +241,7 @@ class Placed(Origin):
     """The states of a lexeme but its dead one, in the order of its DFA."""
 
     lexeme: Lexeme
+    beyond: int
 
     def local(self, state: int) -> int:
         """The state of the lexeme's DFA that `state` stands for."""
@@ -232,10 +271,12 @@ class Lexicon:
     def _place(self, lexeme: Lexeme) -> int:
         n = lexeme.dfa.n_states - 1
         pushdown = self.pushdown
+        stage = lexeme.next_stage
+        beyond = self.state(stage, 1) if stage else 0
         first = self._first_state[lexeme] = pushdown.n_states
-        origin = Placed(first, lexeme)
+        origin = Placed(first, lexeme, beyond)
         if n <= _AT_ONCE:
-            pushdown.add_rows(lexeme.rows(first), origin)
+            pushdown.add_rows(lexeme.rows(first, beyond=beyond), origin)
         else:
             pushdown.new_states(n, lambda state, row: _copy_row(lexeme, origin, state, row), origin)
         return first
@@ -243,4 +284,4 @@ class Lexicon:
 
 def _copy_row(lexeme: Lexeme, origin: Placed, state: int, row: Row) -> None:
     local = origin.local(state)
-    row[:] = lexeme.rows(origin.first, local, local + 1)[0]
+    row[:] = lexeme.rows(origin.first, local, local + 1, origin.beyond)[0]

@@ -33,6 +33,7 @@ UNFILLED = -1
 
 # Columns of a state's row behind its 256 transitions.
 FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
+BEYOND = 262  # the state in which more than COUNT_HI characters go on, 0 where they do not
 ROW_WIDTH = 264
 
 # Bits of FLAGS.
@@ -149,6 +150,18 @@ class Awaited(Protocol):
         ...
 
 
+class MembersLeft(Protocol):
+    """What an object still has to have."""
+
+    def names(self) -> list[str]:
+        """Member names of which one comes next in some shortest way to the end of the object; none where unknown."""
+        ...
+
+    def nearest(self) -> tuple[int, list[str]]:
+        """The least number of things that are missing in some alternative, and names of which it needs one."""
+        ...
+
+
 class Units:
     """The items and members whose values matter to what follows: an automaton alone does not know them.
 
@@ -194,7 +207,7 @@ class Pushdown:
             outcomes of a frame are watched from `w` on, it begins with -1 - w.
     describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
-    needed_names : by the state before a member: names of which one begins some shortest way to the end of the object.
+    members_left : by the state before a member, see `MembersLeft`.
     name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
@@ -209,7 +222,7 @@ class Pushdown:
         self.units = Units()
         self.describe: Callable[[int], tuple[str, ...]] = lambda state: ()
         self.ends_inside = False
-        self.needed_names: dict[int, Callable[[], list[str]]] = {}
+        self.members_left: dict[int, MembersLeft] = {}
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}

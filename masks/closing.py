@@ -18,22 +18,25 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, PUSH, SPACE, STRING, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, PUSH, SPACE, STRING, goto
 from .engine import Engine
-from .scalar_texts import CONTENT_COST, RAW, SPELLED, first_accepted
+from .scalar_texts import CONTENT_COST, RAW, SPELLED, Place, first_accepted, place_in, stages_of
 from .spelling import Spelling
 from .units import NO_ITEMS, ItemReader, Open
 from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
 """Outcome to a shortest text."""
-
 COMPLETE = 1 << 29
 """The outcome of a level in which the whole text ends."""
 MAX_BYTES = 1 << 18
 """The longest completion that is written."""
 MAX_PLACES = 40_000
 """So many states a search looks at: about two seconds."""
+MAX_NEW_STATES = 2_000
+"""So many that nothing asked for before: the same time, where objects leave many ways open."""
+FAR_STAGE = 1_000
+"""Stages of a string that end so many characters away are not searched to their end."""
 MAX_READ = 80_000
 """So many bytes before items that must differ, for each item all those of its array: the same time."""
 
@@ -130,6 +133,7 @@ class Closing:
     def text(self, config: Config, items: Open = NO_ITEMS) -> bytes:
         """A shortest text (bytes) that completes the text; b"" where it is complete.
 
+        Where a shortest one is too hard to find, a short one: of an object with many needs, the nearest is met first.
         items : the open items whose values matter; with such items there may be a shorter completion.
         Raises CompileBudgetExceeded where it is longer than MAX_BYTES or too hard to find.
         """
@@ -144,11 +148,17 @@ class Closing:
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
         if self.learns:
             # What completes a text depends on the items that were begun before.
-            return _text_of(_Search(self, state, count, node, begun).run())
+            return _text_of(self._found(state, count, node, begun))
         # What was counted matters in a string only.
         known = None if self.engine.string_at(state) else self._rests.get((state, node))
-        text, offset = known or self._remember(_Search(self, state, count, node, begun).run())
+        text, offset = known or self._remember(self._found(state, count, node, begun))
         return text[offset:]
+
+    def _found(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> _Path:
+        try:
+            return _Search(self, state, count, node, begun).run()
+        except CompileBudgetExceeded:
+            return _Search(self, state, count, node, begun, hurries=True).run()
 
     def _remember(self, path: _Path) -> tuple[bytes, int]:
         """The text of a whole completion; it holds those of the places on its way as well."""
@@ -180,11 +190,6 @@ class Closing:
             if string is not None:
                 texts = self._strings[state] = finish_string(*string, 0)
         return texts
-
-    def needed_names(self, state: int) -> list[str]:
-        """Member names of which one comes next in some shortest way to the end of an object; none where unknown."""
-        find = self.pushdown.needed_names.get(state)
-        return [] if find is None else find()
 
     def rest(self, state: int, node: int) -> int | None:
         """The length of the shortest completion from a state on a stack node, None where it is not known yet."""
@@ -238,11 +243,25 @@ class _Search:
 
     What waits in the heap is ordered by its cost from the beginning of the search; the places of a called level count
     from where it was entered first. So whatever is taken from the heap has its least cost.
+
+    hurries : of the places in one object that miss equally many members, only the first is gone on from. Each of them
+              can be completed, but another might be nearer to the end.
     """
 
-    def __init__(self, closing: Closing, state: int, count: int, node: int, begun: dict[int, bytes]) -> None:
+    def __init__(
+        self,
+        closing: Closing,
+        state: int,
+        count: int,
+        node: int,
+        begun: dict[int, bytes],
+        *,
+        hurries: bool = False,
+    ) -> None:
         self.closing = closing
         self.pushdown = closing.pushdown
+        self._hurries = hurries
+        self._last_state = NO_LIMIT if hurries else self.pushdown.n_states + MAX_NEW_STATES
         self._begun = begun  # by the stack node on which an open item lies: its text so far
         # (cost, tie, level, what, frames, path): the state `what` is reached, or entered above `frames`;
         # ~what is the outcome with which the level is left.
@@ -265,8 +284,10 @@ class _Search:
     def run(self) -> _Path:
         """The way to the end. Raises DeadEnd where there is none, CompileBudgetExceeded where it is too long."""
         n_places = 0
-        while n_places < MAX_PLACES and self._n_read < MAX_READ:
+        while n_places < MAX_PLACES and self._n_read < MAX_READ and self.pushdown.n_states < self._last_state:
             if not self._heap:
+                if self._hurries:
+                    break
                 raise DeadEnd("the text cannot be completed")
             cost, _, level, what, frames, path = heappop(self._heap)
             if level is None:
@@ -280,9 +301,7 @@ class _Search:
             elif frames or (level.node >= 0 and level is not self._first):
                 # The levels below are left as called ones are: they may be many, of few kinds.
                 self._call(level, what, frames, path)
-            elif (place := self._families.get(what, what)) not in level.seen and len(
-                level.exits
-            ) < level.wanted:
+            elif (place := self._place(what)) not in level.seen and len(level.exits) < level.wanted:
                 n_places += 1
                 level.seen.add(place)
                 self._arrive(level, what, path)
@@ -311,7 +330,8 @@ class _Search:
         self.pushdown.ensure(state)
         if self.pushdown.table[state, FLAGS] & ACCEPT:
             self._add(level, ~COMPLETE, (), path)
-        names = self.closing.needed_names(state)
+        left = self.pushdown.members_left.get(state)
+        names = [] if left is None else left.nearest()[1] if self._hurries else left.names()
         if names:
             for name in names:
                 self._write_name(level, state, name, path)
@@ -428,8 +448,16 @@ class _Search:
             self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
 
     def _reach(self, level: _Level, state: int, path: _Path) -> None:
-        if self._families.get(state, state) not in level.seen:
+        if self._place(state) not in level.seen:
             self._add(level, state, (), path)
+
+    def _place(self, state: int) -> Hashable:
+        """Equal for states of which one is enough on a level."""
+        left = self.pushdown.members_left.get(state) if self._hurries else None
+        if left is None:
+            return self._families.get(state, state)
+        self.pushdown.ensure(state)
+        return left.nearest()[0], self.pushdown.table[state, 0x22] == 0
 
     def _rest(self, level: _Level, state: int) -> tuple[int, int] | None:
         return (state, level.node) if level.node >= 0 else None
@@ -475,7 +503,7 @@ class _Search:
                 operation = self._learned(operation, self._begun[parent] + _text_of(path))
             self._perform(self._level_on(parent), (), operation, path, b"", None)
         else:
-            if level.barring < 0:
+            if level.barring < 0 and not self._hurries:
                 self.closing.keep_exit(level.start, level.wanted, outcome, path)
             for caller, frames, before in level.callers:
                 self._perform(caller, frames, outcome << 2 | EXIT, before, b"", path)
@@ -535,34 +563,52 @@ def _text_of(path: _Path) -> bytes:
 def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
     """For each outcome of a string lexeme the shortest text, closing quote included, from state `local`.
 
-    Dijkstra over (state, characters so far); the cost is the raw bytes of the content.
+    Where a stage goes on for more than FAR_STAGE characters, the texts of the next one are found behind the cheapest
+    way there, which may be a few bytes longer than others; those of more than MAX_BYTES are left out.
     """
-    dfa = lexeme.dfa
     if lexeme.is_counted and lexeme.low - count > MAX_BYTES:
         raise too_long()
-    wanted = set(dfa.label.tolist()) - {-1}
-    if len(wanted) == 1 and dfa.label[local] >= 0:
-        filler = _filler(lexeme, local)
-        if filler is not None:
-            n = max(lexeme.low - count, 0)
-            return {int(dfa.label[local]): filler * n + b'"'}
-    start = (local, count)
+    filler = _filler(lexeme, local)
+    stage, onward = lexeme.next_stage, lexeme.onward
+    wanted = set(lexeme.dfa.label.tolist()) - {-1}
+    if len(wanted) == 1 and lexeme.dfa.label[local] >= 0 and filler is not None and not stage:
+        n = max(lexeme.low - count, 0)
+        return {int(lexeme.dfa.label[local]): filler * n + b'"'}
+    n = 0 if lexeme.high is None else lexeme.high + 1 - count
+    if stage is None or onward is None or filler is None or n <= FAR_STAGE:
+        return _finish_near([*stages_of(lexeme)], local, count)
+    exits = _finish_near([lexeme], local, count)
+    if n <= MAX_BYTES and onward.entered[local]:
+        for outcome, text in finish_string(stage, local, count + n).items():
+            exits.setdefault(outcome, filler * n + text)
+    if not exits:
+        raise too_long()
+    return exits
+
+
+def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
+    """The same, the first of the `stages` being the one that the string is in.
+
+    Dijkstra over (stage, state, characters so far); the cost is the raw bytes of the content.
+    """
+    wanted = {label for stage in stages for label in stage.dfa.label.tolist()} - {-1}
+    start = (0, local, count)
     heap = [(0, start)]
     cost_of = {start: 0}
     # How each place was reached: from where, by which content byte. Texts are put together at the end only.
-    reached: dict[tuple[int, int], tuple[tuple[int, int], int]] = {}
+    reached: dict[Place, tuple[Place, int]] = {}
     exits: Exits = {}
     while heap and wanted:
         cost, here = heappop(heap)
         if cost > cost_of[here]:
             continue
-        state, n = here
-        label = int(dfa.label[state])
-        if label in wanted and (not lexeme.is_counted or n >= lexeme.low):
+        at, state, n = here
+        label = int(stages[at].dfa.label[state])
+        if label in wanted and n >= stages[at].low:
             exits[label] = _spelled(reached, here) + b'"'
             wanted.discard(label)
-        for byte, target, more in _content_moves(lexeme, state, n):
-            there, new_cost = (target, more), cost + int(CONTENT_COST[byte])
+        for byte, there in _content_moves(stages, here):
+            new_cost = cost + int(CONTENT_COST[byte])
             if new_cost < cost_of.get(there, new_cost + 1):
                 cost_of[there] = new_cost
                 reached[there] = (here, byte)
@@ -576,7 +622,7 @@ def _filler(lexeme: Lexeme, state: int) -> bytes | None:
     return SPELLED[found[0]] if len(found) else None
 
 
-def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place: tuple[int, int]) -> bytes:
+def _spelled(reached: dict[Place, tuple[Place, int]], place: Place) -> bytes:
     """The raw text of the path that led to `place`."""
     parts = []
     while place in reached:
@@ -585,12 +631,13 @@ def _spelled(reached: dict[tuple[int, int], tuple[tuple[int, int], int]], place:
     return b"".join(reversed(parts))
 
 
-def _content_moves(lexeme: Lexeme, state: int, count: int) -> Iterator[tuple[int, int, int]]:
-    """`(content byte, target, count)`, for each target the cheapest byte."""
-    for target, byte, is_lead in _cheapest_bytes(lexeme, state):
-        n = count + is_lead if lexeme.is_counted else 0
-        if lexeme.bounds is None or lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
-            yield byte, target, n
+def _content_moves(stages: list[Lexeme], place: Place) -> Iterator[tuple[int, Place]]:
+    """`(content byte, target)`, for each target the cheapest byte."""
+    at, state, count = place
+    for target, byte, is_lead in _cheapest_bytes(stages[at], state):
+        after = place_in(stages, at, target, count + is_lead)
+        if after is not None:
+            yield byte, after
 
 
 @lru_cache(maxsize=1 << 14)

@@ -193,6 +193,8 @@ class Engine:
             return True
         room = lexeme.high - count
         sure = room - lexeme.most_needed
+        if lexeme.onward is not None and sure < self.tables.longest:
+            return False  # some tokens reach the next stage
         if sure >= self.tables.longest:
             mask[:] = row.inside
         else:

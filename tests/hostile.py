@@ -204,6 +204,18 @@ CASES: dict[str, Callable[[], Case]] = {
         },
         ANY,
     ),
+    "oneOf of 40 that overlap": lambda: (
+        {
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {f"k{i}": {"type": "integer"}, f"k{i + 1}": {"type": "string"}},
+                }
+                for i in range(40)
+            ]
+        },
+        ANY,
+    ),
     "oneOf of 30 patterns": lambda: (
         {"type": "string", "oneOf": [{"pattern": f"a.{{{i}}}b"} for i in range(30)]},
         {},

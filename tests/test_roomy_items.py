@@ -70,6 +70,8 @@ STRINGS = [
     array({"type": ["string", "boolean", "null"]}, minItems=3),
     array({"anyOf": [{"type": "string", "maxLength": 1}, {"type": "string", "pattern": "^aa*$"}]}),
     array({"anyOf": [{"enum": ["a", "b", 1]}, {"type": "string", "pattern": "^b"}]}, minItems=2),
+    array({"anyOf": [{"type": "string", "maxLength": 100, "minLength": 1}, {"type": "string", "pattern": "^a*$"}]}),
+    array({"type": "string"}, contains={"type": "string", "maxLength": 70}, minContains=2),
     array(STRING, contains={"const": "a"}, minItems=2),
     array(STRING, prefixItems=[{"enum": ["a", "b"]}, {"enum": ["a", "b", "ab"]}, STRING]),
     array(array(STRING, maxItems=2), minItems=2),

@@ -84,7 +84,20 @@ class Emptiness:
                 known = self._known[goal] = self.plans.finite.is_live(goal)
             elif len(goal) == 1 and 0 <= goal[0] < TRUE_SCHEMA and self._is_plain(goal[0]):
                 known = self._known[goal] = True
+            else:
+                known = self._by_scalars(goal)
+                if known is not None:
+                    self._known[goal] = known
         return known
+
+    def _by_scalars(self, goal: Goal) -> bool | None:
+        """The same where no object or array has to be asked for: a search among members asks for many such goals."""
+        undecided = False
+        for shape in self.goals.alternatives(goal):
+            if self._simple_types(shape):
+                return True
+            undecided |= bool(shape.types & (ARRAY | OBJECT))
+        return None if undecided else False
 
     def language(self, goal: Goal) -> ByteDfa:
         """The strings that satisfy `goal`, as UTF-8."""

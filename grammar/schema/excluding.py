@@ -149,9 +149,13 @@ class ExcludingObjectPlan(ObjectPlan):
         is_equal = any(self._objects[text].keys() == progress.read for text in self._alike(progress))
         return not is_equal and self.inner.may_close(progress.inner)
 
-    def needed_name(self, progress: Hashable) -> str | None:
+    def needed_names(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, Alike)
-        return None if self._alike(progress) else self.inner.needed_name(progress.inner)
+        return [] if self._alike(progress) else self.inner.needed_names(progress.inner)
+
+    def n_missing(self, progress: Hashable) -> int:
+        assert isinstance(progress, Alike)
+        return self.inner.n_missing(progress.inner)
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         assert isinstance(progress, Alike)

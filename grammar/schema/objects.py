@@ -6,7 +6,9 @@ Progress is a small hashable value, so that equal futures are one state.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from ..dfa import ByteDfa
 from ..utf8 import UTF8
@@ -14,14 +16,20 @@ from .containers import ContainerPlan, Live, Step
 from .members import Members
 
 
-def needed_names(run: tuple[tuple[ObjectPlan, int, Hashable], ...]) -> list[str]:
-    """Names of which one begins some shortest way to the end of an object under the alternatives `run`.
+@dataclass(frozen=True, slots=True)
+class MembersLeft:
+    """What an object still has to have under the alternatives `run`, see `pushdown.MembersLeft`."""
 
-    Where the order of members is free, one that each way has to have can as well come first. Empty where some
-    alternative does not have to have any.
-    """
-    names = dict.fromkeys(plan.needed_name(progress) for plan, _, progress in run)
-    return [] if None in names else [name for name in names if name is not None]
+    run: tuple[tuple[ObjectPlan, int, Hashable], ...]
+
+    def names(self) -> list[str]:
+        # Where the order of members is free, one that each way has to have can as well come first.
+        names = [plan.needed_names(progress) for plan, _, progress in self.run]
+        return list(dict.fromkeys(chain(*names))) if all(names) else []
+
+    def nearest(self) -> tuple[int, list[str]]:
+        plan, _, progress = min(self.run, key=lambda one: one[0].n_missing(one[2]))
+        return plan.n_missing(progress), plan.needed_names(progress)
 
 
 class ObjectPlan(ContainerPlan):
@@ -52,8 +60,12 @@ class ObjectPlan(ContainerPlan):
         """The same for a name that is not declared, of class `kind`."""
         raise NotImplementedError
 
-    def needed_name(self, progress: Hashable) -> str | None:
-        """A declared name that still has to come, in an object whose order is free."""
+    def needed_names(self, progress: Hashable) -> list[str]:
+        """Declared names of which one still has to come, in an object whose order is free; none where none has to."""
+        raise NotImplementedError
+
+    def n_missing(self, progress: Hashable) -> int:
+        """What has to come yet, a member for each: with all of it the object may end."""
         raise NotImplementedError
 
     def before(self, name: str | None) -> Hashable:
@@ -67,9 +79,9 @@ class ObjectPlan(ContainerPlan):
         kinds = dict.fromkeys(self.others.label[self.others.label >= 0].tolist())
         return tuple(kind for kind in kinds if self.after_other(progress, kind))
 
-    def _first(self, names: int) -> str | None:
-        """The first name of a bit set over `names`."""
-        return self.names[(names & -names).bit_length() - 1] if names else None
+    def _listed(self, names: int) -> list[str]:
+        """The names of a bit set over `names`."""
+        return [name for i, name in enumerate(self.names) if names >> i & 1] if names else []
 
     def after_name(self, progress: Hashable, name: str) -> list[Step]:
         """The ways to go on behind any name."""
@@ -145,6 +157,12 @@ class SimpleObjectPlan(ObjectPlan):
             return self.next_required[progress] == len(self.names)
         return self.required & ~progress == 0
 
-    def needed_name(self, progress: Hashable) -> str | None:
+    def needed_names(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, int)
-        return None if self.in_order else self._first(self.required & ~progress)
+        missing = 0 if self.in_order else self.required & ~progress
+        return self._listed(missing & -missing)
+
+    def n_missing(self, progress: Hashable) -> int:
+        assert isinstance(progress, int)
+        missing = self.required >> progress if self.in_order else self.required & ~progress
+        return missing.bit_count()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce
 from itertools import chain
-from typing import TYPE_CHECKING
+from operator import or_
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import CompileBudgetExceeded
 from ..finite import MANY
@@ -20,6 +23,41 @@ Extras = tuple[tuple[int, Goal], ...]
 """The same for names that are not declared, by class."""
 
 
+class Placed(NamedTuple):
+    """What a search has decided on.
+
+    goals : the names that occur, with their goals.  extras : the same for other names, by class.
+    banned : bit set over the names that must not occur.
+    """
+
+    goals: Goals
+    extras: Extras
+    banned: int
+
+
+EXTRA = 1 << 30
+"""In place of a name's index: some name that is not declared."""
+
+
+class Witness(NamedTuple):
+    """Members that complete an object.
+
+    met  : the needs (a bit set) that are met by name i, by its absence (~i), or by EXTRA.
+    used, banned, needs : bit sets of the names that occur, of those that must not, and of all needs that are met.
+    """
+
+    placed: Placed
+    met: dict[int, int]
+    used: int
+    banned: int
+    needs: int
+
+    @staticmethod
+    def of(placed: Placed, met: dict[int, int]) -> Witness:
+        used = sum(1 << i for i in placed.goals)
+        return Witness(placed, met, used, placed.banned, reduce(or_, met.values(), 0))
+
+
 class Placing:
     """A search for members that complete an object: required ones, one for each need, and as many as are asked for."""
 
@@ -27,10 +65,10 @@ class Placing:
         self.plan = plan
         self.progress = progress
         self.steps = 0
+        self.failures = [0] * len(plan.absent)
         self.high = MANY if plan.high is None else plan.high
         self.unseen = plan.unseen(progress)
-        available = sum(1 << i for i in range(len(plan.names)) if plan.is_available(progress, i))
-        self.usable = self._closed(available, 0)
+        self.usable = self._closed(plan.available(progress), 0)
 
     def _closed(self, names: int, beside: int) -> int:
         """Those of `names` of which all that they imply is among them, `beside` them, or seen."""
@@ -43,56 +81,115 @@ class Placing:
                 return names
             names &= ~lost
 
-    def succeeds(self) -> bool:
-        plan, progress = self.plan, self.progress
-        must = plan.must(progress.seen) & self.unseen
+    def find(self, near: Witness | None) -> Witness | None:
+        """Members that complete the object, those of `near` as far as they do; None where there are none."""
+        plan = self.plan
+        must = plan.must(self.progress.seen) & self.unseen
         if must & ~self.usable:
-            return False
-        needs = ones(progress.open)
-        goals = {i: goal for i in ones(must) if (goal := plan.goals[i]) is not None}
-        return self._place(needs, goals, (), 0)
+            return None
+        found = None if near is None else self._mended(near, must)
+        if found is None:
+            needs = ones(self.progress.open)
+            goals = {i: goal for i in ones(must) if (goal := plan.goals[i]) is not None}
+            placed = self._place(needs, Placed(goals, (), 0))
+            if placed is not None:
+                met: dict[int, int] = {}
+                for need in needs:
+                    how = self._what_meets(need, placed)
+                    met[how] = met.get(how, 0) | 1 << need
+                found = Witness.of(placed, met)
+        return found
 
-    def _place(self, needs: list[int], goals: Goals, extras: Extras, banned: int) -> bool:
-        """Place the needs one after the other.
+    def _mended(self, near: Witness, must: int) -> Witness | None:
+        """`near` with other members in place of those that cannot come, where the first that will do go together.
 
-        goals : the names that occur, with their goals.  extras : the same for other names, by class.
-        banned : names that must not occur.
+        Most objects differ in one member from one for which the search was made before.
+        """
+        plan = self.plan
+        goals, extras, banned = near.placed
+        goals, met = dict(goals), dict(near.met)
+        lost = 0
+        for i in ones(near.used & ~self.usable):
+            del goals[i]
+            lost |= met.pop(i, 0)
+        for i in ones(banned & self.progress.seen):
+            lost |= met.pop(~i, 0)
+        placed = Placed(goals, extras, banned & ~self.progress.seen)
+        if must & placed.banned:
+            return None
+        goals.update((i, plan.goals[i] or NOTHING) for i in ones(must & ~near.used))
+        for need in ones(self.progress.open & ~(near.needs & ~lost)):
+            more = next(self._ways(need, placed), None)
+            if more is None:
+                return None
+            placed = more
+            how = self._what_meets(need, placed)
+            met[how] = met.get(how, 0) | 1 << need
+        if self._n_members(placed) > self.high or not self._counts_fit(placed):
+            return None
+        return Witness.of(placed, met)
+
+    def _what_meets(self, need: int, placed: Placed) -> int:
+        """A key of `Witness.met`; EXTRA where no declared name meets the need."""
+        for i in self.plan.absent[need]:
+            if placed.banned >> i & 1:
+                return ~i
+        for i in self.plan.meeting[need]:
+            goal = placed.goals.get(i)
+            if goal is not None and any(conjoin(goal, option) == goal for option in self.plan.meets[i][need]):
+                return i
+        return EXTRA
+
+    def _place(self, needs: list[int], placed: Placed) -> Placed | None:
+        """Place the needs one after the other: the one first that most often could not be met at all.
+
+        Such a need shows at once that what was tried before it cannot work, so that the rest is not tried in between
+        (Boussemart et al. 2004, "Boosting systematic search by weighting constraints").
         """
         self.steps += 1
         if self.steps > MAX_PLACINGS:
             raise too_many_ways()
-        if self._n_members(goals, extras) > self.high:
-            return False
+        if self._n_members(placed) > self.high:
+            return None
         if not needs:
-            return self._counts_fit(goals, extras, banned)
-        need, *others = needs
-        return (
-            self._place_absent(need, others, goals, extras, banned)
-            or self._place_name(need, others, goals, extras, banned)
-            or self._place_extra(need, others, goals, extras, banned)
-        )
+            return placed if self._counts_fit(placed) else None
+        need = max(needs, key=self.failures.__getitem__)
+        others = [other for other in needs if other != need]
+        could_be_met = False
+        for more in self._ways(need, placed):
+            found = self._place(others, more)
+            if found is not None:
+                return found
+            could_be_met = True
+        if not could_be_met:
+            self.failures[need] += 1
+        return None
 
-    def _place_absent(self, need: int, needs: list[int], goals: Goals, extras: Extras, banned: int) -> bool:
-        return any(
-            self._place(needs, goals, extras, banned | 1 << i)
-            for i in self.plan.absent[need]
-            if i not in goals and not self.progress.seen >> i & 1
-        )
+    def _ways(self, need: int, placed: Placed) -> Iterator[Placed]:
+        """What else is placed where `need` is met, each way once; nothing else where it is met already."""
+        if self._what_meets(need, placed) != EXTRA:
+            yield placed
+            return
+        goals, extras, banned = placed
+        for i in self.plan.absent[need]:
+            if i not in goals and not self.progress.seen >> i & 1:
+                yield Placed(goals, extras, banned | 1 << i)
+        yield from self._ways_by_name(need, placed)
+        yield from self._ways_by_extra(need, placed)
 
-    def _place_name(self, need: int, needs: list[int], goals: Goals, extras: Extras, banned: int) -> bool:
+    def _ways_by_name(self, need: int, placed: Placed) -> Iterator[Placed]:
         plan = self.plan
+        goals, extras, banned = placed
         free = self.usable & ~banned
         meeting = plan.meeting[need]
         fresh = (i for i in meeting if i not in goals and free >> i & 1)
         for i in chain((i for i in meeting if i in goals), fresh):
-            for option in plan.meets[i][need]:
+            for option in plan.meets[i].get(need, ()):
                 goal = conjoin(goals.get(i, plan.goals[i] or ANYTHING), option)
-                if not plan.live(goal):
-                    continue
-                placed = self._with_implied({**goals, i: goal}, banned)
-                if placed is not None and self._place(needs, placed, extras, banned):
-                    return True
-        return False
+                if plan.live(goal):
+                    implied = self._with_implied({**goals, i: goal}, banned)
+                    if implied is not None:
+                        yield Placed(implied, extras, banned)
 
     def _with_implied(self, goals: Goals, banned: int) -> Goals | None:
         plan = self.plan
@@ -104,31 +201,30 @@ class Placing:
             return None
         return {**{i: plan.goals[i] or NOTHING for i in ones(must)}, **goals}
 
-    def _place_extra(self, need: int, needs: list[int], goals: Goals, extras: Extras, banned: int) -> bool:
+    def _ways_by_extra(self, need: int, placed: Placed) -> Iterator[Placed]:
         plan = self.plan
+        goals, extras, banned = placed
         for at, (kind, goal) in enumerate(extras):
             meets = next(m for k, _, m, _ in plan.kinds if k == kind)
-            for option in meets[need]:
+            for option in meets.get(need, ()):
                 shared = conjoin(goal, option)
-                if plan.live(shared) and self._place(
-                    needs, goals, (*extras[:at], (kind, shared), *extras[at + 1 :]), banned
-                ):
-                    return True
+                if plan.live(shared):
+                    yield Placed(goals, (*extras[:at], (kind, shared), *extras[at + 1 :]), banned)
         for kind, goal, meets, size in plan.kinds:
             if sum(k == kind for k, _ in extras) >= size:
                 continue
-            for option in meets[need]:
+            for option in meets.get(need, ()):
                 narrowed = conjoin(goal, option)
-                if plan.live(narrowed) and self._place(needs, goals, (*extras, (kind, narrowed)), banned):
-                    return True
-        return False
+                if plan.live(narrowed):
+                    yield Placed(goals, (*extras, (kind, narrowed)), banned)
 
-    def _n_members(self, goals: Goals, extras: Extras) -> int:
-        return self.progress.n + len(goals) + len(extras)
+    def _n_members(self, placed: Placed) -> int:
+        return self.progress.n + len(placed.goals) + len(placed.extras)
 
-    def _counts_fit(self, goals: Goals, extras: Extras, banned: int) -> bool:
+    def _counts_fit(self, placed: Placed) -> bool:
         plan = self.plan
-        count = self._n_members(goals, extras)
+        goals, extras, banned = placed
+        count = self._n_members(placed)
         if count >= plan.low:
             return True
         # As many more as there are: all names that neither are banned nor imply one that is.

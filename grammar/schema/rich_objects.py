@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -11,10 +11,10 @@ from ..utf8 import UTF8
 from .containers import Live, Step
 from .members import Members, is_text, only_labels
 from .objects import ObjectPlan, SimpleObjectPlan
-from .placing import MAX_PLACINGS, Placing, too_many_ways
+from .placing import MAX_PLACINGS, Placing, Witness, ones, too_many_ways
 from .shapes import Goal, conjoin
 
-MAX_NEEDS = 24
+MAX_NEEDS = 40
 """Which of them each member meets is observed, and where each could still be met is looked for after each member."""
 
 
@@ -24,6 +24,10 @@ def object_plan(members: Members, live: Live, *, in_order: bool) -> ObjectPlan:
     if not objects.is_rich and (not objects.rules or not (members.tells_apart or members.loose)):
         return SimpleObjectPlan(members, live, in_order=in_order)
     return RichObjectPlan(members, live, in_order=in_order)
+
+
+Meets = dict[int, tuple[Goal, ...]]
+"""For each need that a value may meet the goals with which it does."""
 
 
 class Progress(NamedTuple):
@@ -45,8 +49,8 @@ class RichObjectPlan(ObjectPlan):
     """Names by pattern, bounds on the number of members, needs, and names that imply others.
 
     goals   : the goal of each name; None where no value fits, so that the name cannot occur.
-    meets   : for each name, and each need, the goals with which its value would meet it.
-    meeting : for each need the names that may meet it.
+    meets   : for each name, and each need that its value may meet, the goals with which it would.
+    meeting : for each need the names that may meet it, those first that may meet most.
     absent  : for each need the names of which it is met if one does not occur.
     implied : (bit of a name, bits of the names that occur where it does).
     kinds   : the classes of other names: (label, goal, what meets each need, how many names).
@@ -65,10 +69,10 @@ class RichObjectPlan(ObjectPlan):
         self.n_ordered = len(members.ordered) if in_order else 0
         said = [*map(members.said, (*members.ordered, *members.loose)), *listed.values()]
         self.goals = tuple(goal if live(goal) else None for goal, _ in said)
-        self.meets = tuple(meets for _, meets in said)
+        self.meets = tuple(_sparse(meets) for _, meets in said)
+        by_use = sorted(range(len(said)), key=lambda i: -len(self.meets[i]))
         self.meeting = tuple(
-            tuple(i for i, meets in enumerate(self.meets) if meets[need])
-            for need in range(len(objects.needs))
+            tuple(i for i in by_use if need in self.meets[i]) for need in range(len(objects.needs))
         )
         self.absent = tuple(frozenset(map(self.index.__getitem__, need.absent)) for need in objects.needs)
         self._required = self._bits(objects.required)
@@ -77,11 +81,13 @@ class RichObjectPlan(ObjectPlan):
         self._cap = 0 if self.high is None and not self.low else max(self.low, self.high or 0)
         self._remembered = self._relevant()
         self.kinds = tuple(
-            (kind, goal, meets, size)
+            (kind, goal, _sparse(meets), size)
             for kind, ((goal, meets), size) in enumerate(zip(self._classes.said, sizes, strict=True))
             if size > 0 and live(goal)
         )
+        self._possible = sum(1 << i for i, goal in enumerate(self.goals) if goal is not None)
         self._completable: dict[Progress, bool] = {}
+        self._witness: Witness | None = None
         self._steps: dict[tuple[Progress, int], list[Step]] = {}
         self.start = Progress(open=(1 << len(objects.needs)) - 1)
 
@@ -117,7 +123,13 @@ class RichObjectPlan(ObjectPlan):
 
     def candidates(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, Progress)
-        return [name for i, name in enumerate(self.names) if self._after(progress, i)]
+        return [name for i, name in enumerate(self.names) if self._may_come(progress, i)]
+
+    def _may_come(self, progress: Progress, i: int) -> bool:
+        if self.goals[i] is None:
+            return False
+        behind = self._seen(progress, i)
+        return behind is not None and (self.completable(behind) or bool(self._after(progress, i)))
 
     def after(self, progress: Hashable, name: str) -> list[Step]:
         assert isinstance(progress, Progress)
@@ -161,9 +173,7 @@ class RichObjectPlan(ObjectPlan):
             self._steps[key] = found
         return found
 
-    def _steps_to(
-        self, behind: Progress | None, goal: Goal, meets: tuple[tuple[Goal, ...], ...]
-    ) -> list[Step]:
+    def _steps_to(self, behind: Progress | None, goal: Goal, meets: Meets) -> list[Step]:
         """The steps to `behind` with a member of this goal.
 
         Which needs its value meets is observed. Where the object could not be completed if it met none, each smallest
@@ -173,35 +183,57 @@ class RichObjectPlan(ObjectPlan):
             return []
         if self.completable(behind):
             return [self._step(behind, goal, meets)]
+        open_needs = [need for need in ones(behind.open) if need in meets]
+        needed = self._needed(behind, open_needs)
+        others = [need for need in open_needs if need not in needed]
         found: list[Step] = []
-        done: list[frozenset[int]] = []
-        tried = [(frozenset[int](), goal)]
-        for met, narrowed in tried:
-            for need in range(max(met, default=-1) + 1, len(meets)):
-                larger = met | {need}
-                if not behind.open >> need & 1 or any(smaller <= larger for smaller in done):
-                    continue
-                after = behind._replace(open=behind.open & ~sum(1 << i for i in larger))
-                enough = self.completable(after)
-                for option in meets[need]:
-                    both = conjoin(narrowed, option)
-                    if not self.live(both):
-                        continue
-                    if enough:
-                        found.append(self._step(after, both, meets))
-                    else:
-                        tried.append((larger, both))
-                if enough:
-                    done.append(larger)
+        done: list[set[int]] = []
+        tried = [(set[int](), self._met(behind, needed), self._narrowed([goal], needed, meets))]
+        for met, after, goals in tried:
+            if not goals or any(smaller <= met for smaller in done):
+                continue
+            if self.completable(after):
+                found += [self._step(after, narrowed, meets) for narrowed in goals]
+                done.append(met)
+                continue
+            last = max(met, default=-1)
+            tried += (
+                (met | {need}, self._met(after, [need]), self._narrowed(goals, [need], meets))
+                for need in others
+                if need > last
+            )
             if len(tried) > MAX_PLACINGS:
                 raise too_many_ways()
         return found
 
-    def _step(self, behind: Progress, goal: Goal, meets: tuple[tuple[Goal, ...], ...]) -> Step:
+    def _needed(self, behind: Progress, needs: list[int]) -> list[int]:
+        """Those of `needs` that the next value has to meet, whichever of the others it meets as well."""
+        if not self.completable(self._met(behind, needs)):
+            return needs
+        return [
+            need
+            for need in needs
+            if not self.completable(self._met(behind, [other for other in needs if other != need]))
+        ]
+
+    @staticmethod
+    def _met(progress: Progress, needs: Iterable[int]) -> Progress:
+        return progress._replace(open=progress.open & ~sum(1 << need for need in needs))
+
+    def _narrowed(self, goals: list[Goal], needs: list[int], meets: Meets) -> list[Goal]:
+        """What satisfies one of `goals` and meets all `needs`."""
+        for need in needs:
+            both = dict.fromkeys(conjoin(goal, option) for goal in goals for option in meets[need])
+            goals = [goal for goal in both if self.live(goal)]
+        return goals
+
+    def _step(self, behind: Progress, goal: Goal, meets: Meets) -> Step:
         """One step, with the needs observed that the value may meet as well."""
         observed = []
-        for need, options in enumerate(meets):
-            goals = [conjoin(goal, option) for option in options] if behind.open >> need & 1 else []
+        for need, options in meets.items():
+            if not behind.open >> need & 1:
+                continue
+            goals = [conjoin(goal, option) for option in options]
             if goal in goals:
                 behind = behind._replace(open=behind.open & ~(1 << need))
             else:
@@ -210,7 +242,7 @@ class RichObjectPlan(ObjectPlan):
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
         assert isinstance(progress, Progress)
-        return progress._replace(open=progress.open & ~sum(1 << need for need in keys))
+        return self._met(progress, keys)
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, Progress)
@@ -224,9 +256,32 @@ class RichObjectPlan(ObjectPlan):
             if progress.open >> need & 1
         )
 
-    def needed_name(self, progress: Hashable) -> str | None:
+    def needed_names(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, Progress)
-        return None if self.n_ordered else self._first(self.must(progress.seen) & self.unseen(progress))
+        if self.n_ordered:
+            return []
+        must = self.must(progress.seen) & self.unseen(progress)
+        if must:
+            return self._listed(must & -must)
+        # Of the needs that only declared members can meet, the one with the fewest of them.
+        available = self.available(progress)
+        names = [
+            available & sum(1 << i for i in self.meeting[need])
+            for need in self._pressing(progress)
+            if not any(need in meets for _, _, meets, _ in self.kinds)
+        ]
+        return self._listed(min(names, key=int.bit_count, default=0))
+
+    def n_missing(self, progress: Hashable) -> int:
+        assert isinstance(progress, Progress)
+        must = self.must(progress.seen) & self.unseen(progress)
+        return max(must.bit_count() + len(self._pressing(progress)), self.low - progress.n)
+
+    def _pressing(self, progress: Progress) -> list[int]:
+        """The needs that some member has to meet: it is too late to do without those whose absence would."""
+        return [
+            need for need in ones(progress.open) if all(progress.seen >> i & 1 for i in self.absent[need])
+        ]
 
     def must(self, seen: int) -> int:
         """The names that have to occur, given those that do."""
@@ -253,9 +308,31 @@ class RichObjectPlan(ObjectPlan):
         """Whether some members lead from `progress` to an object that may close."""
         found = self._completable.get(progress)
         if found is None:
-            found = self._completable[progress] = Placing(self, progress).succeeds()
+            found = self._completable[progress] = self._serves(progress) or self._search(progress)
         return found
 
-    def is_available(self, progress: Progress, i: int) -> bool:
-        """Whether name `i` can still occur."""
-        return self.goals[i] is not None and self._in_time(progress, i)
+    def _search(self, progress: Progress) -> bool:
+        witness = Placing(self, progress).find(self._witness)
+        self._witness = witness or self._witness
+        return witness is not None
+
+    def available(self, progress: Progress) -> int:
+        """The names that can still occur, as a bit set."""
+        passed = (1 << min(progress.place, self.n_ordered)) - 1
+        return self._possible & ~(passed | progress.seen)
+
+    def _serves(self, progress: Progress) -> bool:
+        """Whether a look shows that the members found last complete an object from `progress` as well."""
+        witness = self._witness
+        return (
+            witness is not None
+            and self._cap == 0
+            and witness.used & ~self.available(progress) == 0
+            and witness.banned & progress.seen == 0
+            and progress.open & ~witness.needs == 0
+            and self.must(progress.seen | witness.used) & self.unseen(progress) & ~witness.used == 0
+        )
+
+
+def _sparse(meets: tuple[tuple[Goal, ...], ...]) -> Meets:
+    return {need: options for need, options in enumerate(meets) if options}

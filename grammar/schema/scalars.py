@@ -8,14 +8,18 @@ from functools import lru_cache
 from ...errors import GramaskError, GrammarSyntaxError
 from ..dfa import ByteDfa, bounded_length, code_point_lengths, difference, intersect, literals, product, union
 from ..formats import format_bounds, format_dfa, format_hull
-from ..lexemes import TEXT, Lexeme
+from ..lexemes import TEXT, Lexeme, relabelled
 from ..number_sets import numbers_are_empty as are_empty
 from ..number_sets import numbers_dfa
 from ..regex import compile_pattern
+from ..stages import staged
 from ..utf8 import UTF8
 from .members import is_text
 from .scalar_shapes import Matcher, Numbers, Strings, least
 from .shapes import FALSE, NULL, TRUE
+
+MAX_UNROLLED = 64
+"""Up to such a length bound, strings under several ones are unrolled into states: their masks are found faster."""
 
 _WORDS = ((NULL, b"null"), (TRUE, b"true"), (FALSE, b"false"))
 
@@ -28,10 +32,19 @@ def string_lexeme(
 
     `alternatives[i]` is a union of string shapes, run side by side with the others.
     """
-    if len(alternatives) == 1:
-        return _string_union(alternatives[0]), ((True,),)
-    dfa, vectors = product([string_language(shapes) for shapes in alternatives])
-    return Lexeme(dfa, is_string=True), tuple(vectors)
+    lexemes = [_string_union(shapes) for shapes in alternatives]
+    if len(lexemes) == 1:
+        return lexemes[0], ((True,),)
+    found = staged(lexemes) if _is_long(lexemes) else None
+    if found is None:
+        dfa, vectors = product(list(map(_explicit, lexemes)))
+        found = Lexeme(dfa, is_string=True), tuple(vectors)
+    return found
+
+
+def _is_long(lexemes: Sequence[Lexeme]) -> bool:
+    """Whether counted lexemes would have many states if their lengths were unrolled."""
+    return any(lexeme.is_counted and max(lexeme.low, lexeme.high or 0) > MAX_UNROLLED for lexeme in lexemes)
 
 
 def string_language(shapes: frozenset[Strings]) -> ByteDfa:
@@ -51,6 +64,10 @@ def _string_union(shapes: frozenset[Strings]) -> Lexeme:
     bounds = _common_bounds(lexemes)
     if bounds is not None:
         return _bounded(union(*(lexeme.dfa for lexeme in lexemes)), *bounds)
+    found = staged(lexemes) if _is_long(lexemes) else None
+    if found is not None:
+        lexeme, vectors = found
+        return relabelled(lexeme, (0,) * len(vectors))
     dfa = union(*map(_explicit, lexemes))
     return TEXT if dfa.digest == UTF8.digest else Lexeme(dfa, is_string=True)
 

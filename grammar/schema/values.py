@@ -22,7 +22,7 @@ from .canonical import canonical, value_of
 from .containers import Step
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import ObjectPlan, needed_names
+from .objects import MembersLeft, ObjectPlan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, ROOMY_STRINGS, TRUE, Goal, Shape
@@ -258,7 +258,7 @@ class ValueStates:
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
         # A plan that forgets never has to have any.
         if len(position) == 1 and not any(plan.forgets for plan, _, _ in run):
-            self.pushdown.needed_names[state] = partial(needed_names, run)
+            self.pushdown.members_left[state] = MembersLeft(run)
         return state
 
     def after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...grammar.pushdown import (
     ANY_CHARACTER,
+    BEYOND,
     COUNT_HI,
     COUNT_LO,
     COUNTED,
@@ -53,7 +54,7 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-CTL_LOWEST, N_CTL = 7, 8
+CTL_LOWEST, CTL_STAGE, N_CTL = 7, 8, 9
 NAMED = -1
 NO_SHARED = -2
 
@@ -107,13 +108,32 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
 
 @jit
 def _in_bounds(table, state, count, ctl):
-    """Whether `count` code points may have been read on entering the counted `state`."""
-    if not table[state, FLAGS] & READY:
-        ctl[CTL_MISS] = state
-        return MISS_STATE
-    if table[state, COUNT_LO] <= count <= table[state, COUNT_HI]:
-        return STEP_ALIVE
-    return STEP_DEAD
+    """Whether `count` code points may have been read on entering the counted `state`, or what goes on beyond it.
+
+    Where they may, ctl[CTL_STAGE] is the state that is entered.
+    """
+    while True:
+        if not table[state, FLAGS] & READY:
+            ctl[CTL_MISS] = state
+            return MISS_STATE
+        if not table[state, FLAGS] & COUNTED or count <= table[state, COUNT_HI]:
+            break
+        state = table[state, BEYOND]
+        if state == 0:
+            return STEP_DEAD
+    ctl[CTL_STAGE] = state
+    return STEP_ALIVE if count >= table[state, COUNT_LO] else STEP_DEAD
+
+
+@inlined
+def _count(table, path, depth, count, ctl):
+    """Enter the counted state of `path[depth]` with `count` code points."""
+    status = _in_bounds(table, path[depth, STATE], count, ctl)
+    if status == STEP_ALIVE:
+        state = ctl[CTL_STAGE]
+        path[depth, STATE] = state
+        path[depth, COUNT] = count if table[state, FLAGS] & COUNTED else 0
+    return status
 
 
 @jit
@@ -234,10 +254,7 @@ def _feed(machine, path, depth, point, ctl):
         if status != STEP_ALIVE:
             return status
         state, node, n_local = path[depth, STATE], path[depth, NODE], path[depth, N_LOCAL]
-    if counted:
-        path[depth, COUNT] = count
-        return _in_bounds(table, state, count, ctl)
-    return STEP_ALIVE
+    return _count(table, path, depth, count, ctl) if counted else STEP_ALIVE
 
 
 @jit
@@ -353,8 +370,7 @@ def _step_string(machine, path, depth, byte, ctl):
     status = _apply(machine, path, depth, operation, node, n_local, ctl)
     if status == STEP_ALIVE and flags & COUNTED:
         # Counted where a character begins, so that half a character never overruns the bound.
-        path[depth, COUNT] = count + (byte & 0xC0 != 0x80)
-        return _in_bounds(table, path[depth, STATE], path[depth, COUNT], ctl)
+        return _count(table, path, depth, count + (byte & 0xC0 != 0x80), ctl)
     return status
 
 
