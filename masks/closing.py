@@ -37,6 +37,9 @@ MAX_NEW_STATES = 2_000
 """So many that nothing asked for before: the same time, where objects leave many ways open."""
 FAR_STAGE = 1_000
 """Stages of a string that end so many characters away are not searched to their end."""
+LEAST_PATIENCE = 100
+SPELLINGS = 20
+"""So many does each value that must not be there have at most that are no longer than the shortest of another."""
 MAX_READ = 80_000
 """So many bytes before items that must differ, for each item all those of its array: the same time."""
 
@@ -381,7 +384,9 @@ class _Search:
             self._n_read += 1
             return self.closing.items.may_end(frame, lexeme, begun, text + quote, label)
 
-        texts = first_accepted(lexeme, local, count, accepts)
+        awaited = self.pushdown.units.frames[frame]
+        n_barred = sum(map(len, (*awaited.strings, *awaited.numbers)))
+        texts = first_accepted(lexeme, local, count, accepts, LEAST_PATIENCE + SPELLINGS * n_barred)
         self._finish(level, {label: text + quote for label, text in texts.items()}, before)
 
     def _write_name(self, level: _Level, state: int, name: str, before: _Path) -> None:

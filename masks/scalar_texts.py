@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import count as counter
+from itertools import islice
 
 import numpy as np
 
@@ -50,16 +51,17 @@ def place_in(stages: list[Lexeme], at: int, state: int, n: int) -> Place | None:
 
 
 def first_accepted(
-    lexeme: Lexeme, local: int, count: int, accepts: Callable[[bytes, int], bool]
+    lexeme: Lexeme, local: int, count: int, accepts: Callable[[bytes, int], bool], patience: int = MAX_TRIED
 ) -> dict[int, bytes]:
     """For each label of a lexeme a shortest text from state `local` on that is accepted, if there is one.
 
-    count : the characters before it.  accepts : given a text, without a closing quote, and its label.
+    count    : the characters before it.  accepts : given a text, without a closing quote, and its label.
+    patience : so many texts with one label are asked for. One number has no end of spellings, and may be the only one.
     """
     found = {}
     for label in {label for stage in stages_of(lexeme) for label in stage.dfa.label.tolist()} - {-1}:
         texts = _texts([*stages_of(lexeme)], (0, local, count), label)
-        text = next((text for text in texts if accepts(text, label)), None)
+        text = next((text for text in islice(texts, patience) if accepts(text, label)), None)
         if text is not None:
             found[label] = text
     return found
