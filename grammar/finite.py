@@ -51,11 +51,12 @@ def runs_out(dfa: ByteDfa) -> bool:
 
 def texts(dfa: ByteDfa, limit: int) -> list[tuple[bytes, int]] | None:
     """All texts with their labels, in the order of their bytes; None if there are more than `limit`."""
-    return None if n_texts(dfa)[dfa.start] > limit else list(_texts(dfa))
+    return None if n_texts(dfa)[dfa.start] > limit else list(each_text(dfa, dfa.start))
 
 
-def _texts(dfa: ByteDfa) -> Iterator[tuple[bytes, int]]:
-    stack = [(b"", dfa.start)] if dfa.start else []
+def each_text(dfa: ByteDfa, state: int) -> Iterator[tuple[bytes, int]]:
+    """The texts that are accepted from a state, of which there must be finitely many, in the order of their bytes."""
+    stack = [(b"", state)] if state else []
     while stack:
         text, state = stack.pop()
         if dfa.label[state] >= 0:

@@ -101,13 +101,44 @@ class Learner(Protocol):
         """The state behind a value with this text, DEAD where nothing follows."""
         ...
 
+    def accepts(self, text: bytes) -> bool:
+        """Whether anything follows a value with this text."""
+        ...
+
     def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
         ...
 
 
+class TextSet(Protocol):
+    """A set of texts."""
+
+    def __contains__(self, text: bytes) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def beginning_with(self, prefix: bytes) -> list[bytes]:
+        """Those that begin with `prefix`."""
+        ...
+
+    def has_beginning(self, prefix: bytes) -> bool:
+        """Whether any does."""
+        ...
+
+
 class Awaited(Protocol):
-    """The value of an item, or a member, while it is read."""
+    """The value of an item, or a member, while it is read.
+
+    strings : the contents, as UTF-8, that no string may have; an automaton alone does not know them.
+    numbers : the same for numbers, as `schema.seen_values.number_key` has them.
+    Sets of different alternatives: what is in one of them may still be allowed by another.
+    """
+
+    @property
+    def strings(self) -> tuple[TextSet, ...]: ...
+
+    @property
+    def numbers(self) -> tuple[TextSet, ...]: ...
 
     def may_matter(self, begun: bytes) -> bool:
         """Whether it may matter to what follows; `begun` is its text so far."""
@@ -138,11 +169,18 @@ class Units:
 
     frames : the stack symbols under them.
     after  : by the state behind one, what its value changes.
+    bars   : whether there are any with values that only who has the text can refuse.
     """
 
     def __init__(self) -> None:
         self.frames: dict[int, Awaited] = {}
         self.after: dict[int, Learner] = {}
+        self.bars = False
+
+    def await_(self, frame: int, awaited: Awaited) -> None:
+        """Let the value above a frame be awaited."""
+        self.frames[frame] = awaited
+        self.bars = self.bars or bool(awaited.strings or awaited.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +299,12 @@ class Pushdown:
         if resume is not None:
             self._resume[frame] = resume
         return frame
+
+    def resumed(self, frame: int, outcome: int) -> int:
+        """The operation that a frame performs for `outcome`."""
+        if self.code[frame + 1 + outcome] == UNFILLED:
+            self.fill_frame(frame, outcome)
+        return int(self.code[frame + 1 + outcome])
 
     def fill_frame(self, frame: int, outcome: int) -> None:
         """Fill in the operation that `frame` performs for `outcome`."""

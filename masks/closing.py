@@ -18,17 +18,15 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, SPACE, STRING, UNFILLED, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, PUSH, SPACE, STRING, goto
 from .engine import Engine
+from .scalar_texts import CONTENT_COST, RAW, SPELLED, Place, first_accepted, place_in, stages_of
 from .spelling import Spelling
-from .units import NO_ITEMS, Open
+from .units import NO_ITEMS, ItemReader, Open
 from .walker import Config, read_bytes
 
 Exits = dict[int, bytes]
 """Outcome to a shortest text."""
-_Place = tuple[int, int, int]
-"""Inside a string: the stage, the state of its DFA, the characters so far."""
-
 COMPLETE = 1 << 29
 """The outcome of a level in which the whole text ends."""
 MAX_BYTES = 1 << 18
@@ -39,16 +37,14 @@ MAX_NEW_STATES = 2_000
 """So many that nothing asked for before: the same time, where objects leave many ways open."""
 FAR_STAGE = 1_000
 """Stages of a string that end so many characters away are not searched to their end."""
+LEAST_PATIENCE = 100
+SPELLINGS = 20
+"""So many does each value that must not be there have at most that are no longer than the shortest of another."""
 MAX_READ = 80_000
 """So many bytes before items that must differ, for each item all those of its array: the same time."""
 
-_SHORT_ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 8: b"\\b", 12: b"\\f", 10: b"\\n", 13: b"\\r", 9: b"\\t"}
-# How one byte of string content is written.
-_SPELLED = [_SHORT_ESCAPES.get(b) or (b"\\u%04x" % b if b < 0x20 else bytes([b])) for b in range(256)]
-_RAW = [bytes([b]) for b in range(256)]
-_CONTENT_COST = np.array([len(text) for text in _SPELLED])
 # From the dearest byte to the cheapest: in a dict that is filled in this order, the cheapest stays.
-_BY_COST = np.array(sorted(range(256), key=lambda b: (-len(_SPELLED[b]), -b)))
+_BY_COST = np.array(sorted(range(256), key=lambda b: (-len(SPELLED[b]), -b)))
 _BYTES = np.arange(256)
 _BACKWARDS = np.arange(255, -1, -1)
 
@@ -79,12 +75,16 @@ class _Level:
     node   : the stack node below a level of the text itself; -1 for a called one.
     base   : the least cost from the beginning of the search to where it is entered.
     wanted : how many outcomes there can be.
+    barring : the frame above which it lies, where some scalars must not be the value that ends with it; else -1.
+    begun   : what was read of that value before.
     """
 
     start: int
     node: int
     base: int
     wanted: int
+    barring: int = -1
+    begun: bytes = b""
     exits: dict[int, _Path] = field(default_factory=dict)
     callers: list[tuple[_Level, tuple[int, ...], _Path]] = field(default_factory=list)
     called_by: set[tuple[_Level, tuple[int, ...]]] = field(default_factory=set)
@@ -99,6 +99,7 @@ class Closing:
 
     def __init__(self, engine: Engine, *, learns: bool = True) -> None:
         self.engine = engine
+        self.items = ItemReader(engine)
         self._learns = learns
         self.pushdown = engine.pushdown
         self.spelling = Spelling(engine.tables.vocabulary)
@@ -143,7 +144,9 @@ class Closing:
             return b""
         with self.pushdown.lock:
             head, (state, count, _, node) = self._finish_escape(config)
-            return head + self._search(state, count, node, {place: text + head for place, text in items})
+            return head + self._search(
+                state, count, node, {place: bytes(text) + head for place, text in items}
+            )
 
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
         if self.learns:
@@ -201,9 +204,7 @@ class Closing:
 
     def operation(self, frame: int, outcome: int) -> int:
         """What a frame does for an outcome."""
-        if self.pushdown.code[frame + 1 + outcome] == UNFILLED:
-            self.pushdown.fill_frame(frame, outcome)
-        return int(self.pushdown.code[frame + 1 + outcome])
+        return self.pushdown.resumed(frame, outcome)
 
     def target(self, operation: int) -> tuple[int, tuple[int, ...]]:
         """The state that a GOTO or PUSH leads to, and the frames it pushes."""
@@ -217,7 +218,7 @@ class Closing:
         """`(text, operation)` for each operation of a state, with the shortest text that causes it."""
         row = self.pushdown.table[state]
         is_string = bool(row[FLAGS] & STRING)
-        order, spelled = (_BY_COST, _SPELLED) if is_string else (_BACKWARDS, _RAW)
+        order, spelled = (_BY_COST, SPELLED) if is_string else (_BACKWARDS, RAW)
         shortest = dict(zip(row[order].tolist(), order.tolist()))
         shortest.pop(0, None)
         shortest.pop(SPACE, None)
@@ -269,7 +270,7 @@ class _Search:
         # ~what is the outcome with which the level is left.
         self._heap: list[tuple[int, int, _Level | None, int, tuple[int, ...], _Path]] = []
         self._ties = counter(0, -1)  # of equals the newest first: straight on
-        self._called: dict[tuple[int, int], _Level] = {}
+        self._called: dict[tuple[int, int, int, bytes], _Level] = {}
         self._on_stack: dict[int, _Level] = {}
         # Of the states behind items, one for each set of them is enough: there are as many as orders of items.
         self._families: dict[int, Hashable] = {}
@@ -278,8 +279,10 @@ class _Search:
         string = closing.engine.string_at(state)
         if string is None:
             self._add(level, state, (), _Path(None, b"", None, 0, (state, node)))
-        else:
+        elif level.barring < 0:
             self._finish(level, finish_string(*string, count), _NOWHERE)
+        else:
+            self._finish_otherwise(level, *string, _NOWHERE, count)
 
     def run(self) -> _Path:
         """The way to the end. Raises DeadEnd where there is none, CompileBudgetExceeded where it is too long."""
@@ -320,6 +323,9 @@ class _Search:
         heappush(self._heap, (cost, next(self._ties), None, 0, (), path))
 
     def _arrive(self, level: _Level, state: int, path: _Path) -> None:
+        if level.barring >= 0 and (lexeme := self.closing.engine.lexeme_at(state)) is not None:
+            self._finish_otherwise(level, *lexeme, path)
+            return
         texts = self.closing.string_exits(state)
         if texts is not None:
             self._finish(level, texts, path)
@@ -333,13 +339,60 @@ class _Search:
             for name in names:
                 self._write_name(level, state, name, path)
             return
-        for text, operation in self.closing.moves(state):
+        moves = self.closing.moves(state)
+        if level.barring >= 0:
+            moves = self._without_numbers(level, moves, path)
+        elif self.pushdown.units.bars:
+            moves = self._with_digits(state, moves)
+        for text, operation in moves:
             self._perform(level, (), operation, path, text, None)
+
+    def _without_numbers(
+        self, level: _Level, moves: list[tuple[bytes, int]], before: _Path
+    ) -> list[tuple[bytes, int]]:
+        """The `moves` that begin no lexeme without a quote; those that there are are finished, each from its start."""
+        found, lexemes = [], dict[Lexeme, None]()
+        for text, operation in moves:
+            number = self.closing.engine.number_at(operation >> 2) if operation & 3 == GOTO else None
+            if number is None:
+                found.append((text, operation))
+            else:
+                lexemes[number[0]] = None
+        for lexeme in lexemes:
+            self._finish_otherwise(level, lexeme, lexeme.dfa.start, before)
+        return found
+
+    def _with_digits(self, state: int, moves: list[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
+        """The `moves` of a state with all digits that may begin a number: what another one ends with may be barred."""
+        begins = [
+            operation
+            for _, operation in moves
+            if operation & 3 == PUSH and self._barring(self.closing.target(operation)[1]) >= 0
+        ]
+        digits = ((bytes((digit,)), int(self.pushdown.table[state, digit])) for digit in b"0123456789")
+        more = [move for move in digits if move[1] in begins]
+        return [*moves, *(move for move in more if move not in moves)]
+
+    def _finish_otherwise(
+        self, level: _Level, lexeme: Lexeme, local: int, before: _Path, count: int = 0
+    ) -> None:
+        """Leave a level with a scalar that is none of those that must not be there."""
+        frame, quote = level.barring, b'"' if lexeme.is_string else b""
+        begun = (level.begun + _text_of(before)).lstrip()
+
+        def accepts(text: bytes, label: int) -> bool:
+            self._n_read += 1
+            return self.closing.items.may_end(frame, lexeme, begun, text + quote, label)
+
+        awaited = self.pushdown.units.frames[frame]
+        n_barred = sum(map(len, (*awaited.strings, *awaited.numbers)))
+        texts = first_accepted(lexeme, local, count, accepts, LEAST_PATIENCE + SPELLINGS * n_barred)
+        self._finish(level, {label: text + quote for label, text in texts.items()}, before)
 
     def _write_name(self, level: _Level, state: int, name: str, before: _Path) -> None:
         """Go on with a member name, behind a comma where one is due."""
         frames: tuple[int, ...] = ()
-        content = [(byte, _SPELLED[byte]) for byte in name.encode("utf-8", "surrogatepass")]
+        content = [(byte, SPELLED[byte]) for byte in name.encode("utf-8", "surrogatepass")]
         comma = [] if self.pushdown.table[state, 0x22] else [(0x2C, b",")]
         steps = [*comma, (0x22, b'"'), *content, (END, b'"')]
         text = b""
@@ -376,8 +429,7 @@ class _Search:
             frame, frames = frames[-1], frames[:-1]
             operation = self.closing.operation(frame, operation >> 2)
             if call is not None and self.closing.learns and frame in self.pushdown.units.frames:
-                first = b"" if before.text in (b",", b":") else before.text
-                operation = self._learned(operation, first + _text_of(call))
+                operation = self._learned(operation, _first_of(before) + _text_of(call))
                 self._n_read += before.cost
         if operation == 0:
             return
@@ -391,7 +443,9 @@ class _Search:
         if not frames:
             self._reach(level, state, path)
             return
-        exits = self.closing.exits_of(state, self._n_outcomes(level, frames))
+        exits = None
+        if self._barring(frames) < 0:
+            exits = self.closing.exits_of(state, self._n_outcomes(level, frames))
         if exits is None:
             self._add(level, state, frames, path)
             return
@@ -426,10 +480,12 @@ class _Search:
 
     def _call(self, level: _Level, state: int, frames: tuple[int, ...], path: _Path) -> None:
         """Enter the level that begins in `state`, or wait for one that was entered before."""
-        key = (state, self._n_outcomes(level, frames))
+        barring = self._barring(frames)
+        begun = _first_of(path) if barring >= 0 else b""
+        key = (state, self._n_outcomes(level, frames), barring, begun)
         called = self._called.get(key)
         if called is None:
-            called = self._called[key] = _Level(state, -1, level.base + path.cost, key[1])
+            called = self._called[key] = _Level(state, -1, level.base + path.cost, *key[1:])
             self._add(called, state, (), _NOWHERE)
         if (level, frames) in called.called_by:
             return  # in a shorter way
@@ -452,7 +508,7 @@ class _Search:
                 operation = self._learned(operation, self._begun[parent] + _text_of(path))
             self._perform(self._level_on(parent), (), operation, path, b"", None)
         else:
-            if not self._hurries:
+            if level.barring < 0 and not self._hurries:
                 self.closing.keep_exit(level.start, level.wanted, outcome, path)
             for caller, frames, before in level.callers:
                 self._perform(caller, frames, outcome << 2 | EXIT, before, b"", path)
@@ -470,9 +526,16 @@ class _Search:
         """The level of the text itself that lies on a stack node."""
         level = self._on_stack.get(node)
         if level is None:
-            frame = int(self.pushdown.stack[node, 1])
-            level = self._on_stack[node] = _Level(0, node, 0, self._capacity(frame) if node else 1)
+            parent, frame = self.pushdown.stack[node].tolist()
+            n_outcomes, begun = self._capacity(frame) if node else 1, self._begun.get(parent, b"")
+            level = _Level(0, node, 0, n_outcomes, self._barring((frame,)), begun)
+            self._on_stack[node] = level
         return level
+
+    def _barring(self, frames: tuple[int, ...]) -> int:
+        """The frame on top, where some scalars must not be above it; else -1."""
+        awaited = self.pushdown.units.frames.get(frames[-1]) if frames and self.closing.learns else None
+        return frames[-1] if awaited is not None and (awaited.strings or awaited.numbers) else -1
 
 
 def too_long() -> CompileBudgetExceeded:
@@ -481,6 +544,11 @@ def too_long() -> CompileBudgetExceeded:
         "the shortest way to complete the text is too long, or too hard to find",
         hint="lower minItems, minLength or minProperties, or require fewer members",
     )
+
+
+def _first_of(path: _Path) -> bytes:
+    """What a value has of the text that led to it: its first byte, if not a comma or a colon."""
+    return b"" if path.text in (b",", b":") else path.text
 
 
 def _text_of(path: _Path) -> bytes:
@@ -513,7 +581,7 @@ def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
         return {int(lexeme.dfa.label[local]): filler * n + b'"'}
     n = 0 if lexeme.high is None else lexeme.high + 1 - count
     if stage is None or onward is None or filler is None or n <= FAR_STAGE:
-        return _finish_near([*_stages_of(lexeme)], local, count)
+        return _finish_near([*stages_of(lexeme)], local, count)
     exits = _finish_near([lexeme], local, count)
     if n <= MAX_BYTES and onward.entered[local]:
         for outcome, text in finish_string(stage, local, count + n).items():
@@ -521,13 +589,6 @@ def finish_string(lexeme: Lexeme, local: int, count: int) -> Exits:
     if not exits:
         raise too_long()
     return exits
-
-
-def _stages_of(lexeme: Lexeme) -> Iterator[Lexeme]:
-    here: Lexeme | None = lexeme
-    while here is not None:
-        yield here
-        here = here.next_stage
 
 
 def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
@@ -540,7 +601,7 @@ def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
     heap = [(0, start)]
     cost_of = {start: 0}
     # How each place was reached: from where, by which content byte. Texts are put together at the end only.
-    reached: dict[_Place, tuple[_Place, int]] = {}
+    reached: dict[Place, tuple[Place, int]] = {}
     exits: Exits = {}
     while heap and wanted:
         cost, here = heappop(heap)
@@ -552,7 +613,7 @@ def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
             exits[label] = _spelled(reached, here) + b'"'
             wanted.discard(label)
         for byte, there in _content_moves(stages, here):
-            new_cost = cost + int(_CONTENT_COST[byte])
+            new_cost = cost + int(CONTENT_COST[byte])
             if new_cost < cost_of.get(there, new_cost + 1):
                 cost_of[there] = new_cost
                 reached[there] = (here, byte)
@@ -562,35 +623,26 @@ def _finish_near(stages: list[Lexeme], local: int, count: int) -> Exits:
 
 def _filler(lexeme: Lexeme, state: int) -> bytes | None:
     """A character that is written in one byte and leaves the state as it is: nothing is shorter than some of these."""
-    found = np.flatnonzero((lexeme.dfa.delta[state] == state) & (_CONTENT_COST == 1) & (_BYTES < 0x80))
-    return _SPELLED[found[0]] if len(found) else None
+    found = np.flatnonzero((lexeme.dfa.delta[state] == state) & (CONTENT_COST == 1) & (_BYTES < 0x80))
+    return SPELLED[found[0]] if len(found) else None
 
 
-def _spelled(reached: dict[_Place, tuple[_Place, int]], place: _Place) -> bytes:
+def _spelled(reached: dict[Place, tuple[Place, int]], place: Place) -> bytes:
     """The raw text of the path that led to `place`."""
     parts = []
     while place in reached:
         place, byte = reached[place]
-        parts.append(_SPELLED[byte])
+        parts.append(SPELLED[byte])
     return b"".join(reversed(parts))
 
 
-def _content_moves(stages: list[Lexeme], place: _Place) -> Iterator[tuple[int, _Place]]:
+def _content_moves(stages: list[Lexeme], place: Place) -> Iterator[tuple[int, Place]]:
     """`(content byte, target)`, for each target the cheapest byte."""
     at, state, count = place
     for target, byte, is_lead in _cheapest_bytes(stages[at], state):
-        n, there = count + is_lead, at
-        while True:
-            lexeme = stages[there]
-            if lexeme.bounds is None:
-                yield byte, (there, target, 0)
-            elif n > lexeme.bounds[1][target] and there + 1 < len(stages):
-                if lexeme.onward and lexeme.onward.entered[target]:
-                    there += 1
-                    continue
-            elif lexeme.bounds[0][target] <= n <= lexeme.bounds[1][target]:
-                yield byte, (there, target, n)
-            break
+        after = place_in(stages, at, target, count + is_lead)
+        if after is not None:
+            yield byte, after
 
 
 @lru_cache(maxsize=1 << 14)
@@ -600,6 +652,6 @@ def _cheapest_bytes(lexeme: Lexeme, state: int) -> list[tuple[int, int, bool]]:
     cheapest: dict[tuple[int, bool], int] = {}
     for byte in np.flatnonzero(row).tolist():
         key = (int(row[byte]), byte & 0xC0 != 0x80)
-        if key not in cheapest or _CONTENT_COST[byte] < _CONTENT_COST[cheapest[key]]:
+        if key not in cheapest or CONTENT_COST[byte] < CONTENT_COST[cheapest[key]]:
             cheapest[key] = byte
     return [(target, byte, is_lead) for (target, is_lead), byte in cheapest.items()]

@@ -13,7 +13,6 @@ from ..grammar.pushdown import (
     FLAGS,
     GOTO,
     STRING,
-    UNFILLED,
     NamePart,
     Portable,
     Pushdown,
@@ -99,10 +98,7 @@ class Engine:
         pushdown = self.pushdown
         while operation & 3 == EXIT:
             parent, frame = pushdown.stack[node].tolist()
-            slot = frame + 1 + (operation >> 2)
-            if pushdown.code[slot] == UNFILLED:
-                pushdown.fill_frame(frame, operation >> 2)
-            operation, node = int(pushdown.code[slot]), parent
+            operation, node = pushdown.resumed(frame, operation >> 2), parent
         if operation == 0:
             return None
         if operation & 3 == GOTO:
@@ -157,10 +153,18 @@ class Engine:
 
     def string_at(self, state: int) -> tuple[Lexeme, int] | None:
         """The string lexeme, and the state of its DFA, that `state` stands for, if any."""
+        found = self.lexeme_at(state)
+        return found if found is not None and found[0].is_string else None
+
+    def number_at(self, state: int) -> tuple[Lexeme, int] | None:
+        """The same for a lexeme that is no string: of numbers, or of words."""
+        found = self.lexeme_at(state)
+        return None if found is None or found[0].is_string else found
+
+    def lexeme_at(self, state: int) -> tuple[Lexeme, int] | None:
+        """The same for any lexeme."""
         origin = self.pushdown.origins[state]
-        if isinstance(origin, Placed) and origin.lexeme.is_string:
-            return origin.lexeme, origin.local(state)
-        return None
+        return (origin.lexeme, origin.local(state)) if isinstance(origin, Placed) else None
 
     def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""

@@ -7,9 +7,7 @@ one out of the mask. Where the language of names runs out behind a beginning, so
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +17,8 @@ from ..grammar.finite import n_texts
 from ..grammar.pushdown import PUSH, NameFrame
 from .engine import Engine
 from .kernels.bits import copy_bits
-from .tables import TokenTables, bit_positions, pack_ids, without
+from .quote_tokens import QuoteTokens, content_of
+from .tables import bit_positions, pack_ids, without
 from .units import NO_ITEMS, ItemReader, Open
 from .walker import NAMED, Config, path_nodes, read_bytes
 
@@ -91,7 +90,7 @@ class NameReader:
                     begun = i
                 elif (frame := self._frame_between(before, node)) is not None:
                     raw = text[begun + 1 : i] if begun >= 0 else self._raw(history, node) + text[:i]
-                    added = _added(names, node, _content(raw), frame)
+                    added = _added(names, node, content_of(raw), frame)
                     if added is None:
                         return None
                     names, begun = added, -1
@@ -201,7 +200,7 @@ class NameReader:
         if not seen:
             return
         if inside is not None:
-            content = _content(self._raw(history, inside[0]))
+            content = content_of(self._raw(history, inside[0]))
             near = [name for name in seen if name.startswith(content)]
             if config[2] or inside[1].runs_out:
                 yield from self._tried(config, names, history, row, self._towards(near, content, config[2]))
@@ -281,7 +280,7 @@ class NameReader:
                 if after is not None and self._goes_on(after, raw + bytes([byte]), frame, seen):
                     return True
             return False
-        content = _content(raw)
+        content = content_of(raw)
         for i, key in enumerate(frame.keys):
             if frame.allowed >> i & 1 and key.startswith(content) and key not in seen:
                 return True
@@ -311,86 +310,3 @@ def _added(names: Names, place: int, name: bytes, frame: NameFrame) -> Names | N
             return None
         return (*names[:-1], (place, names[-1][1] | {name}))
     return (*names, (place, frozenset([name])))
-
-
-def _content(raw: bytes) -> bytes:
-    """The content of raw string text, as UTF-8; parts of characters at its ends stay, a part of an escape does not.
-
-    Raises ValueError for what is no escape.
-    """
-    whole = _WHOLE_ESCAPES.match(raw)
-    assert whole is not None
-    content = _ESCAPES.sub(_unescaped, whole[0])
-    return content[:-3] if _HALF_PAIR.search(content) else content
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    text: str = json.loads(b'"%b"' % found[0])
-    return text.encode(errors="surrogatepass")
-
-
-_WHOLE_ESCAPES = re.compile(rb"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*", re.DOTALL)
-# Several at once: two may be one character.
-_ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4}|\\[^u])+", re.DOTALL)
-_HALF_PAIR = re.compile(rb"\xed[\xa0-\xaf].\Z", re.DOTALL)
-_NAME_INSIDE = re.compile(rb'[,{]\s*"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NAME_BEGUN = re.compile(rb'[,{]\s*"')
-_NEXT_NAME = re.compile(rb':.*,\s*"', re.DOTALL)
-
-
-class QuoteTokens:
-    """The tokens of a vocabulary by their quotes.
-
-    name_inside : int64[n], those that could hold a whole member name behind something else.
-    name_begun  : int64[n], those that could begin one there.
-    next_name   : int64[n], those that could end one and begin another.
-    """
-
-    def __init__(self, tables: TokenTables) -> None:
-        texts = {token: tables.vocabulary.tokens[token] for token in tables.with_quote.tolist()}
-
-        def those(pattern: re.Pattern[bytes]) -> np.ndarray:
-            return np.array([token for token, text in texts.items() if pattern.search(text)], np.int64)
-
-        self.name_inside, self.name_begun, self.next_name = map(
-            those, (_NAME_INSIDE, _NAME_BEGUN, _NEXT_NAME)
-        )
-        self._ending: dict[bytes, list[int]] = {}
-        self._whole: dict[bytes, list[int]] = {}
-        self._open: dict[bytes, list[int]] = {}
-        for token, text in texts.items():
-            before = _before_quote(text)
-            if before is None:
-                continue
-            self._ending.setdefault(before, []).append(token)
-            if not before.strip():
-                string = text.lstrip()[1:]
-                name = _before_quote(string)
-                if name is not None:
-                    self._whole.setdefault(name, []).append(token)
-                else:
-                    self._open.setdefault(string.split(b"\\")[0], []).append(token)
-
-    def ending(self, content: bytes) -> list[int]:
-        """The tokens that end a string behind exactly this content."""
-        return self._ending.get(content, [])
-
-    def whole(self, content: bytes) -> list[int]:
-        """The tokens that begin with a whole string of this content."""
-        return self._whole.get(content, [])
-
-    def beginning(self, names: Iterable[bytes]) -> np.ndarray:
-        """The tokens that begin a string that could be one of `names`, and do not end it. int64[n]."""
-        beginnings = {name[:n] for name in names for n in range(len(name) + 1)}
-        return np.array([token for text in beginnings for token in self._open.get(text, [])], np.int64)
-
-
-def _before_quote(text: bytes) -> bytes | None:
-    """The content in front of the first quote that is not escaped, None if there is no such quote."""
-    found = re.match(rb'((?:[^"\\]|\\.)*)"', text, re.DOTALL)
-    if found is None:
-        return None
-    try:
-        return _content(found[1])
-    except ValueError:
-        return None

@@ -3,25 +3,30 @@
 The automaton knows which values were seen, but not the value of an item that ends in the middle of a token. So in a
 schema with `uniqueItems` a token is read up to each end of such an item, the state behind it is replaced by the one
 that knows the value, and reading goes on. Masks come from the automaton without that, which allows whatever some value
-allows; the few tokens that go past the end of an item are then tried one by one, unless it cannot matter.
+allows; the few tokens that go past the end of an item are then tried one by one, unless it cannot matter, and so are
+those that might end one of the values that the automaton does not leave out (`repeats.py`).
 """
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
-from ..grammar.pushdown import END, FLAGS, STRING, Awaited
-from ..grammar.schema.shapes import ARRAY, OBJECT
-from ..grammar.schema.shapes import STRING as STRING_TYPE
+from ..grammar.dfa import ByteDfa
+from ..grammar.lexemes import Lexeme
+from ..grammar.pushdown import END, FLAGS, GOTO, STRING, Awaited
+from ..grammar.schema.barred_numbers import goes_on
+from ..grammar.schema.shapes import ROOMY_STRINGS
 from .engine import Engine
-from .tables import TokenTables, bit_positions, pack_ids, without
+from .item_tokens import ItemTokens, is_harmless
+from .open_text import OpenText
+from .repeats import Repeats
+from .tables import without
 from .walker import Config, path_nodes, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
+_NUMBER = frozenset(b"-+.0123456789eE")
 
-Open = tuple[tuple[int, bytes], ...]
+Open = tuple[tuple[int, OpenText], ...]
 """The items that are open, outermost first: the stack node on which each lies, and its text so far."""
 NO_ITEMS: Open = ()
 
@@ -33,10 +38,11 @@ class ItemReader:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.units = engine.pushdown.units
+        self._repeats = Repeats(engine)
 
     @property
-    def _tokens(self) -> EndingTokens:
-        return self.engine.tables.shared("ends", EndingTokens)
+    def _tokens(self) -> ItemTokens:
+        return self.engine.tables.shared("items", ItemTokens)
 
     def step(self, config: Config, items: Open, token: int) -> tuple[Config, Open, list[int]] | None:
         """Read a token. None where it is not allowed.
@@ -66,17 +72,59 @@ class ItemReader:
         after = read_bytes(self.pushdown, config, _BYTES[byte])
         if after is None:
             return None
-        items = tuple((place, text + bytes([byte])) for place, text in items)
+        items = tuple((place, text.with_(byte)) for place, text in items)
         if after[3] != node:
             items = self._entered(node, after[3], items, byte)
+        if byte in _NUMBER and not self._number_goes_on(after, items):
+            return None
         return self._left(after, items)
 
     def _entered(self, before: int, after: int, items: Open, byte: int) -> Open:
         """`items` with those that begin here: behind a comma or a colon, or at their own first byte."""
         parent, frame = self.pushdown.stack[after].tolist()
         if frame in self.units.frames and parent == before and all(place != parent for place, _ in items):
-            return (*items, (parent, b"" if byte in b",:" else bytes([byte])))
+            return (*items, (parent, OpenText(b"" if byte in b",:" else bytes([byte]))))
         return items
+
+    def _number_goes_on(self, config: Config, items: Open) -> bool:
+        """Whether an item that is a number may end as one that is allowed; True where it is no number."""
+        state, _, _, node = config
+        parent, frame = self.pushdown.stack[node].tolist()
+        awaited = self.units.frames.get(frame)
+        if awaited is None or not awaited.numbers or not items or items[-1][0] != parent:
+            return True
+        number = self.engine.number_at(state)
+        if number is None:
+            return True
+        text = bytes(items[-1][1]).lstrip()
+        if text[0] not in _NUMBER:
+            return True  # a word
+        with self.pushdown.lock:
+            return self.number_goes_on(frame, number[0].dfa, text)
+
+    def number_goes_on(self, frame: int, dfa: ByteDfa, text: bytes) -> bool:
+        """The same for a number of `dfa` above a frame."""
+
+        def accepts(number: bytes, label: int) -> bool:
+            return self._accepts(frame, number, label)
+
+        return goes_on(dfa, text, self.units.frames[frame].numbers, accepts)
+
+    def may_end(self, frame: int, lexeme: Lexeme, begun: bytes, rest: bytes, label: int) -> bool:
+        """Whether a scalar above a frame, of which the text `begun` was read, may end as `begun + rest`."""
+        text = begun + rest
+        if not self._accepts(frame, text, label):
+            return False
+        if lexeme.is_string or not self.units.frames[frame].numbers:
+            return True
+        ends = range(len(begun) + 1, len(text) + 1)
+        return all(self.number_goes_on(frame, lexeme.dfa, text[:n]) for n in ends)
+
+    def _accepts(self, frame: int, text: bytes, label: int) -> bool:
+        """Whether a scalar with this text and label may be above a frame."""
+        operation = self.pushdown.resumed(frame, label)
+        learner = self.units.after.get(operation >> 2) if operation & 3 == GOTO else None
+        return operation != 0 and (learner is None or learner.accepts(text))
 
     def _left(self, config: Config, items: Open) -> tuple[Config, Open] | None:
         """The same where an item ends: the state that knows its value."""
@@ -88,7 +136,7 @@ class ItemReader:
             if learner is None:
                 continue
             with self.pushdown.lock:
-                state = learner.learned(text)
+                state = learner.learned(bytes(text))
             if not state:
                 return None
             config = (state, *config[1:])
@@ -99,13 +147,21 @@ class ItemReader:
         with self.pushdown.lock:
             awaited = self._awaited(config, items)
             harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
+            repeating = self._repeats.tokens(config, self._text_here(config, items), row)
         nodes = {node for node, _ in awaited}
-        barred = (
+        barred = [
             token
-            for token in self._doubtful(config, nodes, harmless, row)
+            for token in self._doubtful(config, items, nodes, harmless, row)
             if self._is_barred(config, items, nodes, harmless, token)
-        )
+        ]
+        barred += [token for token in repeating if self.step(config, items, token) is None]
         return without(row, barred)
+
+    def _text_here(self, config: Config, items: Open) -> OpenText | None:
+        """The text so far of the item, if one is open, on the stack level of `config`."""
+        if items and int(self.pushdown.stack[config[3], 0]) == items[-1][0]:
+            return items[-1][1]
+        return None
 
     def _awaited(self, config: Config, items: Open) -> list[tuple[int, Awaited]]:
         """The open items whose value may matter, outermost first: each with the stack node above it."""
@@ -114,7 +170,7 @@ class ItemReader:
         for place, text in items:
             node = next(node for node, parent, _ in chain if parent == place)
             awaited = self.units.frames[int(self.pushdown.stack[node, 1])]
-            if awaited.may_matter(text):
+            if awaited.may_matter(text.beginning):
                 found.append((node, awaited))
         return found
 
@@ -128,18 +184,24 @@ class ItemReader:
         return found
 
     def _doubtful(
-        self, config: Config, awaited: set[int], harmless: int | None, row: np.ndarray
+        self, config: Config, items: Open, awaited: set[int], harmless: int | None, row: np.ndarray
     ) -> list[int]:
         """The tokens of `row` in which an item may end so far that its value matters.
 
         awaited  : the stack nodes above the open items whose value may matter.
         harmless : where there is one such item, the types of which the next one has many values anyway.
         """
+        tokens = self._tokens
         if not self.pushdown.table[config[0], FLAGS] & STRING:
-            return self._tokens.among(row, "outside")
+            inner = tokens.among(row, "inner") if self.units.bars else []
+            return tokens.among(row, "outside") + inner
         if awaited and max(awaited) == config[3]:
-            return self._tokens.behind_string(row, harmless)
-        return self._tokens.among(row, "in string" if awaited else "with array")
+            found = tokens.behind_string(row, harmless)
+            if (harmless or 0) & ROOMY_STRINGS:
+                found += self._repeats.with_strings(config, self._text_here(config, items), row)
+            return found
+        inner = tokens.among(row, "behind inner") if self.units.bars else []
+        return tokens.among(row, "in string" if awaited else "with array") + inner
 
     def _is_barred(
         self, config: Config, items: Open, awaited: set[int], harmless: int | None, token: int
@@ -148,11 +210,13 @@ class ItemReader:
         text = self.engine.tables.text_of(token)
         if read_bytes(self.pushdown, config, text) is None:
             return True
-        ended = self._first_end(config[3], path_nodes(self.pushdown, len(text)), awaited)
+        nodes = path_nodes(self.pushdown, len(text))
+        ended = self._first_end(config[3], nodes, awaited)
         if ended is None:
-            return False
+            # It may have begun a number that cannot be one.
+            return self.units.bars and text[-1] in _NUMBER and self.step(config, items, token) is None
         end, node = ended
-        if harmless is not None and node in awaited and _is_harmless(text[end:].tobytes(), harmless):
+        if harmless is not None and node in awaited and is_harmless(text[end:].tobytes(), harmless):
             return False
         return self.step(config, items, token) is None
 
@@ -169,77 +233,3 @@ class ItemReader:
                         return i, popped
             before = node
         return None
-
-
-class EndingTokens:
-    """The tokens of a vocabulary in which an item may end and something follows."""
-
-    def __init__(self, tables: TokenTables) -> None:
-        self._n_words = tables.n_words
-        self._words: dict[str, np.ndarray] = {}
-        found: dict[str, list[int]] = {"outside": [], "in string": [], "behind string": [], "with array": []}
-        # Of those behind a string the ones that are harmless if the next item may have one of these types.
-        harmless: dict[int, list[int]] = {}
-        for token, text in enumerate(tables.vocabulary.tokens):
-            if not tables.is_text[token]:
-                continue
-            if _END.search(text):
-                found["outside"].append(token)
-            tail = _behind_quote(text)
-            if tail:
-                found["behind string"].append(token)
-                if not _MEMBER.fullmatch(tail):
-                    found["in string"].append(token)
-                if _WITH_ARRAY.search(tail):
-                    found["with array"].append(token)
-                types = _opened(tail)
-                if types is not None:
-                    harmless.setdefault(types, []).append(token)
-        self._words = {kind: pack_ids(tokens, tables.n_words) for kind, tokens in found.items()}
-        self._harmless = {types: pack_ids(tokens, tables.n_words) for types, tokens in harmless.items()}
-
-    def among(self, row: np.ndarray, kind: str) -> list[int]:
-        """The tokens of `row` that may end an item.
-
-        kind : "outside" of a string; "in string" if that is a part of an item; "with array" if it is in none.
-        """
-        return bit_positions(row[: self._n_words] & self._words[kind])
-
-    def behind_string(self, row: np.ndarray, harmless: int | None) -> list[int]:
-        """The same for a string that is the item, but for tokens that are `harmless` (types, None: none are)."""
-        words = row[: self._n_words] & self._words["behind string"]
-        for types, tokens in self._harmless.items() if harmless is not None else ():
-            if not types or types & (harmless or 0):
-                words &= ~tokens
-        return bit_positions(words)
-
-
-_END = re.compile(rb"[,\]}]")
-_WITH_ARRAY = re.compile(rb"\[.+[,\]}]", re.DOTALL)
-_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"(.*)', re.DOTALL)
-# Behind a string in an item: the next name, or a value for this one.
-_MEMBER = re.compile(rb"[ \t\r\n]*(?:,[ \t\r\n]*\"?|:[ \t\r\n]*[^,\]}]*)")
-# Brackets that close, then a comma and the beginning of what comes next.
-_NEXT_ITEM = re.compile(rb'[\]} \t\r\n]*(?:,[ \t\r\n]*(["{\[]?))?')
-_OPENED_TYPES = {None: 0, b"": STRING_TYPE | OBJECT | ARRAY, b'"': STRING_TYPE, b"{": OBJECT, b"[": ARRAY}
-
-
-def _behind_quote(text: bytes) -> bytes:
-    """What a token has behind the first quote that is not escaped."""
-    found = _STRING_END.fullmatch(text)
-    return b"" if found is None else found[1]
-
-
-def _opened(tail: bytes) -> int | None:
-    """The types that may come behind an item and a comma, 0 where there is none; None if more follows than that."""
-    found = _NEXT_ITEM.fullmatch(tail)
-    return None if found is None else _OPENED_TYPES[found[1]]
-
-
-def _is_harmless(tail: bytes, types: int) -> bool:
-    """Whether a token may follow an item, whatever that is: `tail` begins with the byte at which it ends.
-
-    types : those of which the next item has many values.
-    """
-    opened = _opened(tail if tail[:1] in (b",", b" ", b"\t", b"\r", b"\n") else tail[1:])
-    return opened is not None and (not opened or opened & types != 0)

@@ -5,37 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from ...errors import CompileBudgetExceeded
-from .objects import Live, Step
+from .containers import ContainerPlan, Live, Step
 from .shapes import ANYTHING, NOTHING, Arrays, Contains, Goal, conjoin, negated
 
 MAX_COUNTS = 20_000
 MAX_VARIANTS = 4_096
 
 
-class ArrayPlan:
-    """What may come next in an array. `start` is the progress before the first item.
-
-    A plan may wait for the value of the last item, which an automaton does not know. Until it is told (`learned`), all
-    is allowed that some value allows.
-    """
-
-    start: Hashable
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether there is any such array."""
-        raise NotImplementedError
+class ArrayPlan(ContainerPlan):
+    """What may come next in an array."""
 
     def after_item(self, progress: Hashable) -> list[Step]:
         """The ways to go on behind one more item."""
-        raise NotImplementedError
-
-    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
-        """`progress` when an item turned out to satisfy the observed goals with these keys."""
-        return progress
-
-    def may_close(self, progress: Hashable) -> bool:
-        """Whether the array may end."""
         raise NotImplementedError
 
     def variants(self, progress: Hashable) -> list[tuple[Hashable, Goal]]:
@@ -45,21 +26,10 @@ class ArrayPlan:
         """
         return [(step.progress, step.goal) for step in self.after_item(progress)]
 
-    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
-        """Whether the value of the last item matters, which begins with the text `begun`."""
-        return False
-
-    def learned(self, progress: Hashable, value: str) -> Hashable | None:
-        """`progress` with the canonical text of the last item, None where nothing follows."""
-        return progress
-
-    def blurred(self, progress: Hashable) -> Hashable:
-        """Equal for what an array can be completed from alike, if not in as few bytes."""
-        return progress
-
     def harmless_types(self, progress: Hashable) -> int | None:
         """The types of which the next item has many values, whatever the last one is: a bit set.
 
+        With ROOMY_STRINGS if that is so for strings that begin in any way, in all items to come.
         None where not even that is sure that the array may go on and end alike whatever that is.
         """
         return None

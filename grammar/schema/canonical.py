@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from ...errors import CompileBudgetExceeded
@@ -43,6 +44,21 @@ def value_of(text: str | bytes) -> Any:
         return json.loads(text, parse_float=Decimal, parse_int=Decimal)
     except RecursionError:
         raise too_deep() from None
+
+
+@lru_cache(maxsize=1 << 12)
+def kept_value(text: str) -> Any:
+    """The value of a canonical text that many ask for, not to be changed."""
+    return value_of(text)
+
+
+@lru_cache(maxsize=1 << 12)
+def kept_parts(text: str) -> dict[str, str] | list[str]:
+    """The canonical texts of the members or items of an object or array, not to be changed."""
+    value = kept_value(text)
+    if isinstance(value, dict):
+        return {name: canonical(member) for name, member in value.items()}
+    return list(map(canonical, value))
 
 
 def too_deep() -> CompileBudgetExceeded:

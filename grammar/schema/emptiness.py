@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..dfa import ByteDfa
+from .containers import Live
 from .goals import Goals
 from .members import Members
-from .objects import Live
 from .plans import Plans
 from .rich_objects import RichObjectPlan
 from .scalars import numbers_are_empty, string_is_empty, string_language

@@ -11,37 +11,67 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .arrays import ArrayPlan
-from .canonical import canonical, may_become, value_of
-from .finite_values import FiniteValues
-from .goals import Goals
+from .canonical import canonical, kept_parts, kept_value, may_become
+from .containers import Step
+from .finite_values import FiniteValues, Values
 from .membership import Membership
-from .objects import Live, ObjectPlan, Step
-from .shapes import conjoin
+from .narrowing import Narrowing
+from .objects import ObjectPlan
+from .seen_values import NO_VALUES, SeenValues
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What these plans ask."""
 
-    goals: Goals
-    live: Live
-    finite: FiniteValues
+    narrowing: Narrowing
     membership: Membership
 
-    def step(self, step: Step, progress: Hashable, forbidden: frozenset[str]) -> list[Step]:
+    @property
+    def finite(self) -> FiniteValues:
+        return self.narrowing.finite
+
+    def step(self, step: Step, progress: Alike, forbidden: set[str]) -> list[Step]:
         """`step` to `progress` with a value that is none of `forbidden`."""
-        other = self.goals.differs(forbidden)
-        goal = conjoin(step.goal, other)
-        if not self.live(goal):
-            return []
-        observed = ((key, conjoin(g, other)) for key, g in step.observed)
-        return [Step(progress, goal, tuple((key, g) for key, g in observed if self.live(g)))]
+        values = SeenValues.of(forbidden)
+        exact = self.narrowing.exact(step.goal, values)
+        if len(exact) < len(forbidden):
+            progress = progress._replace(barred=SeenValues.of(forbidden - exact))
+        return self.narrowing.step(step, progress, exact)
+
+    def steps(
+        self,
+        plan: ExcludingObjectPlan | ExcludingArrayPlan,
+        steps: list[Step],
+        values: dict[str, str],
+        read: frozenset[str] | int,
+        name: str,
+    ) -> list[Step]:
+        """`steps` of what `plan` is made from, so that something is left to differ in.
+
+        values : the next member's or item's value in each value that equals what was read so far.
+        read, name : as in `Alike`, behind it.
+        """
+        same: dict[str, list[str]] = {}
+        for text, value in values.items():
+            same.setdefault(value, []).append(text)
+        found = []
+        for step in steps:
+            forbidden = set()
+            for value, alike in same.items():
+                after = self.settled(plan.inner, step, value)
+                if after is None or not plan.can_differ(after, alike, read):
+                    forbidden.add(value)
+            left = frozenset(text for text, value in values.items() if value not in forbidden)
+            behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
+            found += self.step(step, behind, forbidden)
+        return found
 
     def settled(self, plan: ObjectPlan | ArrayPlan, step: Step, value: str) -> Hashable | None:
         """The progress of `plan` behind a member or item with this canonical text."""
         progress = step.progress
         if step.observed:
-            known = value_of(value)
+            known = kept_value(value)
             keys = {key for key, goal in step.observed if self.membership.holds(goal, known)}
             progress = plan.settled(progress, keys)
         return plan.learned(progress, value)
@@ -54,12 +84,18 @@ class Alike(NamedTuple):
     values  : canonical texts of those that equal it so far, but for the last member or item if that is `unknown`.
     read    : the names of its members, or its number of items; nothing if there are no such values.
     unknown : the name of a member, or "" for an item, whose value is not known yet.
+    barred  : the values that this is not, beside those that its goal leaves out.
     """
 
     inner: Hashable
     values: frozenset[str] = frozenset()
     read: frozenset[str] | int = 0
     unknown: str | None = None
+    barred: SeenValues = NO_VALUES
+
+    def waits(self, begun: bytes) -> bool:
+        """Whether what begins with `begun` may become one of `barred`."""
+        return bool(self.barred) and any(may_become(begun, kept_value(text)) for text in self.barred.texts())
 
 
 class ExcludingObjectPlan(ObjectPlan):
@@ -71,12 +107,10 @@ class ExcludingObjectPlan(ObjectPlan):
         self.index = inner.index
         self.others = inner.others
         self._tools = tools
-        self._objects: dict[str, dict[str, Any]] = {text: value_of(text) for text in excluded}
-        self._members = {
-            text: {name: canonical(value) for name, value in members.items()}
-            for text, members in self._objects.items()
-        }
+        self._objects: dict[str, dict[str, Any]] = {text: kept_value(text) for text in excluded}
+        self._members: dict[str, dict[str, str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
         self._steps: dict[tuple[Hashable, str], list[Step]] = {}
+        self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded, frozenset())
 
     def candidates(self, progress: Hashable) -> list[str]:
@@ -98,20 +132,8 @@ class ExcludingObjectPlan(ObjectPlan):
             return [step._replace(progress=Alike(step.progress)) for step in steps]
         assert isinstance(progress.read, frozenset)
         read = progress.read | {name}
-        by_value: dict[str, list[str]] = {}
-        for text in alike:
-            by_value.setdefault(self._members[text][name], []).append(text)
-        found = []
-        for step in steps:
-            forbidden = set()
-            for value, same in by_value.items():
-                after = self._tools.settled(self.inner, step, value)
-                if after is None or not self._can_differ(after, same, read):
-                    forbidden.add(value)
-            left = frozenset(text for text in alike if self._members[text][name] not in forbidden)
-            behind = Alike(step.progress, left, read, name) if left else Alike(step.progress)
-            found += self._tools.step(step, behind, frozenset(forbidden))
-        return found
+        values = {text: self._members[text][name] for text in alike}
+        return self._tools.steps(self, steps, values, read, name)
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         assert isinstance(progress, Alike)
@@ -142,27 +164,38 @@ class ExcludingObjectPlan(ObjectPlan):
     def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
         assert isinstance(progress, Alike)
         name = progress.unknown
-        return name is not None and any(
+        is_like = name is not None and any(
             may_become(begun, self._objects[text][name]) for text in progress.values
         )
+        return is_like or progress.waits(begun)
 
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Alike)
+        if value in progress.barred:
+            return None
         name = progress.unknown
         if name is None:
-            return progress
+            return progress._replace(barred=NO_VALUES)
         same = frozenset(text for text in progress.values if self._members[text][name] == value)
         return Alike(progress.inner, same, progress.read) if same else Alike(progress.inner)
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        assert isinstance(progress, Alike)
+        return [progress.barred] if progress.barred else []
 
     def _alike(self, progress: Alike) -> frozenset[str]:
         """The values that equal what was read, all of it being known."""
         return progress.values if progress.unknown is None else frozenset()
 
-    def _can_differ(self, inner: Hashable, alike: list[str], read: frozenset[str]) -> bool:
+    def can_differ(self, inner: Hashable, alike: list[str], read: frozenset[str] | int) -> bool:
         """Whether some members complete an object from `inner` on otherwise than all of `alike`."""
-        ways = self._tools.finite.of_objects(self.inner, inner, len(alike))
+        key = (inner, len(alike))
+        if key not in self._ways:
+            self._ways[key] = self._tools.finite.of_objects(self.inner, *key)
+        ways = self._ways[key]
         if ways is None:
             return True
+        assert isinstance(read, frozenset)
         rests = ({n: v for n, v in self._objects[text].items() if n not in read} for text in alike)
         return not ways.keys() <= set(map(canonical, rests))
 
@@ -173,9 +206,10 @@ class ExcludingArrayPlan(ArrayPlan):
     def __init__(self, inner: ArrayPlan, excluded: frozenset[str], tools: Tools) -> None:
         self.inner = inner
         self._tools = tools
-        self._arrays: dict[str, list[Any]] = {text: value_of(text) for text in excluded}
-        self._items = {text: list(map(canonical, items)) for text, items in self._arrays.items()}
+        self._arrays: dict[str, list[Any]] = {text: kept_value(text) for text in excluded}
+        self._items: dict[str, list[str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
         self._steps: dict[Hashable, list[Step]] = {}
+        self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded)
 
     def after_item(self, progress: Hashable) -> list[Step]:
@@ -192,20 +226,8 @@ class ExcludingArrayPlan(ArrayPlan):
         steps = self.inner.after_item(progress.inner)
         if not alike:
             return [step._replace(progress=Alike(step.progress)) for step in steps]
-        by_value: dict[str, list[str]] = {}
-        for text in alike:
-            by_value.setdefault(self._items[text][n], []).append(text)
-        found = []
-        for step in steps:
-            forbidden = set()
-            for value, same in by_value.items():
-                after = self._tools.settled(self.inner, step, value)
-                if after is None or not self._can_differ(after, same, n + 1):
-                    forbidden.add(value)
-            left = frozenset(text for text in alike if self._items[text][n] not in forbidden)
-            behind = Alike(step.progress, left, n + 1, "") if left else Alike(step.progress)
-            found += self._tools.step(step, behind, frozenset(forbidden))
-        return found
+        values = {text: self._items[text][n] for text in alike}
+        return self._tools.steps(self, steps, values, n + 1, "")
 
     def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
         assert isinstance(progress, Alike)
@@ -218,7 +240,9 @@ class ExcludingArrayPlan(ArrayPlan):
 
     def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
         assert isinstance(progress, Alike)
-        return self._waits(progress, begun) or self.inner.waits(progress.inner, begun)
+        return (
+            self._waits(progress, begun) or progress.waits(begun) or self.inner.waits(progress.inner, begun)
+        )
 
     def _waits(self, progress: Alike, begun: bytes) -> bool:
         if progress.unknown is None:
@@ -229,10 +253,10 @@ class ExcludingArrayPlan(ArrayPlan):
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Alike)
         inner = self.inner.learned(progress.inner, value)
-        if inner is None:
+        if inner is None or value in progress.barred:
             return None
         if progress.unknown is None:
-            return progress._replace(inner=inner)
+            return progress._replace(inner=inner, barred=NO_VALUES)
         assert isinstance(progress.read, int)
         same = (text for text in progress.values if self._items[text][progress.read - 1] == value)
         left = frozenset(same)
@@ -246,10 +270,18 @@ class ExcludingArrayPlan(ArrayPlan):
         assert isinstance(progress, Alike)
         return None if progress.unknown is not None else self.inner.harmless_types(progress.inner)
 
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        assert isinstance(progress, Alike)
+        return [*([progress.barred] if progress.barred else []), *self.inner.barred(progress.inner)]
+
     def _alike(self, progress: Alike) -> frozenset[str]:
         return progress.values if progress.unknown is None else frozenset()
 
-    def _can_differ(self, inner: Hashable, alike: list[str], n: int) -> bool:
+    def can_differ(self, inner: Hashable, alike: list[str], n: frozenset[str] | int) -> bool:
         """Whether some items complete an array from `inner` on otherwise than all of `alike`."""
-        ways = self._tools.finite.of_arrays(self.inner, inner, len(alike))
+        key = (inner, len(alike))
+        if key not in self._ways:
+            self._ways[key] = self._tools.finite.of_arrays(self.inner, *key)
+        ways = self._ways[key]
+        assert isinstance(n, int)
         return ways is None or not ways.keys() <= {canonical(self._arrays[text][n:]) for text in alike}

@@ -29,8 +29,9 @@ from .shapes import (
 
 if TYPE_CHECKING:
     from .arrays import ArrayPlan
+    from .containers import Live, Step
     from .goals import Goals
-    from .objects import Live, ObjectPlan, Step
+    from .objects import ObjectPlan
 
 MANY_VALUES = 64
 """Goals are asked for at least so many: answers are used again when there are more items."""

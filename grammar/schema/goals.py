@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from ...errors import CompileBudgetExceeded
-from .canonical import value_of
+from .canonical import kept_value, value_of
 from .contradiction import contradict, contradicts_itself
 from .document import Document
 from .evaluated import annotated
@@ -133,7 +133,7 @@ class Goals:
     def _but_some(self, goal: Goal) -> tuple[Shape, ...]:
         """The alternatives of a goal that leaves out values: those of the rest of it, each without them."""
         base, texts = self.parted(goal)
-        others = {text: value_of(text) for text in sorted(texts)}
+        others = {text: kept_value(text) for text in sorted(texts)}
         shapes = (without_values(shape, others) for shape in self.alternatives(base))
         return tuple(shape for shape in shapes if shape.types)
 

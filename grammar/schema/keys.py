@@ -33,7 +33,8 @@ from .members import only_labels
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from .objects import ObjectPlan, Step
+    from .containers import Step
+    from .objects import ObjectPlan
     from .values import ObjectRun, Position, ValueStates
 
 Parts = tuple[tuple[ByteDfa, tuple[int, ...]], ...]

@@ -5,32 +5,15 @@ Progress is a small hashable value, so that equal futures are one state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from ..dfa import ByteDfa
 from ..utf8 import UTF8
+from .containers import ContainerPlan, Live, Step
 from .members import Members
-from .shapes import Goal
-
-Live = Callable[[Goal], bool]
-"""Whether some value satisfies a goal."""
-
-
-class Step(NamedTuple):
-    """A way to go on behind a member or an item.
-
-    progress : behind it.  goal : what its value must satisfy.
-    observed : further goals, each with a key. The plan settles the progress when it is known which of them the value
-               satisfied; several goals may have one key.
-    """
-
-    progress: Hashable
-    goal: Goal
-    observed: tuple[tuple[int, Goal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +32,16 @@ class MembersLeft:
         return plan.n_missing(progress), plan.needed_names(progress)
 
 
-class ObjectPlan:
+class ObjectPlan(ContainerPlan):
     """What may come next in an object.
 
-    names  : the declared names.
-    start  : the progress before the first member.
+    names   : the declared names.
     forgets : whether what follows a name depends on nothing but the name, wherever it may come.
     """
 
     names: tuple[str, ...]
     index: dict[str, int]
-    start: Hashable
     forgets = False
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether there is any such object."""
-        raise NotImplementedError
 
     @cached_property
     def others(self) -> ByteDfa | None:
@@ -83,26 +59,6 @@ class ObjectPlan:
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:
         """The same for a name that is not declared, of class `kind`."""
         raise NotImplementedError
-
-    def settled(self, progress: Hashable, keys: set[int]) -> Hashable:
-        """`progress` when the value turned out to satisfy the observed goals with these keys."""
-        return progress
-
-    def may_close(self, progress: Hashable) -> bool:
-        """Whether the object may end."""
-        raise NotImplementedError
-
-    def waits(self, progress: Hashable, begun: bytes = b"") -> bool:
-        """Whether the value of the last member matters, which begins with the text `begun`."""
-        return False
-
-    def learned(self, progress: Hashable, value: str) -> Hashable | None:
-        """`progress` with the canonical text of the last member's value, None where nothing follows."""
-        return progress
-
-    def blurred(self, progress: Hashable) -> Hashable:
-        """Equal for what an object can be completed from alike, if not in as few bytes."""
-        return progress
 
     def needed_names(self, progress: Hashable) -> list[str]:
         """Declared names of which one still has to come, in an object whose order is free; none where none has to."""

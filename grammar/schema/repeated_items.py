@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ...errors import CompileBudgetExceeded
 from .arrays import ArrayPlan
 from .canonical import value_of
-from .objects import Live, Step
+from .containers import Live, Step
 from .shapes import Goal, conjoin
 
 MAX_WAYS = 5_000

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from ..dfa import ByteDfa, difference, literals
 from ..utf8 import UTF8
+from .containers import Live, Step
 from .members import Members, is_text, only_labels
-from .objects import Live, ObjectPlan, SimpleObjectPlan, Step
+from .objects import ObjectPlan, SimpleObjectPlan
 from .placing import MAX_PLACINGS, Placing, Witness, ones, too_many_ways
 from .shapes import Goal, conjoin
 

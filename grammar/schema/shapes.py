@@ -21,6 +21,8 @@ DIFFERS = 1 << 41
 
 NULL, TRUE, FALSE, NUMBER, STRING, ARRAY, OBJECT = 1, 2, 4, 8, 16, 32, 64
 ALL_TYPES = 127
+ROOMY_STRINGS = 128
+"""Beside types of which there are many values: strings, however they begin, in this place and in those behind it."""
 
 
 def conjoin(a: Goal, b: Goal) -> Goal:

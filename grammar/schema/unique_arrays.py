@@ -6,15 +6,18 @@ is not known to an automaton; the matcher, which has the text, tells the plan wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from functools import cached_property
 from typing import NamedTuple
 
 from ...errors import CompileBudgetExceeded
 from .arrays import ArrayPlan
+from .containers import Step
 from .finite_values import MANY_VALUES, FiniteValues
 from .matching import Matching
-from .objects import Live, Step
-from .shapes import ARRAY, OBJECT, STRING, Arrays, Goal, conjoin
+from .narrowing import Narrowing
+from .seen_values import SeenValues
+from .shapes import ARRAY, NUMBER, OBJECT, ROOMY_STRINGS, STRING, Arrays, Goal
 
 MAX_PLACES = 256
 """Each item that has to be there is one more value that the next ones have to differ from."""
@@ -26,33 +29,22 @@ class Seen(NamedTuple):
     """The items so far.
 
     inner   : the progress of the array without regard to equal items.
-    values  : their canonical texts, as far as they are known.
+    values  : those of them that are known.
     unknown : how many of them are not known, at most _UNKNOWN.
     """
 
     inner: Hashable
-    values: frozenset[str] = frozenset()
+    values: SeenValues = SeenValues()
     unknown: int = 0
 
 
 class UniqueArrayPlan(ArrayPlan):
-    """An array plan whose items differ.
+    """An array plan whose items differ."""
 
-    differs : the goal of all values but those with these canonical texts.
-    """
-
-    def __init__(
-        self,
-        inner: ArrayPlan,
-        arrays: Arrays,
-        live: Live,
-        finite: FiniteValues,
-        differs: Callable[[frozenset[str]], Goal],
-    ) -> None:
+    def __init__(self, inner: ArrayPlan, arrays: Arrays, narrowing: Narrowing) -> None:
         self.inner = inner
-        self._live = live
-        self._finite = finite
-        self._differs = differs
+        self._narrowing = narrowing
+        self._finite: FiniteValues = narrowing.finite
         # No array has to be longer than this to be completed.
         prefixes = [len(arrays.items.prefix), *(len(c.items.prefix) for c in arrays.contains)]
         self._least = max(arrays.low, *prefixes) + sum(contains.low for contains in arrays.contains)
@@ -79,7 +71,11 @@ class UniqueArrayPlan(ArrayPlan):
 
     def learned(self, progress: Hashable, value: str) -> Hashable | None:
         assert isinstance(progress, Seen)
-        return Seen(progress.inner, progress.values | {value})
+        return None if value in progress.values else Seen(progress.inner, progress.values.with_(value))
+
+    def barred(self, progress: Hashable) -> list[SeenValues]:
+        assert isinstance(progress, Seen)
+        return [progress.values]
 
     def blurred(self, progress: Hashable) -> Hashable:
         # Whatever values were seen, others are left for the items that have to come.
@@ -97,10 +93,15 @@ class UniqueArrayPlan(ArrayPlan):
         limit = self._limit(len(progress.values) + 1)
         if not self._is_endless(limit):
             return 0
-        types = STRING | ARRAY | OBJECT
+        types = NUMBER | STRING | ARRAY | OBJECT
         for step in self.inner.after_item(progress.inner):
             types &= self._finite.endless_types(step.goal, limit)
-        return types
+        return types | ROOMY_STRINGS if self._is_roomy else types
+
+    @cached_property
+    def _is_roomy(self) -> bool:
+        items = self._arrays.items
+        return all(map(self._narrowing.has_roomy_strings, {*items.prefix, items.rest}))
 
     def after_item(self, progress: Hashable) -> list[Step]:
         assert isinstance(progress, Seen)
@@ -112,7 +113,7 @@ class UniqueArrayPlan(ArrayPlan):
     def _after(self, seen: Seen) -> list[Step]:
         steps = self.inner.after_item(seen.inner)
         ways = self.inner.variants(seen.inner)
-        critical = {after: self.critical(after, seen.values) for after, _ in ways}
+        critical = {after: self._critical_behind(after, seen.values) for after, _ in ways}
         if not any(step.observed for step in steps) or any(
             found != frozenset() for found in critical.values()
         ):
@@ -123,16 +124,17 @@ class UniqueArrayPlan(ArrayPlan):
             forbidden = critical.get(step.progress, frozenset())
             if forbidden is None:
                 continue
-            other = self._differs(seen.values | forbidden)
-            goal = conjoin(step.goal, other)
-            if self._live(goal):
-                observed = ((key, conjoin(g, other)) for key, g in step.observed)
-                kept = tuple((key, g) for key, g in observed if self._live(g))
-                behind = Seen(step.progress, seen.values, min(seen.unknown + 1, _UNKNOWN))
-                found.append(Step(behind, goal, kept))
+            forbidden |= self._narrowing.exact(step.goal, seen.values)
+            behind = Seen(step.progress, seen.values, min(seen.unknown + 1, _UNKNOWN))
+            found += self._narrowing.step(step, behind, forbidden)
         return found
 
     # Whether enough values are left
+
+    def _critical_behind(self, progress: Hashable, taken: SeenValues) -> frozenset[str] | None:
+        if self._is_endless(self._limit(len(taken))):
+            return frozenset()
+        return self.critical(progress, taken.texts())
 
     def critical(self, progress: Hashable, taken: frozenset[str]) -> frozenset[str] | None:
         """The values that no item may take so that the array can still be completed behind `progress` of `inner`.

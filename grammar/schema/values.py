@@ -19,11 +19,13 @@ from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
 from .arrays import ArrayPlan
 from .canonical import canonical, value_of
+from .containers import Step
 from .emptiness import Emptiness
 from .keys import KeyStates
-from .objects import MembersLeft, ObjectPlan, Step
+from .objects import MembersLeft, ObjectPlan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
-from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, TRUE, Goal, Shape
+from .seen_values import GrowingSet
+from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, ROOMY_STRINGS, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
 
 Position = tuple[Goal, ...]
@@ -271,7 +273,7 @@ class ValueStates:
 
             frame = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _Awaited(choices)
+                self.pushdown.units.await_(frame, _awaited(choices))
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
 
         return self.intern(("after name", position, choices), expand)
@@ -327,7 +329,7 @@ class ValueStates:
         if frame is None:
             frame = self._interned[key] = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
-                self.pushdown.units.frames[frame] = _Awaited(choices)
+                self.pushdown.units.await_(frame, _awaited(choices))
         return frame, self.value(inner)
 
     def after_item(self, position: Position, run: ArrayRun) -> int:
@@ -360,6 +362,10 @@ class _Learner:
         run = self.states.known(self.position, self.run, text)
         return self.state(run) if run else DEAD
 
+    def accepts(self, text: bytes) -> bool:
+        """Whether anything follows a value with this text."""
+        return bool(self.states.known(self.position, self.run, text))
+
     def family(self, text: bytes) -> Hashable:
         """Equal for states from which the text can be completed alike, if not in as few bytes."""
         run = self.states.known(self.position, self.run, text)
@@ -371,12 +377,14 @@ class _Awaited:
     """The value of a member or item that matters."""
 
     choices: tuple[tuple[ObjectPlan | ArrayPlan, int, Step], ...]
+    strings: tuple[GrowingSet, ...]
+    numbers: tuple[GrowingSet, ...]
 
     def may_matter(self, begun: bytes) -> bool:
         return any(plan.waits(step.progress, begun) for plan, _, step in self.choices)
 
     def harmless_types(self) -> int | None:
-        types = STRING_TYPE | ARRAY | OBJECT
+        types = NUMBER | STRING_TYPE | ARRAY | OBJECT | ROOMY_STRINGS
         for plan, _, step in self.choices:
             if plan.waits(step.progress):
                 more = plan.harmless_types(step.progress) if isinstance(plan, ArrayPlan) else None
@@ -384,6 +392,12 @@ class _Awaited:
                     return None
                 types &= more
         return types
+
+
+def _awaited(choices: Choices[Plan]) -> _Awaited:
+    barred = [values for plan, _, step in choices for values in plan.barred(step.progress)]
+    strings = tuple(values.strings for values in barred if values.strings)
+    return _Awaited(choices, strings, tuple(values.numbers for values in barred if values.numbers))
 
 
 def _inner(choices: Choices[Plan]) -> Position:
