@@ -47,6 +47,7 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
+_AHEAD = 32
 _NO_CODE = np.full(256, UNFILLED, np.int32)
 
 NO_LIMIT = 2**30
@@ -216,7 +217,8 @@ class Pushdown:
 
     def __init__(self, *, final_space: int = 0) -> None:
         self.lock = threading.RLock()
-        self.table = _unwritten_rows(256)
+        self.table = np.empty((256, ROW_WIDTH), np.int32)
+        self._n_cleared = 0
         self.code = _NO_CODE.copy()
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = []
@@ -254,9 +256,14 @@ class Pushdown:
         self._expand.extend([expand] * n)
         self.origins.extend([origin] * n)
         if base + n > len(self.table):
-            grown = _unwritten_rows(max(2 * len(self.table), base + n))
-            grown[: len(self.table)] = self.table
-            self.table = grown
+            self.table = _grown(self.table, base, base + n)
+            self._n_cleared = base
+            # A kernel of another thread that is at work on the shorter table must not be told of what is beyond it.
+            self.code = self.code.copy()
+        if base + n > self._n_cleared:
+            # A few states ahead, so that it costs no call for each; all at once would touch memory never used.
+            self.table[self._n_cleared : base + n + _AHEAD, FLAGS] = 0
+            self._n_cleared = min(base + n + _AHEAD, len(self.table))
         return base
 
     def add_rows(self, rows: np.ndarray, origin: Origin | None = None) -> int:
@@ -324,7 +331,7 @@ class Pushdown:
                 return node
             node = self._n_nodes
             if node >= len(self.stack):
-                self.stack = _grown(self.stack, node + 1)
+                self.stack = _grown(self.stack, node, node + 1)
             self.stack[node] = (parent, frame)
             self._n_nodes += 1
             self._nodes[(parent, frame)] = node
@@ -349,14 +356,8 @@ def allow_space(row: Row, cap: int) -> None:
         row[SPACE_CAP] = cap
 
 
-def _unwritten_rows(n: int) -> np.ndarray:
-    """Rows of which only FLAGS is set, to not READY: clearing all of them took longer than most schemas' own work."""
-    rows = np.empty((n, ROW_WIDTH), np.int32)
-    rows[:, FLAGS] = 0
-    return rows
-
-
-def _grown(array: np.ndarray, needed: int) -> np.ndarray:
-    grown = np.zeros((max(2 * len(array), needed), *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
+def _grown(array: np.ndarray, used: int, needed: int) -> np.ndarray:
+    """A longer array with the first `used` elements of `array`, of at least `needed`."""
+    grown = np.empty((max(2 * len(array), needed), *array.shape[1:]), array.dtype)
+    grown[:used] = array[:used]
     return grown
