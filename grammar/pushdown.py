@@ -246,6 +246,12 @@ class Pushdown:
     def n_states(self) -> int:
         return len(self._expand)
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`(table, code, stack)` for a kernel, which needs no lock."""
+        code = self.code  # first: it must not name states beyond the table
+        return self.table, code, self.stack
+
     def new_state(self, expand: Expand) -> int:
         """Reserve a state; `expand(state, row)` writes its transitions and attributes when it is first visited."""
         return self.new_states(1, expand)

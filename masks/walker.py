@@ -89,9 +89,7 @@ def walk_trie(
     ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0)
     while True:
         status = kernel.walk(
-            pushdown.table,
-            pushdown.code,
-            pushdown.stack,
+            *pushdown.arrays,
             space.local,
             path,
             trie.bytes,
@@ -118,9 +116,7 @@ def walk_exits(
     ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0)
     while True:
         status = kernel.walk_exits(
-            pushdown.table,
-            pushdown.code,
-            pushdown.stack,
+            *pushdown.arrays,
             space.local,
             space.path,
             trie.bytes,
@@ -151,9 +147,7 @@ def check_tokens(
     path[0, :5] = (*start, 0)
     ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0)
     while True:
-        status = kernel.check_tokens(
-            pushdown.table, pushdown.code, pushdown.stack, space.local, path, *texts, doubtful, mask, ctl
-        )
+        status = kernel.check_tokens(*pushdown.arrays, space.local, path, *texts, doubtful, mask, ctl)
         if status == kernel.STEP_ALIVE:
             return
         answer(pushdown, status, space)
@@ -177,7 +171,7 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
     path[0, :5] = (*config, 0)
     ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
     while True:
-        status = kernel.advance(pushdown.table, pushdown.code, pushdown.stack, space.local, path, text, ctl)
+        status = kernel.advance(*pushdown.arrays, space.local, path, text, ctl)
         if status == kernel.STEP_ALIVE:
             state, count, escape, node = path[n, :4].tolist()
             if node >= kernel.LOCAL:
