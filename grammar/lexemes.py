@@ -157,11 +157,8 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self, first: int, begin: int = 1, end: int | None = None, beyond: int = 0) -> np.ndarray:
-        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH].
-
-        beyond : the same of the next stage.
-        """
+    def rows(self, first: int, begin: int = 1, end: int | None = None) -> np.ndarray:
+        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH]."""
         delta, label = self.dfa.delta[begin:end], self.dfa.label[begin:end]
         rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
         rows[:, :256] = np.where(delta > 0, (first - 1 + delta) << 2, 0)
@@ -173,9 +170,6 @@ class Lexeme:
             least, greatest = self.bounds
             rows[:, COUNT_LO], rows[:, COUNT_HI] = least[begin:end], greatest[begin:end]
             rows[:, END_LO] = self.low
-        if self.onward is not None and beyond:
-            numbers = np.arange(self.dfa.n_states)[begin:end] + beyond - 1
-            rows[:, BEYOND] = np.where(self.onward.entered[begin:end], numbers, 0)
         return rows
 
     @cached_property
@@ -246,10 +240,9 @@ TEXT = Lexeme(UTF8, is_string=True)
 
 @dataclass(frozen=True, slots=True)
 class Placed(Origin):
-    """The states of a lexeme but its dead one, in the order of its DFA."""
+    """States of a lexeme, in the order of its DFA: `first` is, or would be, its state 1."""
 
     lexeme: Lexeme
-    beyond: int
 
     def local(self, state: int) -> int:
         """The state of the lexeme's DFA that `state` stands for."""
@@ -257,11 +250,12 @@ class Placed(Origin):
 
 
 class Lexicon:
-    """The lexemes placed in one pushdown automaton: each gets a run of states."""
+    """The lexemes placed in one pushdown automaton: small ones as a run of states, of others those that are visited."""
 
     def __init__(self, pushdown: Pushdown) -> None:
         self.pushdown = pushdown
         self._first_state: dict[Lexeme, int] = {}
+        self._states: dict[tuple[Lexeme, int], int] = {}
 
     def start(self, lexeme: Lexeme) -> int:
         """The state in which `lexeme` begins (for a string: behind its opening quote)."""
@@ -271,26 +265,35 @@ class Lexicon:
         """The pushdown state of state `local` of the lexeme's DFA."""
         if local == 0:
             return 0
+        if lexeme.dfa.n_states > _AT_ONCE or lexeme.next_stage is not None:
+            return self._single(lexeme, local)
         first = self._first_state.get(lexeme)
         if first is None:
-            first = self._place(lexeme)
+            first = self._first_state[lexeme] = self.pushdown.n_states
+            template, moves = lexeme.template
+            self.pushdown.add_rows(template + moves * (first << 2), Placed(first, lexeme))
         return first + local - 1
 
-    def _place(self, lexeme: Lexeme) -> int:
-        n = lexeme.dfa.n_states - 1
-        pushdown = self.pushdown
-        stage = lexeme.next_stage
-        beyond = self.state(stage, 1) if stage else 0
-        first = self._first_state[lexeme] = pushdown.n_states
-        origin = Placed(first, lexeme, beyond)
-        if n <= _AT_ONCE and not beyond:
-            template, moves = lexeme.template
-            pushdown.add_rows(template + moves * (first << 2), origin)
-        else:
-            pushdown.new_states(n, lambda state, row: _copy_row(lexeme, origin, state, row), origin)
-        return first
+    def begin(self, lexeme: Lexeme, row: Row) -> None:
+        """Let the first bytes of a lexeme, which has no opening quote, lead into it from `row`."""
+        self._move(lexeme, lexeme.dfa.start, row)
 
+    def _single(self, lexeme: Lexeme, local: int) -> int:
+        state = self._states.get((lexeme, local))
+        if state is None:
+            state = self._states[lexeme, local] = self.pushdown.n_states
+            origin = Placed(state - local + 1, lexeme)
+            self.pushdown.new_states(1, lambda _, row: self._fill(lexeme, local, row), origin)
+        return state
 
-def _copy_row(lexeme: Lexeme, origin: Placed, state: int, row: Row) -> None:
-    local = origin.local(state)
-    row[:] = lexeme.rows(origin.first, local, local + 1, origin.beyond)[0]
+    def _fill(self, lexeme: Lexeme, local: int, row: Row) -> None:
+        row[:] = lexeme.rows(0, local, local + 1)[0]
+        self._move(lexeme, local, row)
+        onward = lexeme.onward
+        if onward is not None and onward.stage is not None and onward.entered[local]:
+            row[BEYOND] = self.state(onward.stage, local)
+
+    def _move(self, lexeme: Lexeme, local: int, row: Row) -> None:
+        delta = lexeme.dfa.delta[local]
+        for target in set(delta.tolist()) - {0}:
+            row[:256][delta == target] = self.state(lexeme, target) << 2

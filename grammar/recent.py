@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from functools import wraps
+from typing import Any, Generic, TypeVar
 
 Value = TypeVar("Value")
 
@@ -44,3 +45,25 @@ class Recent(Generic[Value]):
                 _, dropped = self._entries.popitem(last=False)
                 self._total -= self._size(dropped)
         return made
+
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._entries.clear()
+            self._total = 0
+
+
+def recently(limit: int, size: Callable[[Any], int]) -> Callable[[Callable[..., Value]], Any]:
+    """As `functools.lru_cache`, where sizes count: a few values may be as large as all others together."""
+
+    def decorate(make: Callable[..., Value]) -> Any:
+        cache: Recent[Value] = Recent(limit, size)
+
+        @wraps(make)
+        def kept(*key: Hashable) -> Value:
+            return cache.get(key, lambda: make(*key))
+
+        kept.cache_clear = cache.clear  # type: ignore[attr-defined]
+        return kept
+
+    return decorate

@@ -23,7 +23,8 @@ class MembersLeft:
     run: tuple[tuple[ObjectPlan, int, Hashable], ...]
 
     def names(self) -> list[str]:
-        # Where the order of members is free, one that each way has to have can as well come first.
+        # One that each way has to have can as well come first where the order of members is free; where it is not,
+        # others before it would only make it longer.
         names = [plan.needed_names(progress) for plan, _, progress in self.run]
         return list(dict.fromkeys(chain(*names))) if all(names) else []
 
@@ -61,7 +62,7 @@ class ObjectPlan(ContainerPlan):
         raise NotImplementedError
 
     def needed_names(self, progress: Hashable) -> list[str]:
-        """Declared names of which one still has to come, in an object whose order is free; none where none has to."""
+        """Declared names of which one comes next in some shortest way to the end; none where that is not known."""
         raise NotImplementedError
 
     def n_missing(self, progress: Hashable) -> int:
@@ -159,7 +160,9 @@ class SimpleObjectPlan(ObjectPlan):
 
     def needed_names(self, progress: Hashable) -> list[str]:
         assert isinstance(progress, int)
-        missing = 0 if self.in_order else self.required & ~progress
+        if self.in_order:
+            return list(self.names[self.next_required[progress] :][:1])
+        missing = self.required & ~progress
         return self._listed(missing & -missing)
 
     def n_missing(self, progress: Hashable) -> int:

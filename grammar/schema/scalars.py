@@ -6,11 +6,22 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ...errors import GramaskError, GrammarSyntaxError
-from ..dfa import ByteDfa, bounded_length, code_point_lengths, difference, intersect, literals, product, union
+from ..dfa import (
+    ByteDfa,
+    bounded_length,
+    code_point_lengths,
+    difference,
+    intersect,
+    literals,
+    product,
+    table_bytes,
+    union,
+)
 from ..formats import format_bounds, format_dfa, format_hull
 from ..lexemes import TEXT, Lexeme, relabelled
 from ..number_sets import numbers_are_empty as are_empty
 from ..number_sets import numbers_dfa
+from ..recent import recently
 from ..regex import compile_pattern
 from ..stages import staged
 from ..utf8 import UTF8
@@ -18,13 +29,16 @@ from .members import is_text
 from .scalar_shapes import Matcher, Numbers, Strings, least
 from .shapes import FALSE, NULL, TRUE
 
+MAX_BYTES = 64 << 20
+"""What each kind of automaton that is kept may take."""
+
 MAX_UNROLLED = 64
 """Up to such a length bound, strings under several ones are unrolled into states: their masks are found faster."""
 
 _WORDS = ((NULL, b"null"), (TRUE, b"true"), (FALSE, b"false"))
 
 
-@lru_cache(maxsize=1024)
+@recently(MAX_BYTES, lambda found: _bytes_of(found[0]))
 def string_lexeme(
     alternatives: tuple[frozenset[Strings], ...],
 ) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
@@ -42,6 +56,11 @@ def string_lexeme(
     return found
 
 
+def _bytes_of(lexeme: Lexeme) -> int:
+    stage = lexeme.next_stage
+    return table_bytes(lexeme.dfa) + (0 if stage is None else _bytes_of(stage))
+
+
 def _is_long(lexemes: Sequence[Lexeme]) -> bool:
     """Whether counted lexemes would have many states if their lengths were unrolled."""
     return any(lexeme.is_counted and max(lexeme.low, lexeme.high or 0) > MAX_UNROLLED for lexeme in lexemes)
@@ -52,7 +71,7 @@ def string_language(shapes: frozenset[Strings]) -> ByteDfa:
     return _explicit(_string_union(shapes))
 
 
-@lru_cache(maxsize=4096)
+@recently(MAX_BYTES, lambda found: _bytes_of(found))
 def _string_union(shapes: frozenset[Strings]) -> Lexeme:
     lexemes = [_one_string(shape) for shape in shapes]
     if len(lexemes) == 1:
@@ -86,7 +105,7 @@ def _common_bounds(lexemes: Sequence[Lexeme]) -> tuple[int, int | None] | None:
     return low, high
 
 
-@lru_cache(maxsize=4096)
+@recently(MAX_BYTES, lambda found: _bytes_of(found))
 def _one_string(shape: Strings) -> Lexeme:
     if shape == Strings():
         return TEXT
@@ -164,7 +183,7 @@ def _explicit(lexeme: Lexeme) -> ByteDfa:
     return bounded_length(lexeme.dfa, lexeme.low, lexeme.high) if lexeme.is_counted else lexeme.dfa
 
 
-@lru_cache(maxsize=1024)
+@recently(MAX_BYTES, lambda found: _bytes_of(found[0]))
 def number_lexeme(
     alternatives: tuple[frozenset[Numbers], ...],
 ) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
@@ -176,7 +195,7 @@ def number_lexeme(
     return Lexeme(dfa), tuple(vectors)
 
 
-@lru_cache(maxsize=4096)
+@recently(MAX_BYTES, table_bytes)
 def _number_union(shapes: frozenset[Numbers]) -> ByteDfa:
     dfas = [_one_number(shape) for shape in shapes]
     if len(dfas) == 1:

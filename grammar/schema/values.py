@@ -153,9 +153,7 @@ class ValueStates:
 
     def _begin(self, lexeme: Lexeme, row: Row) -> None:
         """Enter a lexeme that has no opening quote with its first byte."""
-        targets = lexeme.dfa.delta[lexeme.dfa.start]
-        bytes_ = targets.nonzero()[0]
-        row[bytes_] = (targets[bytes_] + self.lexicon.state(lexeme, 1) - 1) << 2
+        self.lexicon.begin(lexeme, row)
 
     def labelled(self, position: Position, lexeme: Lexeme, vectors: tuple[tuple[bool, ...], ...]) -> Lexeme:
         """`lexeme` with its labels turned from indices into `vectors` to outcome numbers of `position`."""
@@ -256,8 +254,7 @@ class ValueStates:
         return self._before_member(position, run, self.intern(("next name", position, run), expand))
 
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
-        # A plan that forgets never has to have any.
-        if len(position) == 1 and not any(plan.forgets for plan, _, _ in run):
+        if len(position) == 1:
             self.pushdown.members_left[state] = MembersLeft(run)
         return state
 
