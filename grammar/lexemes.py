@@ -157,11 +157,11 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self, first: int, begin: int = 1, end: int | None = None) -> np.ndarray:
-        """The rows of the states [begin, end), where state 1 is state `first` of the pushdown. int32[n, ROW_WIDTH]."""
+    def rows(self, begin: int = 1, end: int | None = None) -> np.ndarray:
+        """The rows of the states [begin, end), as if state 1 were state 0 of the pushdown. int32[n, ROW_WIDTH]."""
         delta, label = self.dfa.delta[begin:end], self.dfa.label[begin:end]
         rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
-        rows[:, :256] = np.where(delta > 0, (first - 1 + delta) << 2, 0)
+        rows[:, :256] = np.where(delta > 0, (delta - 1) << 2, 0)
         rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
         rows[:, FLAGS] = READY
         if self.is_string:
@@ -174,8 +174,8 @@ class Lexeme:
 
     @cached_property
     def template(self) -> tuple[np.ndarray, np.ndarray]:
-        """All `rows(0)`, and 1 in them where they hold a state, 0 elsewhere: int32[n_states - 1, ROW_WIDTH] each."""
-        rows = self.rows(0)
+        """All `rows`, and 1 in them where they hold a state, 0 elsewhere: int32[n_states - 1, ROW_WIDTH] each."""
+        rows = self.rows()
         moves = np.zeros_like(rows)
         moves[:, :256] = self.dfa.delta[1:] > 0
         return rows, moves
@@ -269,25 +269,40 @@ class Lexicon:
             return self._single(lexeme, local)
         first = self._first_state.get(lexeme)
         if first is None:
-            first = self._first_state[lexeme] = self.pushdown.n_states
-            template, moves = lexeme.template
-            self.pushdown.add_rows(template + moves * (first << 2), Placed(first, lexeme))
+            first = self._place(lexeme)
         return first + local - 1
 
     def begin(self, lexeme: Lexeme, row: Row) -> None:
         """Let the first bytes of a lexeme, which has no opening quote, lead into it from `row`."""
         self._move(lexeme, lexeme.dfa.start, row)
 
+    # The rows of a vocabulary are shared between threads, and so is the automaton that they are read from.
+
+    def _place(self, lexeme: Lexeme) -> int:
+        with self.pushdown.lock:
+            first = self._first_state.get(lexeme)
+            if first is None:
+                first = self.pushdown.n_states
+                template, moves = lexeme.template
+                self.pushdown.add_rows(template + moves * (first << 2), Placed(first, lexeme))
+                self._first_state[lexeme] = first
+        return first
+
     def _single(self, lexeme: Lexeme, local: int) -> int:
         state = self._states.get((lexeme, local))
-        if state is None:
-            state = self._states[lexeme, local] = self.pushdown.n_states
-            origin = Placed(state - local + 1, lexeme)
-            self.pushdown.new_states(1, lambda _, row: self._fill(lexeme, local, row), origin)
+        if state is not None:
+            return state
+        with self.pushdown.lock:
+            state = self._states.get((lexeme, local))
+            if state is None:
+                state = self.pushdown.n_states
+                origin = Placed(state - local + 1, lexeme)
+                self.pushdown.new_states(1, lambda _, row: self._fill(lexeme, local, row), origin)
+                self._states[lexeme, local] = state
         return state
 
     def _fill(self, lexeme: Lexeme, local: int, row: Row) -> None:
-        row[:] = lexeme.rows(0, local, local + 1)[0]
+        row[:] = lexeme.rows(local, local + 1)[0]
         self._move(lexeme, local, row)
         onward = lexeme.onward
         if onward is not None and onward.stage is not None and onward.entered[local]:

@@ -103,7 +103,7 @@ def _labels(
 def _union(
     alive: Sequence[tuple[np.ndarray, np.ndarray]], first: int, last: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The counts of one stage with which each state is alive for some lexeme: (least, greatest), (1, 0) for none.
+    """The counts of one stage with which each state is alive for some lexeme: (least, greatest), (1, -1) for none.
 
     None where they are no interval.
     """

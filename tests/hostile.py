@@ -102,6 +102,15 @@ def _clauses(n_names: int = 30, n_clauses: int = 120) -> dict[str, Any]:
 ANY = {"order": "any"}
 NAMES = [f"name{i}" for i in range(1000)]
 
+
+def _overlapping(n: int) -> list[Any]:
+    """Objects of which each says of one name what the next contradicts."""
+    return [
+        {"type": "object", "properties": {f"k{i}": {"type": "integer"}, f"k{i + 1}": {"type": "string"}}}
+        for i in range(n)
+    ]
+
+
 CASES: dict[str, Callable[[], Case]] = {
     "enum of 10,000 strings": lambda: ({"enum": [f"value {i * 7919 % 10007}" for i in range(10_000)]}, {}),
     "enum of 10,000 integers": lambda: ({"enum": [i * 7919 for i in range(10_000)]}, {}),
@@ -192,30 +201,8 @@ CASES: dict[str, Callable[[], Case]] = {
         {"oneOf": _objects(100, v={"type": "string"})},
         ANY,
     ),
-    "oneOf of 50 that overlap": lambda: (
-        {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {f"k{i}": {"type": "integer"}, f"k{i + 1}": {"type": "string"}},
-                }
-                for i in range(50)
-            ]
-        },
-        ANY,
-    ),
-    "oneOf of 40 that overlap": lambda: (
-        {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {f"k{i}": {"type": "integer"}, f"k{i + 1}": {"type": "string"}},
-                }
-                for i in range(40)
-            ]
-        },
-        ANY,
-    ),
+    "oneOf of 50 that overlap": lambda: ({"oneOf": _overlapping(50)}, ANY),
+    "oneOf of 40 that overlap": lambda: ({"oneOf": _overlapping(40)}, ANY),
     "oneOf of 30 patterns": lambda: (
         {"type": "string", "oneOf": [{"pattern": f"a.{{{i}}}b"} for i in range(30)]},
         {},
