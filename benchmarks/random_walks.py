@@ -11,7 +11,7 @@ judge itself has no rule for, the twins in tests/test_formats.py decide. On the 
 Nothing ends the run: exceptions, dead processes, documents that take too long or too much memory are faults like any
 other (the other documents of the schema are then left out, and the process is started anew). Each fault
 is one line of JSON in --faults: "schema" (the file), "order", "kind", "fault", "text", and "seed", from which
-`draw_document` repeats the walk. Exit code 1 if there is any.
+`draw_document` repeats the walk. Exit code 1 if there is any; 130 where the run was interrupted, with what was done.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import queue
 import random
 import re
 import resource
+import signal
 import sys
 import threading
 import time
@@ -418,6 +419,7 @@ class Lane:
 
 
 def _serve(connection: Connection, tokenizer: str, memory: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the parent, which kills its processes
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     vocabulary = gramask.Vocabulary.from_tokenizer(tokenizer)
     groups = TokensByFirstByte(vocabulary)
@@ -495,20 +497,23 @@ def run(plan: Plan, faults: Path) -> dict[str, Any]:
 
     faults : each fault is appended as one line of JSON as soon as it is found; not created without any.
     """
-    began, total = time.perf_counter(), Findings()
+    began, total, interrupted = time.perf_counter(), Findings(), False
     n_jobs = len(plan.files()) * len(plan.orders)
     seed = plan.seed
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("documents", total=plan.documents)
-        while n_jobs and (left := plan.documents - (before := total.counts["documents"])) > 0:
-            jobs = plan.jobs(-(-left // n_jobs), seed)
-            for found in _results(jobs, plan.tokenizer, plan.processes, plan.memory):
-                total.add(found)
-                _append(faults, found.faults)
-                progress.update(task, completed=total.counts["documents"])
-            seed += 1
-            if total.counts["documents"] == before:
-                break
+        try:
+            while n_jobs and (left := plan.documents - (before := total.counts["documents"])) > 0:
+                jobs = plan.jobs(-(-left // n_jobs), seed)
+                for found in _results(jobs, plan.tokenizer, plan.processes, plan.memory):
+                    total.add(found)
+                    _append(faults, found.faults)
+                    progress.update(task, completed=total.counts["documents"])
+                seed += 1
+                if total.counts["documents"] == before:
+                    break
+        except KeyboardInterrupt:  # what was done is still worth telling
+            interrupted = True
     return {
         "tokenizer": plan.tokenizer,
         "schema files": len(plan.files()),
@@ -517,6 +522,7 @@ def run(plan: Plan, faults: Path) -> dict[str, Any]:
         "counts": dict(sorted(total.counts.items())),
         "faults": total.faults,
         "seconds": round(time.perf_counter() - began, 1),
+        "interrupted": interrupted,
     }
 
 
@@ -590,7 +596,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"FAULT {where}: {fault['kind']}: {fault['fault'][:200]}: {fault['text'][:200]}")
     if record["faults"]:
         print(f"All faults are in {faults}")
-    print(f"{len(record['faults'])} faults; wall time {record['seconds']} s")
+    end = "; interrupted, the run is not whole" if record["interrupted"] else ""
+    print(f"{len(record['faults'])} faults; wall time {record['seconds']} s{end}")
+    if record["interrupted"]:
+        return 130
     return 1 if record["faults"] else 0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from ..errors import CompileBudgetExceeded
-from .dfa import ByteDfa, code_point_lengths
+from .dfa import ByteDfa, code_point_lengths, table_bytes
 from .pushdown import (
     ANY_CHARACTER,
     BEYOND,
@@ -29,6 +29,7 @@ from .pushdown import (
     Row,
     leave,
 )
+from .recent import recently
 from .utf8 import UTF8
 
 _CONTINUATION = slice(0x80, 0xC0)
@@ -198,7 +199,7 @@ class Lexeme:
         return least.clip(0, NO_LIMIT).astype(np.int64), (high - shortest).clip(-1, NO_LIMIT).astype(np.int64)
 
 
-@lru_cache(maxsize=1024)
+@recently(32 << 20, lambda lexeme: table_bytes(lexeme.dfa))
 def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
     """`lexeme` with outcome `labels[i]` in place of `i`."""
     old = lexeme.dfa.label

@@ -36,7 +36,7 @@ def staged(lexemes: Sequence[Lexeme]) -> tuple[Lexeme, Vectors] | None:
         if counts is None or (entered & (counts[1] != last)).any():
             return None
         label = _labels(dfa, accepts, lexemes, first, last, numbers)
-        onward = Onward(after, entered, _bounds(counts, first, last))
+        onward = None if last == NO_LIMIT else Onward(after, entered, _bounds(counts, first, last))
         after = _stage(ByteDfa(dfa.delta, dfa.start, label), counts[0] <= counts[1], last, onward)
         entered = counts[0] <= counts[1]
     assert after is not None
@@ -129,10 +129,8 @@ def _bounds(counts: tuple[np.ndarray, np.ndarray], first: int, last: int) -> tup
     return np.where(alive & (least > first), least, 0), np.where(alive, greatest, last)
 
 
-def _stage(dfa: ByteDfa, alive: np.ndarray, last: int, onward: Onward) -> Lexeme:
+def _stage(dfa: ByteDfa, alive: np.ndarray, last: int, onward: Onward | None) -> Lexeme:
     """The lexeme of the stage that ends with the count `last`: the `alive` states of `dfa`, numbered as before."""
     delta = np.where(alive[:, None] & alive[dfa.delta], dfa.delta, DEAD).astype(np.int32)
     here = ByteDfa(delta, dfa.start, np.where(alive, dfa.label, NOT_ACCEPTING).astype(np.int32))
-    if last == NO_LIMIT:
-        return Lexeme(here, is_string=True)
-    return Lexeme(here, is_string=True, high=last, onward=onward)
+    return Lexeme(here, is_string=True, high=None if onward is None else last, onward=onward)

@@ -53,12 +53,15 @@ def kept_value(text: str) -> Any:
 
 
 @lru_cache(maxsize=1 << 12)
-def kept_parts(text: str) -> dict[str, str] | list[str]:
-    """The canonical texts of the members or items of an object or array, not to be changed."""
-    value = kept_value(text)
-    if isinstance(value, dict):
-        return {name: canonical(member) for name, member in value.items()}
-    return list(map(canonical, value))
+def kept_members(text: str) -> dict[str, str]:
+    """The canonical texts of the members of an object, not to be changed."""
+    return {name: canonical(member) for name, member in kept_value(text).items()}
+
+
+@lru_cache(maxsize=1 << 12)
+def kept_items(text: str) -> list[str]:
+    """The canonical texts of the items of an array, not to be changed."""
+    return list(map(canonical, kept_value(text)))
 
 
 def too_deep() -> CompileBudgetExceeded:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .arrays import ArrayPlan
-from .canonical import canonical, kept_parts, kept_value, may_become
+from .canonical import canonical, kept_items, kept_members, kept_value, may_become
 from .containers import Step
 from .finite_values import FiniteValues, Values
 from .membership import Membership
@@ -108,7 +108,7 @@ class ExcludingObjectPlan(ObjectPlan):
         self.others = inner.others
         self._tools = tools
         self._objects: dict[str, dict[str, Any]] = {text: kept_value(text) for text in excluded}
-        self._members: dict[str, dict[str, str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
+        self._members = {text: kept_members(text) for text in excluded}
         self._steps: dict[tuple[Hashable, str], list[Step]] = {}
         self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded, frozenset())
@@ -207,7 +207,7 @@ class ExcludingArrayPlan(ArrayPlan):
         self.inner = inner
         self._tools = tools
         self._arrays: dict[str, list[Any]] = {text: kept_value(text) for text in excluded}
-        self._items: dict[str, list[str]] = {text: kept_parts(text) for text in excluded}  # type: ignore[misc]
+        self._items = {text: kept_items(text) for text in excluded}
         self._steps: dict[Hashable, list[Step]] = {}
         self._ways: dict[tuple[Hashable, int], Values | None] = {}
         self.start = Alike(inner.start, excluded)
