@@ -51,6 +51,7 @@ _AHEAD = 32
 _NO_CODE = np.full(256, UNFILLED, np.int32)
 
 NO_LIMIT = 2**30
+MOVED = 2**28  # a frame whose head is MOVED + offset has become too small, and is there now
 DEAD_STATE, DONE_STATE = 0, 1
 
 
@@ -165,6 +166,18 @@ class MembersLeft(Protocol):
         ...
 
 
+class Endings(Protocol):
+    """The shortest texts that end stack levels, where the automaton's maker knows them."""
+
+    def from_state(self, state: int) -> bytes:
+        """A shortest text that leaves the level from a state."""
+        ...
+
+    def from_frame(self, frame: int) -> bytes:
+        """A shortest text that leaves the level below `frame`, once what is above has ended."""
+        ...
+
+
 class Units:
     """The items and members whose values matter to what follows: an automaton alone does not know them.
 
@@ -207,10 +220,11 @@ class Pushdown:
 
     table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
     code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`; where
-            outcomes of a frame are watched from `w` on, it begins with -1 - w.
+            outcomes of a frame are watched from `w` on, it begins with -1 - w; where it had to grow, with MOVED + offset.
     describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
     members_left : by the state before a member, see `MembersLeft`.
+    endings      : see `Endings`; None where completions have to be searched for.
     name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
@@ -227,6 +241,7 @@ class Pushdown:
         self.describe: Callable[[int], tuple[str, ...]] = lambda state: ()
         self.ends_inside = False
         self.members_left: dict[int, MembersLeft] = {}
+        self.endings: Endings | None = None
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}
@@ -315,16 +330,38 @@ class Pushdown:
 
     def resumed(self, frame: int, outcome: int) -> int:
         """The operation that a frame performs for `outcome`."""
-        if self.code[frame + 1 + outcome] == UNFILLED:
+        frame = self._current(frame)
+        if not self._has_room(frame, outcome) or self.code[frame + 1 + outcome] == UNFILLED:
             self.fill_frame(frame, outcome)
+            frame = self._current(frame)
         return int(self.code[frame + 1 + outcome])
 
     def fill_frame(self, frame: int, outcome: int) -> None:
         """Fill in the operation that `frame` performs for `outcome`."""
         with self.lock:
+            frame = self._current(frame)
+            if not self._has_room(frame, outcome):
+                frame = self._moved(frame, 2 * outcome)
             if self.code[frame + 1 + outcome] == UNFILLED:
                 operation = self._resume[frame](outcome)
-                self.code[frame + 1 + outcome] = operation
+                self.code[self._current(frame) + 1 + outcome] = operation
+
+    def _current(self, frame: int) -> int:
+        """Where a frame is now."""
+        while (head := int(self.code[frame])) >= MOVED:
+            frame = head - MOVED
+        return frame
+
+    def _has_room(self, frame: int, outcome: int) -> bool:
+        return not 0 <= self.code[frame] <= outcome
+
+    def _moved(self, frame: int, n_outcomes: int) -> int:
+        """The frame with space for more outcomes."""
+        known = self.code[frame + 1 : frame + 1 + self.code[frame]].tolist()
+        unfilled = [UNFILLED] * (n_outcomes - len(known))
+        moved = self.new_frame([*known, *unfilled], self._resume[frame])
+        self.code[frame] = MOVED + moved
+        return moved
 
     def push_node(self, parent: int, frame: int) -> int:
         """The interned stack node with `frame` on top of `parent`."""

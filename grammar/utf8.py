@@ -189,11 +189,19 @@ def lower_to_bytes(
     The result needs no minimisation: the states inside a multi-byte sequence are shared by
     content, and what a state reads next (a continuation byte or none) tells the levels apart.
     """
+    edges = byte_edges(rows, intervals, budget=budget)
+    return number_edges(edges, [*labels, *[NOT_ACCEPTING] * (len(edges) - len(rows))], start)
+
+
+def byte_edges(
+    rows: Sequence[Row], intervals: Sequence[Interval], *, budget: int = DEFAULT_BUDGET
+) -> list[list[tuple[int, int, int]]]:
+    """`(first byte, last byte, target)` for each state of a DFA over characters, and behind these for those between."""
     table = _ByteTable(rows, intervals)
     for state in range(1, len(rows)):
         table.add(state)
         check_budget(len(table.edges), budget)
-    return number_edges(table.edges, [*labels, *[NOT_ACCEPTING] * (len(table.edges) - len(rows))], start)
+    return table.edges
 
 
 def number_edges(edges: Sequence[Iterable[tuple[int, int, int]]], labels: Row, start: int) -> ByteDfa:

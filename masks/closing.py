@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
+from ..grammar.pushdown import Endings
 from .closing_search import Search
 from .engine import Engine
 from .spelling import Spelling
@@ -56,10 +57,20 @@ class Closing:
         if self.engine.accepts(config):
             return b""
         with self.engine.pushdown.lock:
+            if self.engine.pushdown.endings is not None:
+                return self._ended(self.engine.pushdown.endings, config[0], config[3])
             head, (state, count, _, node) = self._finish_escape(config)
             return head + self._search(
                 state, count, node, {place: bytes(text) + head for place, text in items}
             )
+
+    def _ended(self, endings: Endings, state: int, node: int) -> bytes:
+        """What ends each level of the stack, where that is known of each for itself."""
+        parts = [endings.from_state(state)]
+        while node:
+            node, frame = self.engine.pushdown.stack[node].tolist()
+            parts.append(endings.from_frame(frame))
+        return b"".join(parts)
 
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
         if self._ways.learns:

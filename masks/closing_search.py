@@ -14,7 +14,7 @@ from itertools import count as counter
 
 from ..errors import DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, PUSH, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, MOVED, NO_LIMIT, PUSH, goto
 from .scalar_texts import SPELLED, first_accepted
 from .string_ends import MAX_BYTES, Exits, finish_string, too_long
 from .ways import NOWHERE, Path, Ways, first_of, text_of
@@ -258,14 +258,18 @@ class Search:
         if not frames:
             self._reach(level, state, path)
             return
+        # Behind a call this is left to `_call`: levels might be entered and left in a circle.
+        if call is not None or not self._pass(level, state, frames, path):
+            self._add(level, state, frames, path)
+
+    def _pass(self, level: Level, state: int, frames: tuple[int, ...], path: Path) -> bool:
+        """Go through the level that begins in `state` on the ways that are known; False where none are."""
         exits = None
         if self._barring(frames) < 0:
             exits = self._ways.exits_of(state, self._n_outcomes(level, frames))
-        if exits is None:
-            self._add(level, state, frames, path)
-            return
-        for outcome, inner in exits.items():
+        for outcome, inner in (exits or {}).items():
             self._perform(level, frames, outcome << 2 | EXIT, path, b"", inner)
+        return exits is not None
 
     def _reach(self, level: Level, state: int, path: Path) -> None:
         if self._place(state) not in level.seen:
@@ -288,6 +292,8 @@ class Search:
     def _capacity(self, frame: int) -> int:
         """How many outcomes a frame takes; where it does not say, more than there are."""
         n = int(self.pushdown.code[frame])
+        if n >= MOVED:
+            n = 1  # it is the first outcome that ends nothing but its level
         return COMPLETE if n < 0 else n + self.pushdown.ends_inside
 
     def _add(self, level: Level, what: int, frames: tuple[int, ...], path: Path) -> None:
@@ -295,6 +301,8 @@ class Search:
 
     def _call(self, level: Level, state: int, frames: tuple[int, ...], path: Path) -> None:
         """Enter the level that begins in `state`, or wait for one that was entered before."""
+        if self._pass(level, state, frames, path):
+            return
         barring = self._barring(frames)
         begun = first_of(path) if barring >= 0 else b""
         key = (state, self._n_outcomes(level, frames), barring, begun)

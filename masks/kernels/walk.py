@@ -26,6 +26,7 @@ from ...grammar.pushdown import (
     EXIT,
     FLAGS,
     GOTO,
+    MOVED,
     PUSH,
     READY,
     SHARED_PUSH,
@@ -84,9 +85,12 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
             frame = stack[node, 1]
             node = stack[node, 0]
         outcome = operation >> 2
-        if code[frame] < 0 and outcome >= -1 - code[frame]:
+        while code[frame] >= MOVED:
+            frame = code[frame] - MOVED
+        head = code[frame]
+        if head < 0 and outcome >= -1 - head:
             ctl[CTL_NAMED] = 1
-        operation = code[frame + 1 + outcome]
+        operation = UNFILLED if 0 <= head <= outcome else code[frame + 1 + outcome]
         if operation == UNFILLED:
             ctl[CTL_MISS] = frame
             ctl[CTL_OUTCOME] = outcome

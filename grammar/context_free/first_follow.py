@@ -1,0 +1,109 @@
+"""The bytes with which rules begin, and the bytes that may come behind them.
+
+Sets of bytes are ints, a bit for each. Source: Aho et al. (2006), section 4.4.2, on trees in place of productions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..nodes import Call, Chars, Choice, Concat, Literal, Node, Repeat
+from .rules import Rules, callers_of, is_nullable, nullable
+
+
+class FirstFollow:
+    """first, follow : for each rule a set of bytes, or more than that. nullable : the rules that derive the empty text."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.nullable = nullable(rules)
+        self.first = dict.fromkeys(rules.bodies, 0)
+        self.follow = dict.fromkeys(rules.bodies, 0)
+        self._find_first(rules)
+        # `follow` of a rule is part of that of each rule that it may end with.
+        self._ends_with: dict[str, set[str]] = {name: set() for name in rules.bodies}
+        for name, body in rules.bodies.items():
+            self._walk(name, body, 0, at_end=True)
+        self._spread()
+
+    def _find_first(self, rules: Rules) -> None:
+        callers = callers_of(rules.bodies)
+        todo = list(rules.bodies)
+        while todo:
+            name = todo.pop()
+            first = self._first(rules.bodies[name])
+            if first != self.first[name]:
+                self.first[name] = first
+                todo += callers.get(name, ())
+
+    def _first(self, node: Node) -> int:
+        match node:
+            case Literal(text):
+                return 1 << text[0].encode()[0] if text else 0
+            case Chars(ranges):
+                return sum_of(lead_bytes(low, high) for low, high in ranges)
+            case Concat(parts):
+                found = 0
+                for part in parts:
+                    found |= self._first(part)
+                    if not is_nullable(part, self.nullable):
+                        break
+                return found
+            case Choice(options):
+                return sum_of(map(self._first, options))
+            case Repeat(body, _, high):
+                return 0 if high == 0 else self._first(body)
+            case Call(name):
+                return self.first[name]
+        raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+
+    def _walk(self, rule: str, node: Node, after: int, *, at_end: bool) -> None:
+        """Note what comes behind the calls in a part of `rule`, behind which `after` may come, or the rule's end."""
+        match node:
+            case Concat(parts):
+                for part in reversed(parts):
+                    self._walk(rule, part, after, at_end=at_end)
+                    is_empty = is_nullable(part, self.nullable)
+                    after = self._first(part) | (after if is_empty else 0)
+                    at_end = at_end and is_empty
+            case Choice(options):
+                for option in options:
+                    self._walk(rule, option, after, at_end=at_end)
+            case Repeat(body, _, high):
+                again = 0 if high is not None and high < 2 else self._first(body)
+                self._walk(rule, body, after | again, at_end=at_end)
+            case Call(name):
+                self.follow[name] |= after
+                if at_end:
+                    self._ends_with[rule].add(name)
+
+    def _spread(self) -> None:
+        todo = list(self.follow)
+        while todo:
+            rule = todo.pop()
+            for last in self._ends_with[rule]:
+                if self.follow[rule] & ~self.follow[last]:
+                    self.follow[last] |= self.follow[rule]
+                    todo.append(last)
+
+
+def sum_of(sets: Iterable[int]) -> int:
+    """The union of sets of bytes."""
+    found = 0
+    for bits in sets:
+        found |= bits
+    return found
+
+
+def lead_bytes(low: int, high: int) -> int:
+    """The bytes with which the code points `low` to `high` begin in UTF-8."""
+    first, last = _lead(low), _lead(high)
+    found = ((1 << (last + 1)) - 1) & ~((1 << first) - 1)
+    if first < 0x80 <= last:
+        found &= ~(((1 << 0xC2) - 1) & ~((1 << 0x80) - 1))
+    return found
+
+
+def _lead(point: int) -> int:
+    if 0xD800 <= point <= 0xDFFF:
+        return 0xED
+    return chr(point).encode()[0]

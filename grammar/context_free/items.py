@@ -1,0 +1,197 @@
+"""What a text may be the beginning of: sets of items, each relative to the stack level it lies on.
+
+An Earley item (Earley 1970, "An efficient context-free parsing algorithm") is a place in a rule and the position in
+the text at which that rule began. Here it is a place and, instead of the position, what it returns to: BOTTOM, which is
+whatever lies below this stack level, or a *node* `(rule, items)`: the rule was called by one of these items, or by a
+rule that begins where they stand. So a set does not depend on how long the text is, and equal sets have equal futures.
+Predicted items are not stored, since they follow from the others. A call with nothing behind it returns to where its
+caller returns (as in Leo 1991, "A general context-free parsing algorithm running in linear time on every LR(k) grammar
+without using lookahead"): right recursion needs no depth.
+
+Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept relative
+to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import CompileBudgetExceeded
+from .networks import TOP, Networks
+
+BOTTOM = 0
+"""What an item returns to that belongs to the frame below."""
+MAX_ITEMS = 2_000
+MAX_ALL_ITEMS = 1_000_000
+
+Item = tuple[int, int]
+"""A state of the networks, and BOTTOM or a node."""
+Items = frozenset[Item]
+
+
+class Place(NamedTuple):
+    """Where a text may be on one stack level.
+
+    items : where something may follow.
+    exits : the bytes (bits) that may come where the level is left, None where it cannot be left here.
+    """
+
+    items: Items
+    exits: int | None
+
+
+class Node(NamedTuple):
+    """A call of `rule` by any of `items`."""
+
+    rule: int
+    items: Items
+
+
+class ItemSets:
+    """Makes the sets of a grammar, each when it is asked for."""
+
+    def __init__(self, networks: Networks) -> None:
+        self.networks = networks
+        self.nodes: list[Node] = [Node(TOP, frozenset())]
+        self._numbers: dict[Node, int] = {}
+        self._roots: dict[int, frozenset[int]] = {BOTTOM: frozenset((BOTTOM,))}
+        self._predicted: dict[Items, dict[int, tuple[int, ...]]] = {}
+        self._returns: dict[int, tuple[Item, ...]] = {}
+        self._n_items = 0
+        self.start: Items = frozenset(((networks.start(TOP), BOTTOM),))
+
+    def node(self, rule: int, items: Items) -> int:
+        """The number of a node."""
+        key = Node(rule, items)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.nodes)
+            self.nodes.append(key)
+            roots: set[int] = set()
+            for _, below in items:
+                roots |= {number} if below == BOTTOM else self._roots[below]
+            self._roots[number] = frozenset(roots)
+        return number
+
+    def predicted(self, items: Items) -> dict[int, tuple[int, ...]]:
+        """The rules that may begin at one of `items`, and what they return to."""
+        found = self._predicted.get(items)
+        if found is None:
+            callers: dict[int, list[Item]] = {}
+            for item in items:
+                for rule in self.networks.corners(item[0]):
+                    callers.setdefault(rule, []).append(item)
+            found = {rule: self._returning(rule, some) for rule, some in callers.items()}
+            self._predicted[items] = found
+        return found
+
+    def _returning(self, rule: int, callers: list[Item]) -> tuple[int, ...]:
+        """What `rule` returns to, called by `callers`."""
+        tails = {below for state, below in callers if rule in self.networks.tails(state)}
+        others = frozenset(item for item in callers if rule not in self.networks.tails(item[0]))
+        return (*tails, self.node(rule, others)) if others else tuple(tails)
+
+    def returns(self, node: int) -> tuple[Item, ...]:
+        """The items behind a call."""
+        found = self._returns.get(node)
+        if found is None:
+            found = self._returns[node] = tuple(dict.fromkeys(self._behind(*self.nodes[node])))
+        return found
+
+    def _behind(self, rule: int, items: Items) -> Iterable[Item]:
+        networks = self.networks
+        for state, below in items:
+            yield from ((target, below) for target in self._targets(state, rule))
+        predicted = self.predicted(items)
+        for other, belows in predicted.items():
+            for target in self._targets(networks.start(other), rule):
+                yield from ((target, below) for below in belows)
+
+    def _targets(self, state: int, rule: int) -> Iterable[int]:
+        for here in self.networks.closure(state):
+            for called, target in self.networks.calls[here]:
+                if called == rule:
+                    yield target
+
+    def completed(self, items: Iterable[Item]) -> Place:
+        """Where a text may be behind `items`: with all that returns from rules that may end there."""
+        networks = self.networks
+        todo = list(dict.fromkeys(items))
+        found = set(todo)
+        exits: int | None = None
+        for state, below in todo:
+            if not networks.may_end(state):
+                continue
+            if below == BOTTOM:
+                exits = (exits or 0) | networks.follow[networks.owner[state]]
+                continue
+            more = [item for item in self.returns(below) if item not in found]
+            found.update(more)
+            todo += more
+        return Place(frozenset(item for item in todo if not networks.only_ends(item[0])), exits)
+
+    def moves(self, items: Items) -> dict[tuple[Item, ...], int]:
+        """Where the next byte leads: items, not completed yet, and the bytes (bits) that lead there."""
+        networks = self.networks
+        rows: list[np.ndarray] = []
+        belows: list[tuple[int, ...]] = []
+        begun = ((networks.start(rule), below) for rule, below in self.predicted(items).items())
+        for state, below in [*((state, (below,)) for state, below in items), *begun]:
+            for here in networks.closure(state):
+                rows.append(networks.rows[here])
+                belows.append(below)
+        columns = np.array(rows, np.int32).reshape(-1, 256).T
+        used = np.flatnonzero(columns.any(axis=1))
+        bits: dict[bytes, int] = {}
+        for byte, column in zip(used.tolist(), columns[used]):
+            key = column.tobytes()
+            bits[key] = bits.get(key, 0) | 1 << byte
+        found: dict[tuple[Item, ...], int] = {}
+        for key, some in bits.items():
+            targets = np.frombuffer(key, np.int32).tolist()
+            reached = {(t, below) for t, all_below in zip(targets, belows) if t for below in all_below}
+            behind = tuple(sorted(reached))
+            found[behind] = found.get(behind, 0) | some
+        return found
+
+    def factored(self, place: Place) -> tuple[list[int], Place]:
+        """A place as frames to push (nodes, the lowest first) and the place above them."""
+        frames: list[int] = []
+        while place.exits is None and place.items:
+            roots = frozenset[int]().union(*(self._roots[below] for _, below in place.items))
+            if len(roots) > 1 or BOTTOM in roots:
+                break
+            (node,) = roots
+            frames.append(node)
+            place = Place(self._moved(place.items, {node: BOTTOM}), None)
+        self._check_size(place)
+        return frames, place
+
+    def above(self, items: Iterable[Item], node: int) -> Items:
+        """Items relative to the frame `node`, relative to what is below it."""
+        return self._moved(items, {BOTTOM: node})
+
+    def _moved(self, items: Iterable[Item], moved: dict[int, int]) -> Items:
+        """`items` relative to another place of the stack; `moved` says what one end of their nodes becomes."""
+        items = list(items)
+        todo = list({below for _, below in items} - moved.keys())
+        needed = set(todo)
+        while todo:
+            more = {below for _, below in self.nodes[todo.pop()].items} - moved.keys() - needed
+            needed |= more
+            todo += more
+        for number in sorted(needed):  # a node is younger than those it returns to
+            rule, callers = self.nodes[number]
+            moved[number] = self.node(rule, frozenset((state, moved[below]) for state, below in callers))
+        return frozenset((state, moved[below]) for state, below in items)
+
+    def _check_size(self, place: Place) -> None:
+        self._n_items += len(place.items)
+        if len(place.items) > MAX_ITEMS or self._n_items > MAX_ALL_ITEMS:
+            raise CompileBudgetExceeded(
+                "the grammar leaves too many ways open at once to read the text so far",
+                hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
+            )

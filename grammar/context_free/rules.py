@@ -1,0 +1,185 @@
+"""Context-free rules: names and the trees that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..nodes import And, Anchor, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+
+MAX_INLINED = 200
+"""A rule without recursion is written out where it is called if its tree has at most so many nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The texts that the rule `start` derives, character by character."""
+
+    start: str
+    bodies: Mapping[str, Node]
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The trees directly below a node."""
+    match node:
+        case Concat(children) | Choice(children) | And(children):
+            return children
+        case Repeat(body) | Not(body) | Look(body):
+            return (body,)
+    return ()
+
+
+def calls(node: Node) -> Iterator[str]:
+    """The rules that a tree calls, once for each call."""
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        if isinstance(here, Call):
+            yield here.name
+        todo += parts(here)
+
+
+def reachable(rules: Rules) -> list[str]:
+    """The rules that `start` needs, itself first. Names that no rule has are among them."""
+    found = {rules.start: None}
+    todo = [rules.start]
+    for name in todo:
+        body = rules.bodies.get(name)
+        for called in calls(body) if body is not None else ():
+            if called not in found:
+                found[called] = None
+                todo.append(called)
+    return list(found)
+
+
+def callers_of(bodies: Mapping[str, Node]) -> dict[str, list[str]]:
+    """For each rule that is called, those that call it."""
+    callers: dict[str, list[str]] = {}
+    for name, body in bodies.items():
+        for called in set(calls(body)):
+            callers.setdefault(called, []).append(name)
+    return callers
+
+
+def productive(rules: Rules) -> set[str]:
+    """The rules that derive some finite text."""
+    return _least(rules.bodies, lambda node, known: _derives(node, known))
+
+
+def nullable(rules: Rules) -> set[str]:
+    """The rules that derive the empty text."""
+    return _least(rules.bodies, is_nullable)
+
+
+def is_nullable(node: Node, empty_rules: set[str]) -> bool:
+    """Whether a tree matches the empty text, where just `empty_rules` do."""
+    match node:
+        case Literal(text):
+            return not text
+        case Chars():
+            return False
+        case Concat(children):
+            return all(is_nullable(child, empty_rules) for child in children)
+        case Choice(children):
+            return any(is_nullable(child, empty_rules) for child in children)
+        case Repeat(body, low):
+            return low == 0 or is_nullable(body, empty_rules)
+        case Call(name):
+            return name in empty_rules
+    raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+
+
+def _derives(node: Node, known: set[str]) -> bool:
+    match node:
+        case Literal():
+            return True
+        case Chars(ranges):
+            return bool(ranges)
+        case Concat(children):
+            return all(_derives(child, known) for child in children)
+        case Choice(children):
+            return any(_derives(child, known) for child in children)
+        case Repeat(body, low):
+            return low == 0 or _derives(body, known)
+        case Call(name):
+            return name in known
+    raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+
+
+def _least(bodies: Mapping[str, Node], holds: Callable[[Node, set[str]], bool]) -> set[str]:
+    """The least set of rules whose bodies `holds` accepts, given the set itself."""
+    callers = callers_of(bodies)
+    found: set[str] = set()
+    todo = list(bodies)
+    while todo:
+        name = todo.pop()
+        if name not in found and name in bodies and holds(bodies[name], found):
+            found.add(name)
+            todo += callers.get(name, ())
+    return found
+
+
+def inlined(rules: Rules) -> Rules:
+    """The same language, with small rules that are regular written out: they become part of their callers' automata."""
+    names = reachable(rules)
+    written: dict[str, Node | None] = {}
+    sizes: dict[str, int] = {}
+    for name in _callees_first(rules, names):
+        body = rules.bodies[name]
+        called = set(calls(body))
+        if all(written.get(other) is not None for other in called):
+            size = _size(body, sizes)
+            if size <= MAX_INLINED:
+                written[name], sizes[name] = _replaced(body, written), size
+                continue
+        written[name] = None
+    bodies = {
+        name: _replaced(rules.bodies[name], written)
+        for name in names
+        if written[name] is None or name == rules.start
+    }
+    return Rules(rules.start, bodies)
+
+
+def _callees_first(rules: Rules, names: list[str]) -> list[str]:
+    """The rules, each behind those that it calls but for recursion."""
+    order: list[str] = []
+    state: dict[str, int] = {}
+    for first in names:
+        todo = [first]
+        while todo:
+            name = todo[-1]
+            if name not in state:
+                state[name] = 1
+                todo += [called for called in set(calls(rules.bodies[name])) if called not in state]
+                continue
+            todo.pop()
+            if state[name] == 1:
+                state[name] = 2
+                order.append(name)
+    return order
+
+
+def _size(node: Node, sizes: Mapping[str, int]) -> int:
+    """The number of nodes of a tree once its calls are written out, repetitions counted."""
+    match node:
+        case Call(name):
+            return sizes.get(name, 1)
+        case Literal(text):
+            return 1 + len(text)
+        case Repeat(body, low, high):
+            return 1 + _size(body, sizes) * max(1, low, high or 0)
+    return 1 + sum(_size(part, sizes) for part in parts(node))
+
+
+def _replaced(node: Node, written: Mapping[str, Node | None]) -> Node:
+    match node:
+        case Call(name):
+            return written.get(name) or node
+        case Concat(children):
+            return Concat(tuple(_replaced(child, written) for child in children))
+        case Choice(children):
+            return Choice(tuple(_replaced(child, written) for child in children))
+        case Repeat(body, low, high):
+            return Repeat(_replaced(body, written), low, high)
+    return node

@@ -1,0 +1,148 @@
+"""The shortest texts that end rules and stack levels.
+
+What a rule needs at least follows from what the rules it calls need (Knuth 1977, "A generalization of Dijkstra's
+algorithm"); what an item needs, from the rest of its rule and what it returns to. Levels do not depend on each other:
+the shortest completion is that of the uppermost level, then that of each frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+
+import numpy as np
+
+from .items import BOTTOM, Item, ItemSets
+from .networks import Networks
+
+class Shortest:
+    """Immutable for its users; answers are kept."""
+
+    def __init__(self, sets: ItemSets) -> None:
+        self._sets = sets
+        self._rests = _Rests(sets.networks)
+        # By node: the shortest text behind a call.
+        self._behind: dict[int, bytes] = {BOTTOM: b""}
+
+    def text(self, items: Iterable[Item]) -> bytes:
+        """A shortest text that leaves the level from `items`."""
+        items = list(items)
+        self._solve({below for _, below in items})
+        return min((self._text(item) for item in items), key=_order)
+
+    def behind(self, node: int) -> bytes:
+        """A shortest text that leaves the level from behind a call."""
+        self._solve({node})
+        return self._behind[node]
+
+    def _text(self, item: Item) -> bytes:
+        state, below = item
+        return self._rests.of(state) + self._behind[below]
+
+    def _solve(self, nodes: set[int]) -> None:
+        """Find what stands behind `nodes`, those first that need least."""
+        needed = nodes - self._behind.keys()
+        todo = list(needed)
+        waiting: dict[int, list[tuple[int, Item]]] = {}
+        heap: list[tuple[int, bytes, int]] = []
+        while todo:
+            node = todo.pop()
+            for item in self._sets.returns(node):
+                if item[1] in self._behind:
+                    self._offer(heap, node, item)
+                    continue
+                waiting.setdefault(item[1], []).append((node, item))
+                if item[1] not in needed:
+                    needed.add(item[1])
+                    todo.append(item[1])
+        while heap:
+            _, text, node = heappop(heap)
+            if node not in self._behind:
+                self._behind[node] = text
+                for caller, item in waiting.get(node, ()):
+                    self._offer(heap, caller, item)
+
+    def _offer(self, heap: list[tuple[int, bytes, int]], node: int, item: Item) -> None:
+        text = self._text(item)
+        heappush(heap, (len(text), text, node))
+
+
+class _Rests:
+    """For states of the networks the shortest text that ends their rule."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._known: dict[int, bytes] = {}
+        self._rules: dict[int, bytes] = {}
+
+    def of(self, state: int) -> bytes:
+        """The shortest text from a state to the end of its rule."""
+        text = self._known.get(state)
+        if text is None:
+            self._solve_rules(state)
+            text = self._known[state] = self._search(state, lambda rule: self._rules[rule])
+        return text
+
+    def _solve_rules(self, state: int) -> None:
+        """Find the shortest texts of all rules that the rest of a rule may call."""
+        todo = self._called(state)
+        for rule in todo:
+            todo += [other for other in self._called(self._networks.start(rule)) if other not in todo]
+        todo = [rule for rule in todo if rule not in self._rules]
+        # Longer texts come first, until no rule has a shorter one.
+        found: dict[int, bytes] = {}
+        while True:
+            before = dict(found)
+            for rule in todo:
+                text = self._search(
+                    self._networks.start(rule), lambda other: found.get(other, self._rules.get(other))
+                )
+                if text is not None:
+                    found[rule] = text
+            if found == before:
+                break
+        self._rules |= found
+
+    def _called(self, state: int) -> list[int]:
+        """The rules that are called from a state on."""
+        todo, seen, rules = [state], {state}, dict[int, None]()
+        while todo:
+            here = todo.pop()
+            targets = [t for t in np.unique(self._networks.rows[here]).tolist() if t]
+            for rule, target in self._networks.calls[here]:
+                rules[rule] = None
+                targets.append(target)
+            todo += [t for t in targets if t not in seen]
+            seen.update(targets)
+        return list(rules)
+
+    def _search(self, state: int, text_of: Callable[[int], bytes | None]) -> bytes | None:
+        networks = self._networks
+        heap: list[tuple[int, bytes, int]] = [(0, b"", state)]
+        seen: set[int] = set()
+        while heap:
+            cost, text, here = heappop(heap)
+            if networks.final[here]:
+                return text
+            if here in seen:
+                continue
+            seen.add(here)
+            targets, first = np.unique(networks.rows[here][_PLEASANT], return_index=True)
+            for target, index in zip(targets.tolist(), first.tolist()):
+                if target:
+                    heappush(heap, (cost + 1, text + bytes((_PLEASANT[index],)), target))
+            for rule, target in networks.calls[here]:
+                called = text_of(rule)
+                if called is not None:
+                    heappush(heap, (cost + len(called), text + called, target))
+        return None
+
+
+def _order(text: bytes) -> tuple[int, bytes]:
+    return len(text), text
+
+
+_PLEASANT = np.array(
+    sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b)), np.int64
+)
+"""Bytes, those first that are best to look at."""
