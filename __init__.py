@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         ValidationFailed,
     )
     from .grammar.schema.report import Report
-    from .grammar.source import choice, json, lark, regex
+    from .grammar.source import choice, ebnf, gbnf, json, lark, regex
     from .integrations.transformers import StructuredOutputProcessor
     from .masks.constraint import Constraint
     from .masks.matcher import Matcher
@@ -48,6 +48,8 @@ _MODULES = {
     "ValidationFailed": ".errors",
     "Report": ".grammar.schema.report",
     "choice": ".grammar.source",
+    "ebnf": ".grammar.source",
+    "gbnf": ".grammar.source",
     "json": ".grammar.source",
     "lark": ".grammar.source",
     "regex": ".grammar.source",
@@ -81,6 +83,8 @@ __all__ = [
     "choice",
     "compile",
     "constrain",
+    "ebnf",
+    "gbnf",
     "json",
     "lark",
     "regex",

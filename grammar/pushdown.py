@@ -220,7 +220,8 @@ class Pushdown:
 
     table : int32[capacity, ROW_WIDTH], one row a state; state 0 is dead, state 1 is done.
     code  : int32[capacity], push lists `[state, n, frame_1 .. frame_n]` and frames `[n, op_0 .. op_(n-1)]`; where
-            outcomes of a frame are watched from `w` on, it begins with -1 - w; where it had to grow, with MOVED + offset.
+            outcomes of a frame are watched from `w` on, it begins with -1 - w; where it had to grow, with MOVED and
+            where it is now.
     describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
     members_left : by the state before a member, see `MembersLeft`.

@@ -1,4 +1,4 @@
-"""What a user hands in as `schema`, resolved to one of four kinds of source."""
+"""What a user hands in as `schema`, resolved to one of a few kinds of source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from types import NoneType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ..errors import CompileBudgetExceeded, GramaskError, GrammarSyntaxError, InvalidSchema
 from .response_format import is_response_format, unwrap_response_format
@@ -75,6 +75,18 @@ class LarkSource:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class RulesSource:
+    """The texts that the rule `start` of a grammar derives, character by character. `notation`: "gbnf" or "ebnf"."""
+
+    notation: Literal["gbnf", "ebnf"]
+    text: str
+    start: str | None
+
+    def parse(self, text: str) -> str:
+        return text
+
+
 def regex(pattern: str) -> RegexSource:
     """Constrain to a regular expression, matched from end to end."""
     if not isinstance(pattern, str):
@@ -104,6 +116,27 @@ def lark(grammar: str | Path, start: str = "start") -> LarkSource:
     return LarkSource(grammar, start)
 
 
+def gbnf(grammar: str | Path, start: str = "root") -> RulesSource:
+    """Constrain to a grammar in the notation of llama.cpp (see `gramask.grammar.gbnf`), its text or its file's Path."""
+    return RulesSource("gbnf", _grammar_text(grammar, "GBNF"), start)
+
+
+def ebnf(grammar: str | Path, start: str | None = None) -> RulesSource:
+    """Constrain to a grammar in the W3C's EBNF (see `gramask.grammar.ebnf`), its text or the Path of its file.
+
+    start : the rule that the text is derived from, by default the first.
+    """
+    return RulesSource("ebnf", _grammar_text(grammar, "EBNF"), start)
+
+
+def _grammar_text(grammar: str | Path, notation: str) -> str:
+    if isinstance(grammar, Path):
+        return _read(grammar)
+    if not isinstance(grammar, str):
+        raise GramaskError(f"a grammar in {notation} is a str or a Path, not {_kind(grammar)}")
+    return grammar
+
+
 def json(schema: Any = True) -> JsonSource:
     """Constrain to JSON: a schema, its text, a Path to it, or a Python type. Without one, any document."""
     source = resolve(schema)
@@ -115,11 +148,11 @@ def json(schema: Any = True) -> JsonSource:
 def resolve(schema: Any) -> Source:
     """The source that `schema` stands for.
 
-    schema : dict, bool, JSON text, Path (.json, .lark), OpenAI or Hugging Face `response_format` dict,
-             Python type or annotation, or what a maker (`regex`, `choice`, `lark`, `json`) returned.
+    schema : dict, bool, JSON text, Path (.json, .lark, .gbnf, .ebnf), `response_format` dict of OpenAI or Hugging Face,
+             Python type or annotation, or what a maker (`regex`, `choice`, `lark`, `gbnf`, `ebnf`, `json`) returned.
     Raises InvalidSchema or another GramaskError with a hint for everything else.
     """
-    if isinstance(schema, (JsonSource, RegexSource, ChoiceSource, LarkSource)):
+    if isinstance(schema, (JsonSource, RegexSource, ChoiceSource, LarkSource, RulesSource)):
         return schema
     if isinstance(schema, dict):
         return _from_dict(schema)
@@ -208,7 +241,7 @@ def _from_text(text: str) -> Source:
             raise InvalidSchema(f"the schema is not valid JSON: {error}") from None
         raise InvalidSchema(
             "a plain str is neither a schema nor a pattern",
-            hint="use gramask.regex(...), gramask.choice([...]) or gramask.lark(...), or pass JSON text",
+            hint="use gramask.regex(...), .choice([...]), .lark(...), .gbnf(...) or .ebnf(...), or pass JSON text",
         ) from None
     if isinstance(schema, (dict, bool)):
         return resolve(schema)
@@ -225,11 +258,11 @@ def _from_path(path: Path) -> Source:
             return _from_text(_read(path))
         except InvalidSchema as error:
             raise InvalidSchema(f"{path}: {error.message}", hint=error.hint) from None
-    if suffix == ".lark":
-        return lark(path)
+    if suffix in _GRAMMARS:
+        return _GRAMMARS[suffix](path)
     raise GramaskError(
         f"{path}: the file's suffix does not say what it holds",
-        hint="name it .json or .lark, or read it and pass its text to a maker",
+        hint="name it .json, .lark, .gbnf or .ebnf, or read it and pass its text to a maker",
     )
 
 
@@ -265,3 +298,6 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _kind(value: object) -> str:
     return f"{type(value).__name__}"
+
+
+_GRAMMARS: dict[str, Callable[[Path], Source]] = {".lark": lark, ".gbnf": gbnf, ".ebnf": ebnf}

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GramaskError
-from ..grammar.dfa import literals
-from ..grammar.lexemes import Lexeme, Lexicon
+from ..grammar.automaton import automaton_of
 from ..grammar.options import Options
-from ..grammar.pushdown import Pushdown
-from ..grammar.regex import compile_regex
 from ..grammar.schema.compile import Compiled, compile_document, document_of
 from ..grammar.schema.report import Report, report_of
-from ..grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, Source
+from ..grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, RulesSource, Source
 from .closing import Closing
 from .engine import Engine
 from .forcing import Forcing
@@ -53,7 +50,7 @@ class Constraint:
         self.is_text = tables.is_text
         # Of a JSON Schema; says whether the masks enforce all of it.
         self._compiled = _compiled(source, options)
-        pushdown = _automaton(source) if self._compiled is None else self._compiled.pushdown
+        pushdown = automaton_of(source) if self._compiled is None else self._compiled.pushdown
         self.engine = Engine(pushdown, tables, n_logits)
 
     def matcher(self) -> Matcher:
@@ -166,26 +163,6 @@ def _compiled(source: Source, options: Options) -> Compiled | None:
     return compile_document(document_of(source.schema, options), options)
 
 
-def _automaton(source: Source) -> Pushdown:
-    if isinstance(source, RegexSource):
-        return _one_lexeme(Lexeme(compile_regex(source.pattern)))
-    if isinstance(source, ChoiceSource):
-        return _one_lexeme(Lexeme(literals(text.encode() for text in source.texts)))
-    if isinstance(source, LarkSource):
-        from ..grammar.lark import compile_lark
-
-        return compile_lark(source)
-    raise TypeError(f"not a source: {source!r}")
-
-
-def _one_lexeme(lexeme: Lexeme) -> Pushdown:
-    if lexeme.is_empty:
-        raise GramaskError("the pattern matches no text", hint="every alternative of it contradicts itself")
-    pushdown = Pushdown()
-    pushdown.start = Lexicon(pushdown).start(lexeme)
-    return pushdown
-
-
 def _packed(source: Source) -> tuple[str, Any]:
     if isinstance(source, JsonSource):
         return "json", source.schema
@@ -193,6 +170,8 @@ def _packed(source: Source) -> tuple[str, Any]:
         return "regex", source.pattern
     if isinstance(source, ChoiceSource):
         return "choice", list(source.texts)
+    if isinstance(source, RulesSource):
+        return source.notation, [source.text, source.start]
     assert isinstance(source, LarkSource)
     return "lark", [source.text, source.start]
 
@@ -202,4 +181,6 @@ _UNPACK: Mapping[str, Callable[[Any], Source]] = {
     "regex": RegexSource,
     "choice": lambda texts: ChoiceSource(tuple(texts)),
     "lark": lambda content: LarkSource(content[0], content[1]),
+    "gbnf": lambda content: RulesSource("gbnf", *content),
+    "ebnf": lambda content: RulesSource("ebnf", *content),
 }

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..nodes import Call, Chars, Choice, Concat, Literal, Node, Repeat
+from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat
 from .rules import Rules, callers_of, is_nullable, nullable
 
 
 class FirstFollow:
-    """first, follow : for each rule a set of bytes, or more than that. nullable : the rules that derive the empty text."""
+    """Of each rule.
+
+    first, follow : the bytes, or more than these.  nullable : the rules that derive the empty text.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self.nullable = nullable(rules)
@@ -54,6 +57,10 @@ class FirstFollow:
                 return 0 if high == 0 else self._first(body)
             case Call(name):
                 return self.first[name]
+            case And(parts):
+                return self._first(parts[0])
+            case Not():
+                return (1 << 256) - 1
         raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
     def _walk(self, rule: str, node: Node, after: int, *, at_end: bool) -> None:

@@ -8,8 +8,8 @@ Predicted items are not stored, since they follow from the others. A call with n
 caller returns (as in Leo 1991, "A general context-free parsing algorithm running in linear time on every LR(k) grammar
 without using lookahead"): right recursion needs no depth.
 
-Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept relative
-to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
+Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept
+relative to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
 """
 
 from __future__ import annotations

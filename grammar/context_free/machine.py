@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..pushdown import DONE_STATE, END, UNFILLED, Portable, Pushdown, Row, goto, leave
-from .items import Item, Items, ItemSets, Place
+from .items import Items, ItemSets, Place
 from .networks import Networks
 from .rules import Rules, inlined
 from .shortest import Shortest
@@ -16,7 +16,10 @@ _Fork = tuple[Items, int]
 
 
 def compile_rules(rules: Rules) -> Pushdown:
-    """The automaton of rules that all derive something. Its states raise CompileBudgetExceeded where it is too large."""
+    """The automaton of rules that all derive something.
+
+    CompileBudgetExceeded is raised when states are visited that take too many items.
+    """
     return _Machine(ItemSets(Networks(inlined(rules)))).pushdown
 
 
@@ -98,7 +101,9 @@ class _Machine:
             return self._operation(behind)
         inside, byte = self._forks[outcome]
         place = self._sets.completed(behind)
-        read = next((items for items, bytes_ in self._sets.moves(place.items).items() if bytes_ >> byte & 1), ())
+        read = next(
+            (items for items, bytes_ in self._sets.moves(place.items).items() if bytes_ >> byte & 1), ()
+        )
         items = self._sets.above(inside, node).union(read)
         if place.exits is not None and place.exits >> byte & 1:
             return leave(self._fork(items, byte))

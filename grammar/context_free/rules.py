@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..nodes import And, Anchor, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+from ..regex import compile_node
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -13,7 +14,7 @@ MAX_INLINED = 200
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The texts that the rule `start` derives, character by character."""
+    """The texts that the rule `start` derives, character by character. Calls do not stand in `And` and `Not`."""
 
     start: str
     bodies: Mapping[str, Node]
@@ -86,6 +87,10 @@ def is_nullable(node: Node, empty_rules: set[str]) -> bool:
             return low == 0 or is_nullable(body, empty_rules)
         case Call(name):
             return name in empty_rules
+        case And(children):
+            return all(is_nullable(child, empty_rules) for child in children)
+        case Not(body):
+            return not is_nullable(body, empty_rules)
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
 
@@ -103,6 +108,8 @@ def _derives(node: Node, known: set[str]) -> bool:
             return low == 0 or _derives(body, known)
         case Call(name):
             return name in known
+        case And() | Not():
+            return not compile_node(node).is_empty
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
 

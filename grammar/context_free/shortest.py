@@ -15,6 +15,7 @@ import numpy as np
 from .items import BOTTOM, Item, ItemSets
 from .networks import Networks
 
+
 class Shortest:
     """Immutable for its users; answers are kept."""
 
@@ -80,7 +81,9 @@ class _Rests:
         text = self._known.get(state)
         if text is None:
             self._solve_rules(state)
-            text = self._known[state] = self._search(state, lambda rule: self._rules[rule])
+            text = self._search(state, self._rules.get)
+            assert text is not None, "every rule derives something"
+            self._known[state] = text
         return text
 
     def _solve_rules(self, state: int) -> None:
