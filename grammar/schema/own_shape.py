@@ -55,6 +55,7 @@ _OF_NAMES = frozenset("patternProperties additionalProperties propertyNames".spl
 _OF_OBJECTS = _OF_NAMES | frozenset(
     "properties required dependentRequired dependencies minProperties maxProperties".split()
 )
+_OF_VALUES = _OF_NUMBERS | _OF_STRINGS | _OF_ARRAYS | _OF_OBJECTS | {"type", "enum", "const"}
 
 
 def own_shape(document: Document, number: int) -> Shape:
@@ -62,6 +63,8 @@ def own_shape(document: Document, number: int) -> Shape:
     schema = document.schemas[number]
     if isinstance(schema, bool):
         return ANY_SHAPE if schema else NO_VALUE
+    if _OF_VALUES.isdisjoint(schema):
+        return ANY_SHAPE
     active = document.active(number)
     if len(active) < len(schema):
         schema = {keyword: schema[keyword] for keyword in active}
