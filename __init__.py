@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         UnsupportedSchema,
         ValidationFailed,
     )
+    from .grammar.makers import choice, ebnf, gbnf, json, lark, regex
     from .grammar.schema.report import Report
-    from .grammar.source import choice, ebnf, gbnf, json, lark, regex
     from .integrations.transformers import StructuredOutputProcessor
     from .masks.constraint import Constraint
     from .masks.matcher import Matcher
@@ -47,12 +47,12 @@ _MODULES = {
     "UnsupportedSchema": ".errors",
     "ValidationFailed": ".errors",
     "Report": ".grammar.schema.report",
-    "choice": ".grammar.source",
-    "ebnf": ".grammar.source",
-    "gbnf": ".grammar.source",
-    "json": ".grammar.source",
-    "lark": ".grammar.source",
-    "regex": ".grammar.source",
+    "choice": ".grammar.makers",
+    "ebnf": ".grammar.makers",
+    "gbnf": ".grammar.makers",
+    "json": ".grammar.makers",
+    "lark": ".grammar.makers",
+    "regex": ".grammar.makers",
     "StructuredOutputProcessor": ".integrations.transformers",
     "Constraint": ".masks.constraint",
     "Matcher": ".masks.matcher",

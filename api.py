@@ -6,9 +6,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .errors import GramaskError
+from .grammar.makers import resolve
 from .grammar.options import Options
 from .grammar.recent import Recent
-from .grammar.source import JsonSource, LarkSource, Source, resolve
+from .grammar.source import JsonSource, Source
 
 if TYPE_CHECKING:
     from .grammar.schema.report import Report
@@ -65,7 +66,7 @@ def compile(
     source = resolve(schema)
     vocabulary = Vocabulary.from_tokenizer(tokenizer)
     width = len(vocabulary) if n_logits is None else n_logits
-    identity = _identity(source) if cache else None
+    identity = source.identity() if cache else None
     if identity is None:
         return _compile(source, vocabulary, width, chosen)
     key = (identity, chosen, vocabulary.digest, width)
@@ -99,13 +100,6 @@ def _for_source(constraint: Constraint, source: Source) -> Constraint:
     twin = copy(constraint)
     twin.source = source
     return twin
-
-
-def _identity(source: Source) -> object:
-    """Equal for sources of the same language; how the finished text is read does not count. None: do not cache."""
-    if isinstance(source, LarkSource) and source.path is not None:
-        return None  # the files it imports may have changed
-    return ("json", source.canonical()) if isinstance(source, JsonSource) else source
 
 
 _CACHE: Recent[Constraint] = Recent(CACHED_CONSTRAINTS)

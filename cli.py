@@ -177,8 +177,9 @@ def _run_check(arguments: argparse.Namespace) -> int:
 def _example(text: str, options: dict[str, Any], seed: int) -> tuple[Any, GramaskError | None]:
     """A value that satisfies the schema, or why none was found."""
     from .example import random_example
+    from .grammar.makers import resolve
     from .grammar.options import Options
-    from .grammar.source import JsonSource, resolve
+    from .grammar.source import JsonSource
 
     source = resolve(text)
     assert isinstance(source, JsonSource)

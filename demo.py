@@ -256,7 +256,8 @@ def _load(folder: Path) -> Any:
 
 
 def _read_schema(path: Path) -> Any:
-    from .grammar.source import JsonSource, resolve
+    from .grammar.makers import resolve
+    from .grammar.source import JsonSource
 
     try:
         source = resolve(path.read_text(encoding="utf-8-sig"))

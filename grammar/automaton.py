@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from ..errors import GramaskError
+from .composition import compose, rules_of
 from .context_free.machine import compile_rules
 from .dfa import literals
-from .ebnf import parse_ebnf
-from .gbnf import parse_gbnf
 from .lexemes import Lexeme, Lexicon
+from .options import Options
 from .pushdown import Pushdown
 from .regex import compile_regex
-from .source import ChoiceSource, LarkSource, RegexSource, RulesSource, Source
+from .source import ChoiceSource, Either, LarkSource, RegexSource, Repeated, RulesSource, Sequence, Source
 
 
-def automaton_of(source: Source) -> Pushdown:
-    """The automaton of a regex, a choice or a grammar. Raises what the source's front end raises."""
+def automaton_of(source: Source, options: Options) -> Pushdown:
+    """The automaton of anything but a JSON Schema alone. Raises what the front ends of its parts raise."""
     match source:
         case RegexSource():
             return _one_lexeme(Lexeme(compile_regex(source.pattern)))
         case ChoiceSource():
             return _one_lexeme(Lexeme(literals(text.encode() for text in source.texts)))
-        case RulesSource(notation="gbnf"):
-            return compile_rules(parse_gbnf(source.text, source.start or "root"))
         case RulesSource():
-            return compile_rules(parse_ebnf(source.text, source.start))
+            return compile_rules(rules_of(source))
+        case Sequence() | Either() | Repeated():
+            return compile_rules(compose(source, options))
         case LarkSource():
             from .lark import compile_lark  # lark takes its time to be imported
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from ..errors import CompileBudgetExceeded, GrammarSyntaxError
-from .context_free.rules import Rules, calls, productive, reachable
+from .context_free.rules import Rules, productive, reachable
 from .nodes import Chars, Choice, Concat, Literal, Node, Repeat
 
 MAX_NESTING = 100
@@ -127,14 +127,9 @@ class Reader:
             )
         rules = Rules(start, self.bodies)
         names = reachable(rules)
-        for body in self.bodies.values():
-            for name in calls(body):
-                if name not in self.bodies:
-                    self.fail(
-                        f"the rule {name} is not defined",
-                        "define it, or mend its name",
-                        self.called.get(name),
-                    )
+        for name, at in self.called.items():
+            if name not in self.bodies:
+                self.fail(f"the rule {name} is not defined", "define it, or mend its name", at)
         derive = productive(rules)
         for name in names:
             if name not in derive:

@@ -166,15 +166,19 @@ class MembersLeft(Protocol):
         ...
 
 
-class Endings(Protocol):
-    """The shortest texts that end stack levels, where the automaton's maker knows them."""
+Ending = tuple[bytes | int, ...]
+"""A text in parts; a state stands for the text that leaves its level, which has to be searched for."""
 
-    def from_state(self, state: int) -> bytes:
-        """A shortest text that leaves the level from a state."""
+
+class Endings(Protocol):
+    """Short texts that end stack levels, where the automaton's maker knows them; shortest where there are no states."""
+
+    def from_state(self, state: int) -> Ending | None:
+        """A text that leaves the level from a state; None where it has to be searched for."""
         ...
 
-    def from_frame(self, frame: int) -> bytes:
-        """A shortest text that leaves the level below `frame`, once what is above has ended."""
+    def from_frame(self, frame: int) -> Ending | None:
+        """A text that leaves the level below `frame`, once what is above has ended; None as above."""
         ...
 
 
@@ -315,6 +319,12 @@ class Pushdown:
     def push(self, frames: Sequence[int], state: int) -> int:
         """The operation that pushes `frames` (deepest first) and moves to `state`."""
         return self._new_code([state, len(frames), *frames]) << 2 | PUSH
+
+    def pushed(self, operation: int) -> tuple[int, list[int]]:
+        """The state that a PUSH leads to, and the frames it pushes, deepest first."""
+        offset = operation >> 2
+        frames = self.code[offset + 2 : offset + 2 + self.code[offset + 1]]
+        return int(self.code[offset]), frames.tolist()
 
     def new_frame(
         self, operations: Sequence[int], resume: Resume | None = None, *, watched: int | None = None

@@ -1,25 +1,16 @@
-"""What a user hands in as `schema`, resolved to one of a few kinds of source."""
+"""The languages that a user can ask for, each in the syntax it was written in, and how they are put together."""
 
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal, Protocol
 
-from ..errors import CompileBudgetExceeded, GramaskError, GrammarSyntaxError, InvalidSchema
-from .response_format import is_response_format, unwrap_response_format
-from .schema.document import escape_token
+from ..errors import GramaskError
 
 JsonSchema = dict[str, Any] | bool
-
-# The recursive walks over a schema stay well inside Python's own recursion limit.
-MAX_DEPTH = 200
-_INFINITE = (float("inf"), float("-inf"))
-_SCALARS = frozenset((str, int, bool, NoneType))
 
 
 class Source(Protocol):
@@ -30,9 +21,111 @@ class Source(Protocol):
         """Turn a complete text of the language into the value the user asked for."""
         ...
 
+    def identity(self) -> Hashable:
+        """Equal for sources of the same language, whatever they make of a text; None where it may change."""
+        ...
+
+
+class Maker:
+    """What can be put together: `a + b`, `a | b`, `a[2]`, `a[1:3]`, `a[0:]`; a str stands for itself.
+
+    What is put together has the text as its value.
+    """
+
+    __slots__ = ()
+    __iter__ = None  # `a[i]` is a repetition, no item
+
+    def __add__(self, other: Maker | str) -> Sequence:
+        return Sequence((*_parts(self, Sequence), *_parts(other, Sequence)))
+
+    def __radd__(self, other: str) -> Sequence:
+        return Sequence((*_parts(other, Sequence), *_parts(self, Sequence)))
+
+    def __or__(self, other: Maker | str) -> Either:
+        return Either((*_parts(self, Either), *_parts(other, Either)))
+
+    def __ror__(self, other: str) -> Either:
+        return Either((*_parts(other, Either), *_parts(self, Either)))
+
+    def __getitem__(self, counts: int | slice) -> Repeated:
+        if isinstance(counts, int):
+            counts = slice(counts, counts)
+        low, high = counts.start or 0, counts.stop
+        if counts.step is not None or low < 0 or (high is not None and high < low):
+            raise GramaskError(
+                f"[{low}:{'' if high is None else high}] is no repetition",
+                hint="write `a[2]`, `a[1:3]` (at least one, at most three) or `a[1:]`",
+            )
+        return Repeated(self, low, high)
+
+    def identity(self) -> Hashable:
+        """Equal for sources of the same language, whatever they make of a text; None where it may change."""
+        return self
+
+
+class TextMaker(Maker):
+    """A source whose texts stand for themselves."""
+
+    __slots__ = ()
+
+    def parse(self, text: str) -> str:
+        """The value of a complete text."""
+        return text
+
+
+def _parts(part: Maker | str, kind: type[Sequence] | type[Either]) -> tuple[Maker, ...]:
+    """The parts that `part` adds to a source of this kind."""
+    if isinstance(part, kind):
+        return part.parts
+    if isinstance(part, str):
+        return (ChoiceSource((part,)),)
+    if not isinstance(part, Maker):
+        raise GramaskError(
+            f"{type(part).__name__} cannot be put together with other sources",
+            hint="wrap it: gramask.json(...) takes schemas and types, gramask.choice([...]) texts",
+        )
+    return (part,)
+
 
 @dataclass(frozen=True, slots=True)
-class JsonSource:
+class Sequence(TextMaker):
+    """All parts in order."""
+
+    parts: tuple[Maker, ...]
+
+    def identity(self) -> Hashable:
+        return _joint("all", self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Either(TextMaker):
+    """Any of the parts."""
+
+    parts: tuple[Maker, ...]
+
+    def identity(self) -> Hashable:
+        return _joint("any", self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated(TextMaker):
+    """`part`, `low` to `high` times; without end for None."""
+
+    part: Maker
+    low: int
+    high: int | None
+
+    def identity(self) -> Hashable:
+        return _joint((self.low, self.high), (self.part,))
+
+
+def _joint(how: Hashable, parts: tuple[Maker, ...]) -> Hashable:
+    identities = [part.identity() for part in parts]
+    return None if None in identities else (how, *identities)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSource(Maker):
     """JSON documents that satisfy `schema`; `parse` gives the Python value of one."""
 
     schema: JsonSchema
@@ -42,262 +135,40 @@ class JsonSource:
         """The schema as JSON text. Keys keep their order: it decides the order of members."""
         return json_text.dumps(self.schema, ensure_ascii=True, separators=(",", ":"))
 
+    def identity(self) -> Hashable:
+        return "json", self.canonical()
+
 
 @dataclass(frozen=True, slots=True)
-class RegexSource:
+class RegexSource(TextMaker):
     """The texts that `pattern` matches from end to end."""
 
     pattern: str
 
-    def parse(self, text: str) -> str:
-        return text
-
 
 @dataclass(frozen=True, slots=True)
-class ChoiceSource:
+class ChoiceSource(TextMaker):
     """Exactly one of `texts`."""
 
     texts: tuple[str, ...]
 
-    def parse(self, text: str) -> str:
-        return text
-
 
 @dataclass(frozen=True, slots=True)
-class LarkSource:
+class LarkSource(TextMaker):
     """The texts that the rule `start` of a Lark grammar derives. `path` is the file it came from."""
 
     text: str
     start: str = "start"
     path: Path | None = None
 
-    def parse(self, text: str) -> str:
-        return text
+    def identity(self) -> Hashable:
+        return None if self.path is not None else self  # the files it imports may have changed
 
 
 @dataclass(frozen=True, slots=True)
-class RulesSource:
+class RulesSource(TextMaker):
     """The texts that the rule `start` of a grammar derives, character by character. `notation`: "gbnf" or "ebnf"."""
 
     notation: Literal["gbnf", "ebnf"]
     text: str
     start: str | None
-
-    def parse(self, text: str) -> str:
-        return text
-
-
-def regex(pattern: str) -> RegexSource:
-    """Constrain to a regular expression, matched from end to end."""
-    if not isinstance(pattern, str):
-        raise GramaskError(f"a regex is a str, not {_kind(pattern)}", hint="pass the pattern's text")
-    return RegexSource(pattern)
-
-
-def choice(texts: Iterable[str]) -> ChoiceSource:
-    """Constrain to exactly one of the given texts. Repeated texts count once."""
-    if isinstance(texts, str):
-        raise GramaskError("choice takes several texts, not one str", hint="pass a list of str")
-    unique = tuple(dict.fromkeys(texts))
-    for text in unique:
-        if not isinstance(text, str):
-            raise GramaskError(f"a choice is a str, not {_kind(text)}", hint="convert it with str() first")
-    if not unique:
-        raise GramaskError("choice has nothing to choose from", hint="pass at least one text")
-    return ChoiceSource(unique)
-
-
-def lark(grammar: str | Path, start: str = "start") -> LarkSource:
-    """Constrain to a Lark grammar, given as its text or as the Path of a file."""
-    if isinstance(grammar, Path):
-        return LarkSource(_read(grammar), start, grammar)
-    if not isinstance(grammar, str):
-        raise GramaskError(f"a Lark grammar is a str or a Path, not {_kind(grammar)}")
-    return LarkSource(grammar, start)
-
-
-def gbnf(grammar: str | Path, start: str = "root") -> RulesSource:
-    """Constrain to a grammar in the notation of llama.cpp (see `gramask.grammar.gbnf`), its text or its file's Path."""
-    return RulesSource("gbnf", _grammar_text(grammar, "GBNF"), start)
-
-
-def ebnf(grammar: str | Path, start: str | None = None) -> RulesSource:
-    """Constrain to a grammar in the W3C's EBNF (see `gramask.grammar.ebnf`), its text or the Path of its file.
-
-    start : the rule that the text is derived from, by default the first.
-    """
-    return RulesSource("ebnf", _grammar_text(grammar, "EBNF"), start)
-
-
-def _grammar_text(grammar: str | Path, notation: str) -> str:
-    if isinstance(grammar, Path):
-        return _read(grammar)
-    if not isinstance(grammar, str):
-        raise GramaskError(f"a grammar in {notation} is a str or a Path, not {_kind(grammar)}")
-    return grammar
-
-
-def json(schema: Any = True) -> JsonSource:
-    """Constrain to JSON: a schema, its text, a Path to it, or a Python type. Without one, any document."""
-    source = resolve(schema)
-    if not isinstance(source, JsonSource):
-        raise GramaskError(f"gramask.json takes a JSON Schema or a type, not {_kind(schema)}")
-    return source
-
-
-def resolve(schema: Any) -> Source:
-    """The source that `schema` stands for.
-
-    schema : dict, bool, JSON text, Path (.json, .lark, .gbnf, .ebnf), `response_format` dict of OpenAI or Hugging Face,
-             Python type or annotation, or what a maker (`regex`, `choice`, `lark`, `gbnf`, `ebnf`, `json`) returned.
-    Raises InvalidSchema or another GramaskError with a hint for everything else.
-    """
-    if isinstance(schema, (JsonSource, RegexSource, ChoiceSource, LarkSource, RulesSource)):
-        return schema
-    if isinstance(schema, dict):
-        return _from_dict(schema)
-    if isinstance(schema, bool):
-        return JsonSource(schema, json_text.loads)
-    if isinstance(schema, str):
-        return _from_text(schema)
-    if isinstance(schema, Path):
-        return _from_path(schema)
-    if isinstance(schema, (list, tuple, set, frozenset)):
-        raise InvalidSchema(
-            f"{_kind(schema)} is not a schema",
-            hint="gramask.choice([...]) constrains to one of several texts",
-        )
-    return _from_type(schema)
-
-
-def load_json(text: str) -> Any:
-    """The value of a JSON text, strictly: no NaN or Infinity, no repeated member. Raises ValueError."""
-    return json_text.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_members)
-
-
-def _from_dict(schema: dict[str, Any]) -> Source:
-    if is_response_format(schema):
-        kind, payload = unwrap_response_format(schema)
-        return regex(payload) if kind == "regex" else resolve(payload)
-    _refuse_foreign(schema)
-    return JsonSource(schema, json_text.loads)
-
-
-def _refuse_foreign(schema: dict[str, Any]) -> None:
-    """Raise for what JSON cannot hold: a key that is no str, NaN, a tuple, a nesting past MAX_DEPTH."""
-    if _is_plain_json(schema):
-        return
-    pending: list[tuple[Any, str, int]] = [(schema, "", 0)]
-    while pending:
-        value, pointer, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            raise _too_deep()
-        if isinstance(value, dict):
-            for key, member in value.items():
-                if not isinstance(key, str):
-                    raise InvalidSchema(f"the key {key!r} is no str", pointer=pointer)
-                pending.append((member, f"{pointer}/{escape_token(key)}", depth + 1))
-        elif isinstance(value, list):
-            pending.extend((item, f"{pointer}/{i}", depth + 1) for i, item in enumerate(value))
-        elif not isinstance(value, (str, int, float, NoneType)) or value != value or value in _INFINITE:
-            raise InvalidSchema(f"{value!r} is not a JSON value", pointer=pointer)
-
-
-def _is_plain_json(schema: dict[str, Any]) -> bool:
-    """Whether a look at all types shows that a schema is JSON. Most are, and this makes no pointers."""
-    pending: list[tuple[Any, int]] = [(schema, 0)]
-    while pending:
-        value, depth = pending.pop()
-        if depth >= MAX_DEPTH:
-            return False
-        members = value
-        if type(value) is dict:
-            for key in value:
-                if type(key) is not str:
-                    return False
-            members = value.values()
-        for member in members:
-            kind = type(member)
-            if kind is dict or kind is list:
-                pending.append((member, depth + 1))
-            elif kind not in _SCALARS and not (kind is float and isfinite(member)):
-                return False
-    return True
-
-
-def _too_deep() -> CompileBudgetExceeded:
-    return CompileBudgetExceeded(
-        f"the schema is nested more than {MAX_DEPTH} levels deep", hint="move parts to $defs"
-    )
-
-
-def _from_text(text: str) -> Source:
-    try:
-        schema = load_json(text)
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        if text.lstrip().startswith(("{", "[")):
-            raise InvalidSchema(f"the schema is not valid JSON: {error}") from None
-        raise InvalidSchema(
-            "a plain str is neither a schema nor a pattern",
-            hint="use gramask.regex(...), .choice([...]), .lark(...), .gbnf(...) or .ebnf(...), or pass JSON text",
-        ) from None
-    if isinstance(schema, (dict, bool)):
-        return resolve(schema)
-    raise InvalidSchema(
-        f"the JSON text holds {_kind(schema)}, and a schema is an object or a boolean",
-        hint="use gramask.choice([...]) for a fixed text",
-    )
-
-
-def _from_path(path: Path) -> Source:
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        try:
-            return _from_text(_read(path))
-        except InvalidSchema as error:
-            raise InvalidSchema(f"{path}: {error.message}", hint=error.hint) from None
-    if suffix in _GRAMMARS:
-        return _GRAMMARS[suffix](path)
-    raise GramaskError(
-        f"{path}: the file's suffix does not say what it holds",
-        hint="name it .json, .lark, .gbnf or .ebnf, or read it and pass its text to a maker",
-    )
-
-
-def _from_type(annotation: Any) -> Source:
-    # Types need `typing` machinery that schemas given as data never touch.
-    from .types import form_of
-
-    form = form_of(annotation)
-    return JsonSource(form.schema, form.parse)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise GramaskError(f"cannot read {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise GrammarSyntaxError(f"{path} is not UTF-8: {error.reason}", hint="save it as UTF-8") from None
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the member {repeated!r} is repeated")
-    return members
-
-
-def _kind(value: object) -> str:
-    return f"{type(value).__name__}"
-
-
-_GRAMMARS: dict[str, Callable[[Path], Source]] = {".lark": lark, ".gbnf": gbnf, ".ebnf": ebnf}

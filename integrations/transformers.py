@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from transformers import LogitsProcessor
 
 from ..errors import DeadEnd, GramaskError
+from ..grammar.makers import resolve
 from ..grammar.options import Options
-from ..grammar.source import resolve
 from ..masks.constraint import Constraint, compile_source
 from ..masks.vocabulary import Vocabulary
 from ..samplers.engine import ConstraintLike

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd
-from ..grammar.pushdown import Endings
+from ..grammar.pushdown import Ending, Endings
 from .closing_search import Search
 from .engine import Engine
 from .spelling import Spelling
@@ -57,20 +58,38 @@ class Closing:
         if self.engine.accepts(config):
             return b""
         with self.engine.pushdown.lock:
-            if self.engine.pushdown.endings is not None:
-                return self._ended(self.engine.pushdown.endings, config[0], config[3])
-            head, (state, count, _, node) = self._finish_escape(config)
-            return head + self._search(
-                state, count, node, {place: bytes(text) + head for place, text in items}
+            endings = self.engine.pushdown.endings
+            return (
+                self._to_known_level(config, items)
+                if endings is None
+                else self._ended(endings, config, items)
             )
 
-    def _ended(self, endings: Endings, state: int, node: int) -> bytes:
+    def _ended(self, endings: Endings, config: Config, items: Open) -> bytes:
         """What ends each level of the stack, where that is known of each for itself."""
-        parts = [endings.from_state(state)]
+        stack, node = self.engine.pushdown.stack, config[3]
+        known = endings.from_state(config[0])
+        parts: list[bytes] = []
+        if known is None:
+            parts.append(self._to_known_level(config, items))
+            while node and endings.from_frame(int(stack[node, 1])) is None:
+                node = int(stack[node, 0])
+        else:
+            parts += self._spelled(known)
         while node:
-            node, frame = self.engine.pushdown.stack[node].tolist()
-            parts.append(endings.from_frame(frame))
+            node, frame = stack[node].tolist()
+            parts += self._spelled(endings.from_frame(frame) or ())
         return b"".join(parts)
+
+    def _spelled(self, ending: Ending) -> Iterator[bytes]:
+        root = self.engine.pushdown.root_node
+        for part in ending:
+            yield part if isinstance(part, bytes) else self._search(part, 0, root, {})
+
+    def _to_known_level(self, config: Config, items: Open) -> bytes:
+        """The text up to the level for which an ending is known, or to the end."""
+        head, (state, count, _, node) = self._finish_escape(config)
+        return head + self._search(state, count, node, {place: bytes(text) + head for place, text in items})
 
     def _search(self, state: int, count: int, node: int, begun: dict[int, bytes]) -> bytes:
         if self._ways.learns:

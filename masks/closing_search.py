@@ -78,6 +78,7 @@ class Search:
     ) -> None:
         self._ways = ways
         self.pushdown = ways.pushdown
+        self._endings = ways.pushdown.endings
         self._hurries = hurries
         self._last_state = NO_LIMIT if hurries else self.pushdown.n_states + MAX_NEW_STATES
         self._begun = begun  # by the stack node on which an open item lies: its text so far
@@ -326,6 +327,9 @@ class Search:
             self._complete(path, path.cost)
         elif level.node >= 0:
             parent, frame = self.pushdown.stack[level.node].tolist()
+            if self._endings is not None and self._endings.from_frame(frame) is not None:
+                self._complete(path, path.cost)
+                return
             operation = self._ways.operation(frame, outcome)
             if parent in self._begun:
                 operation = self._learned(operation, self._begun[parent] + text_of(path))

@@ -14,7 +14,17 @@ from ..grammar.automaton import automaton_of
 from ..grammar.options import Options
 from ..grammar.schema.compile import Compiled, compile_document, document_of
 from ..grammar.schema.report import Report, report_of
-from ..grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, RulesSource, Source
+from ..grammar.source import (
+    ChoiceSource,
+    Either,
+    JsonSource,
+    LarkSource,
+    RegexSource,
+    Repeated,
+    RulesSource,
+    Sequence,
+    Source,
+)
 from .closing import Closing
 from .engine import Engine
 from .forcing import Forcing
@@ -50,7 +60,7 @@ class Constraint:
         self.is_text = tables.is_text
         # Of a JSON Schema; says whether the masks enforce all of it.
         self._compiled = _compiled(source, options)
-        pushdown = automaton_of(source) if self._compiled is None else self._compiled.pushdown
+        pushdown = automaton_of(source, options) if self._compiled is None else self._compiled.pushdown
         self.engine = Engine(pushdown, tables, n_logits)
 
     def matcher(self) -> Matcher:
@@ -133,7 +143,7 @@ class Constraint:
             record = json.loads(data)
             if record["format"] != _FORMAT:
                 raise ValueError
-            source = _UNPACK[record["kind"]](record["content"])
+            source = _unpacked((record["kind"], record["content"]))
             digest, n_logits, options = record["vocabulary"], record["n_logits"], record["options"]
         except (ValueError, KeyError, TypeError):
             raise GramaskError(
@@ -163,7 +173,7 @@ def _compiled(source: Source, options: Options) -> Compiled | None:
     return compile_document(document_of(source.schema, options), options)
 
 
-def _packed(source: Source) -> tuple[str, Any]:
+def _packed(source: Any) -> tuple[str, Any]:
     if isinstance(source, JsonSource):
         return "json", source.schema
     if isinstance(source, RegexSource):
@@ -172,8 +182,19 @@ def _packed(source: Source) -> tuple[str, Any]:
         return "choice", list(source.texts)
     if isinstance(source, RulesSource):
         return source.notation, [source.text, source.start]
+    if isinstance(source, Sequence):
+        return "all", list(map(_packed, source.parts))
+    if isinstance(source, Either):
+        return "any", list(map(_packed, source.parts))
+    if isinstance(source, Repeated):
+        return "repeated", [_packed(source.part), source.low, source.high]
     assert isinstance(source, LarkSource)
     return "lark", [source.text, source.start]
+
+
+def _unpacked(packed: tuple[str, Any]) -> Any:
+    kind, content = packed
+    return _UNPACK[kind](content)
 
 
 _UNPACK: Mapping[str, Callable[[Any], Source]] = {
@@ -181,6 +202,9 @@ _UNPACK: Mapping[str, Callable[[Any], Source]] = {
     "regex": RegexSource,
     "choice": lambda texts: ChoiceSource(tuple(texts)),
     "lark": lambda content: LarkSource(content[0], content[1]),
+    "all": lambda content: Sequence(tuple(map(_unpacked, content))),
+    "any": lambda content: Either(tuple(map(_unpacked, content))),
+    "repeated": lambda content: Repeated(_unpacked(content[0]), *content[1:]),
     "gbnf": lambda content: RulesSource("gbnf", *content),
     "ebnf": lambda content: RulesSource("ebnf", *content),
 }

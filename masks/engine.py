@@ -103,10 +103,10 @@ class Engine:
             return None
         if operation & 3 == GOTO:
             return operation >> 2, 0, 0, node
-        offset = operation >> 2
-        for frame in pushdown.code[offset + 2 : offset + 2 + pushdown.code[offset + 1]].tolist():
+        state, frames = pushdown.pushed(operation)
+        for frame in frames:
             node = pushdown.push_node(node, frame)
-        return int(pushdown.code[offset]), 0, 0, node
+        return state, 0, 0, node
 
     def mask(self, config: Config) -> np.ndarray:
         """int32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts.

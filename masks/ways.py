@@ -100,9 +100,8 @@ class Ways:
         """The state that a GOTO or PUSH leads to, and the frames it pushes."""
         if operation & 3 == GOTO:
             return operation >> 2, ()
-        offset = operation >> 2
-        code = self.pushdown.code
-        return int(code[offset]), tuple(code[offset + 2 : offset + 2 + code[offset + 1]].tolist())
+        state, frames = self.pushdown.pushed(operation)
+        return state, tuple(frames)
 
     def moves(self, state: int) -> list[tuple[bytes, int]]:
         """`(text, operation)` for each operation of a state, with the shortest text that causes it."""

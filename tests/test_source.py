@@ -11,8 +11,9 @@ import pytest
 
 import gramask
 from gramask import CompileBudgetExceeded, GramaskError, InvalidSchema
+from gramask.grammar.makers import resolve
 from gramask.grammar.options import Options
-from gramask.grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource, resolve
+from gramask.grammar.source import ChoiceSource, JsonSource, LarkSource, RegexSource
 
 SCHEMA = {"type": "object", "properties": {"b": {"type": "integer"}, "a": {"enum": ["é"]}}}
 

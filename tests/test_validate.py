@@ -16,13 +16,13 @@ from reference.judge import Judge, Unjudged
 import gramask
 from gramask import GramaskError, ValidationFailed
 from gramask.example import random_example
+from gramask.grammar.makers import resolve
 from gramask.grammar.options import Options
 from gramask.grammar.regex_search import is_found
 from gramask.grammar.schema import values
 from gramask.grammar.schema.compile import Compiled, compile_document, document_of
 from gramask.grammar.schema.leaving_out import leave_out
 from gramask.grammar.schema.validation import Validator
-from gramask.grammar.source import resolve
 from gramask.masks.constraint import Constraint
 from gramask.masks.engine import Engine
 from gramask.masks.tables import tables_of

@@ -5,22 +5,25 @@ Sets of bytes are ints, a bit for each. Source: Aho et al. (2006), section 4.4.2
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat
-from .rules import Rules, callers_of, is_nullable, nullable
+from .rules import Rules, callers_of, is_nullable, nullable, regular
 
 
 class FirstFollow:
     """Of each rule.
 
-    first, follow : the bytes, or more than these.  nullable : the rules that derive the empty text.
+    first, follow : the bytes, or more than these; of what is foreign as well, whose first ones are given.
+    nullable      : the rules that derive the empty text.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, first_of_foreign: Mapping[str, int]) -> None:
         self.nullable = nullable(rules)
-        self.first = dict.fromkeys(rules.bodies, 0)
-        self.follow = dict.fromkeys(rules.bodies, 0)
+        self.first = dict.fromkeys(rules.bodies, 0) | dict(first_of_foreign)
+        self.follow = dict.fromkeys(self.first, 0)
         self._find_first(rules)
         # `follow` of a rule is part of that of each rule that it may end with.
         self._ends_with: dict[str, set[str]] = {name: set() for name in rules.bodies}
@@ -57,10 +60,9 @@ class FirstFollow:
                 return 0 if high == 0 else self._first(body)
             case Call(name):
                 return self.first[name]
-            case And(parts):
-                return self._first(parts[0])
-            case Not():
-                return (1 << 256) - 1
+            case And() | Not():
+                dfa = regular(node)
+                return sum(1 << byte for byte in np.flatnonzero(dfa.delta[dfa.start]).tolist())
         raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
     def _walk(self, rule: str, node: Node, after: int, *, at_end: bool) -> None:
@@ -87,7 +89,7 @@ class FirstFollow:
         todo = list(self.follow)
         while todo:
             rule = todo.pop()
-            for last in self._ends_with[rule]:
+            for last in self._ends_with.get(rule, ()):
                 if self.follow[rule] & ~self.follow[last]:
                     self.follow[last] |= self.follow[rule]
                     todo.append(last)

@@ -2,11 +2,10 @@
 
 An Earley item (Earley 1970, "An efficient context-free parsing algorithm") is a place in a rule and the position in
 the text at which that rule began. Here it is a place and, instead of the position, what it returns to: BOTTOM, which is
-whatever lies below this stack level, or a *node* `(rule, items)`: the rule was called by one of these items, or by a
-rule that begins where they stand. So a set does not depend on how long the text is, and equal sets have equal futures.
-Predicted items are not stored, since they follow from the others. A call with nothing behind it returns to where its
-caller returns (as in Leo 1991, "A general context-free parsing algorithm running in linear time on every LR(k) grammar
-without using lookahead"): right recursion needs no depth.
+whatever lies below this stack level, or a *node*: the call of a rule by some items. So a set does not depend on how
+long the text is, and equal sets have equal futures. Predicted items are not stored, since they follow from the others.
+A call with nothing behind it returns to where its caller returns (as in Leo 1991, "A general context-free parsing
+algorithm running in linear time on every LR(k) grammar without using lookahead"): right recursion needs no depth.
 
 Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept
 relative to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
@@ -30,6 +29,8 @@ MAX_ALL_ITEMS = 1_000_000
 Item = tuple[int, int]
 """A state of the networks, and BOTTOM or a node."""
 Items = frozenset[Item]
+Bases = frozenset[tuple[int, int]]
+"""Rules and what they return to."""
 
 
 class Place(NamedTuple):
@@ -44,10 +45,15 @@ class Place(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A call of `rule` by any of `items`."""
+    """What a call of `rule` returns to: a call by one of `items`, or one that begins another rule.
+
+    bases : for the latter, `(other rule, what it returns to)`: where the text stands that begins with `rule`, these are
+            called, and each begins with `rule`, or with a rule that does, and so on.
+    """
 
     rule: int
-    items: Items
+    items: Items = frozenset()
+    bases: Bases = frozenset()
 
 
 class ItemSets:
@@ -55,7 +61,7 @@ class ItemSets:
 
     def __init__(self, networks: Networks) -> None:
         self.networks = networks
-        self.nodes: list[Node] = [Node(TOP, frozenset())]
+        self.nodes: list[Node] = [Node(TOP)]
         self._numbers: dict[Node, int] = {}
         self._roots: dict[int, frozenset[int]] = {BOTTOM: frozenset((BOTTOM,))}
         self._predicted: dict[Items, dict[int, tuple[int, ...]]] = {}
@@ -63,15 +69,14 @@ class ItemSets:
         self._n_items = 0
         self.start: Items = frozenset(((networks.start(TOP), BOTTOM),))
 
-    def node(self, rule: int, items: Items) -> int:
+    def _node(self, key: Node) -> int:
         """The number of a node."""
-        key = Node(rule, items)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.nodes)
             self.nodes.append(key)
             roots: set[int] = set()
-            for _, below in items:
+            for _, below in (*key.items, *key.bases):
                 roots |= {number} if below == BOTTOM else self._roots[below]
             self._roots[number] = frozenset(roots)
         return number
@@ -80,34 +85,67 @@ class ItemSets:
         """The rules that may begin at one of `items`, and what they return to."""
         found = self._predicted.get(items)
         if found is None:
-            callers: dict[int, list[Item]] = {}
-            for item in items:
-                for rule in self.networks.corners(item[0]):
-                    callers.setdefault(rule, []).append(item)
-            found = {rule: self._returning(rule, some) for rule, some in callers.items()}
-            self._predicted[items] = found
+            found = self._predicted[items] = self._belows(self._bases(items))
         return found
 
-    def _returning(self, rule: int, callers: list[Item]) -> tuple[int, ...]:
-        """What `rule` returns to, called by `callers`."""
-        tails = {below for state, below in callers if rule in self.networks.tails(state)}
-        others = frozenset(item for item in callers if rule not in self.networks.tails(item[0]))
-        return (*tails, self.node(rule, others)) if others else tuple(tails)
-
-    def returns(self, node: int) -> tuple[Item, ...]:
-        """The items behind a call."""
-        found = self._returns.get(node)
-        if found is None:
-            found = self._returns[node] = tuple(dict.fromkeys(self._behind(*self.nodes[node])))
-        return found
-
-    def _behind(self, rule: int, items: Items) -> Iterable[Item]:
-        networks = self.networks
+    def _bases(self, items: Items) -> Bases:
+        """The rules that `items` themselves call, and what these return to."""
+        bases: set[tuple[int, int]] = set()
+        callers: dict[int, set[Item]] = {}
         for state, below in items:
-            yield from ((target, below) for target in self._targets(state, rule))
-        predicted = self.predicted(items)
-        for other, belows in predicted.items():
-            for target in self._targets(networks.start(other), rule):
+            tails = self.networks.tails(state)
+            for rule in self.networks.called(state):
+                if rule in tails:
+                    bases.add((rule, below))
+                else:
+                    callers.setdefault(rule, set()).add((state, below))
+        bases.update((rule, self._node(Node(rule, frozenset(some)))) for rule, some in callers.items())
+        return frozenset(bases)
+
+    def _belows(self, bases: Bases) -> dict[int, tuple[int, ...]]:
+        """For the rules of `bases`, and those that these may begin with, what they return to."""
+        found: dict[int, list[int]] = {rule: [] for rule, _ in bases}
+        for first in tuple(found):
+            for rule in self.networks.corners(self.networks.start(first)):
+                found.setdefault(rule, [])
+        for rule, belows in found.items():
+            inner = self._beginning(rule, bases)
+            own = [below for base, below in bases if base == rule and not self._is_within(below, inner)]
+            belows += own if inner is None else [*own, inner]
+        return {rule: tuple(belows) for rule, belows in found.items()}
+
+    def _beginning(self, rule: int, bases: Bases) -> int | None:
+        """The node of the calls of `rule` with which rules of `bases` begin, None where none does."""
+        corners, start = self.networks.corners, self.networks.start
+        left = frozenset(base for base in bases if rule in corners(start(base[0])))
+        # Where a rule begins with itself, what it returned to before comes round again.
+        for base in sorted(left):
+            node = self.nodes[base[1]]
+            if node.bases and node.rule == base[0] and node.bases <= left - {base}:
+                left -= {base}
+        return self._node(Node(rule, bases=left)) if left else None
+
+    def _is_within(self, below: int, inner: int | None) -> bool:
+        """Whether what `below` returns to is among what `inner` does."""
+        node = self.nodes[below]
+        return (
+            inner is not None
+            and bool(node.bases)
+            and (node.rule == self.nodes[inner].rule and node.bases <= self.nodes[inner].bases)
+        )
+
+    def returns(self, number: int) -> tuple[Item, ...]:
+        """The items behind a call."""
+        found = self._returns.get(number)
+        if found is None:
+            found = self._returns[number] = tuple(dict.fromkeys(self._behind(self.nodes[number])))
+        return found
+
+    def _behind(self, node: Node) -> Iterable[Item]:
+        for state, below in node.items:
+            yield from ((target, below) for target in self._targets(state, node.rule))
+        for rule, belows in self._belows(node.bases).items():
+            for target in self._targets(self.networks.start(rule), node.rule):
                 yield from ((target, below) for below in belows)
 
     def _targets(self, state: int, rule: int) -> Iterable[int]:
@@ -180,12 +218,15 @@ class ItemSets:
         todo = list({below for _, below in items} - moved.keys())
         needed = set(todo)
         while todo:
-            more = {below for _, below in self.nodes[todo.pop()].items} - moved.keys() - needed
+            node = self.nodes[todo.pop()]
+            more = {below for _, below in (*node.items, *node.bases)} - moved.keys() - needed
             needed |= more
             todo += more
         for number in sorted(needed):  # a node is younger than those it returns to
-            rule, callers = self.nodes[number]
-            moved[number] = self.node(rule, frozenset((state, moved[below]) for state, below in callers))
+            rule, callers, bases = self.nodes[number]
+            inner = frozenset((state, moved[below]) for state, below in callers)
+            outer = frozenset((base, moved[below]) for base, below in bases)
+            moved[number] = self._node(Node(rule, inner, outer))
         return frozenset((state, moved[below]) for state, below in items)
 
     def _check_size(self, place: Place) -> None:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from ..pushdown import DONE_STATE, END, UNFILLED, Portable, Pushdown, Row, goto, leave
+import numpy as np
+
+from ..pushdown import (
+    DONE_STATE,
+    END,
+    EXIT,
+    PUSH,
+    SPACE,
+    UNFILLED,
+    Ending,
+    Portable,
+    Pushdown,
+    Row,
+    goto,
+    leave,
+)
+from .foreign import bits, check_foreign, undecided
 from .items import Items, ItemSets, Place
-from .networks import Networks
+from .networks import Entry, Networks
 from .rules import Rules, inlined
 from .shortest import Shortest
 
@@ -18,22 +34,38 @@ _Fork = tuple[Items, int]
 def compile_rules(rules: Rules) -> Pushdown:
     """The automaton of rules that all derive something.
 
+    Raises UnsupportedSchema where a foreign rule and another may begin alike, or cannot be told apart at their end.
     CompileBudgetExceeded is raised when states are visited that take too many items.
     """
-    return _Machine(ItemSets(Networks(inlined(rules)))).pushdown
+    pushdown = Pushdown()
+    foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
+    networks = Networks(inlined(rules), foreign)
+    if foreign:
+        check_foreign(networks)
+    return _Machine(pushdown, ItemSets(networks)).pushdown
+
+
+def _entry(pushdown: Pushdown, state: int) -> Entry:
+    pushdown.ensure(state)
+    operations = pushdown.table[state, :256]
+    return Entry(
+        state, sum(1 << byte for byte in np.flatnonzero((operations != 0) & (operations != SPACE)).tolist())
+    )
 
 
 class _Machine:
     """Makes the states and frames of `pushdown`, and knows how they end."""
 
-    def __init__(self, sets: ItemSets) -> None:
-        self.pushdown = Pushdown()
+    def __init__(self, pushdown: Pushdown, sets: ItemSets) -> None:
+        self.pushdown = pushdown
         self._sets = sets
         self._key = object()  # of the rows of this grammar's masks
         self._shortest = Shortest(sets)
         self._states: dict[Place, int] = {}
         self._places: dict[int, Place] = {}
         self._nodes: dict[int, int] = {}
+        self._returns: dict[Items, int] = {}
+        self._returned: dict[int, Items] = {}
         self._frames: dict[int, int] = {}
         self._forks: list[_Fork] = [(frozenset(), -1)]
         self._fork_numbers: dict[_Fork, int] = {}
@@ -42,14 +74,20 @@ class _Machine:
         self.pushdown.endings = self
         self.pushdown.start = self._state(sets.completed(sets.start))
 
-    def from_state(self, state: int) -> bytes:
-        """A shortest text that leaves the level from a state."""
+    def from_state(self, state: int) -> Ending | None:
+        """A short text that leaves the level from a state; None in a foreign automaton."""
         place = self._places.get(state)
-        return b"" if place is None or place.exits is not None else self._shortest.text(place.items)
+        if place is None:
+            return () if state == DONE_STATE else None
+        return () if place.exits is not None else self._shortest.text(place.items)
 
-    def from_frame(self, frame: int) -> bytes:
-        """A shortest text that leaves the level below `frame`, once what is above has ended."""
-        return b"" if frame == self._root else self._shortest.behind(self._nodes[frame])
+    def from_frame(self, frame: int) -> Ending | None:
+        """A short text that leaves the level below `frame`, once what is above has ended; None for a foreign one."""
+        if frame in self._nodes:
+            return self._shortest.behind(self._nodes[frame])
+        if frame in self._returned:
+            return self._shortest.text(self._returned[frame])
+        return () if frame == self._root else None
 
     def _state(self, place: Place) -> int:
         state = self._states.get(place)
@@ -76,10 +114,43 @@ class _Machine:
             items = frozenset(behind)
             forks = bytes_ & (exits or 0)
             operation = self._operation(items) if bytes_ & ~forks else 0
-            for byte in _bits(bytes_):
+            for byte in bits(bytes_):
                 row[byte] = leave(self._fork(items, byte)) if forks >> byte & 1 else operation
+        for rule, belows in self._sets.predicted(place.items).items():
+            entry = self._sets.networks.foreign.get(rule)
+            if entry is not None:
+                self._enter(rule, entry, belows, exits or 0, row)
         if exits is not None:
             row[END] = leave(LEFT)
+
+    def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], exits: int, row: Row) -> None:
+        """Let a foreign rule begin, which returns to `belows`."""
+        clashes = entry.first & (exits | sum(1 << byte for byte in np.flatnonzero(row[:256]).tolist()))
+        if clashes:
+            raise undecided(clashes)
+        behind = frozenset((self._sets.networks.behind(rule), below) for below in belows)
+        nodes, place = self._sets.factored(Place(behind, None))
+        frames = [*map(self._frame, nodes), self._return_frame(place.items)]
+        for byte in bits(entry.first):
+            row[byte] = self._above(frames, int(self.pushdown.table[entry.state, byte]), behind)
+
+    def _above(self, frames: list[int], operation: int, behind: Items) -> int:
+        """An operation of a foreign automaton, with `frames` below its level."""
+        if operation & 3 == EXIT:
+            return self._operation(behind)
+        if operation & 3 == PUSH:
+            state, more = self.pushdown.pushed(operation)
+            return self.pushdown.push([*frames, *more], state)
+        return self.pushdown.push(frames, operation >> 2)
+
+    def _return_frame(self, behind: Items) -> int:
+        """The frame below a foreign rule; `behind`, relative to what is below the frame, is where it returns to."""
+        frame = self._returns.get(behind)
+        if frame is None:
+            frame = self.pushdown.new_frame((UNFILLED,), lambda outcome: self._operation(behind))
+            self._returns[behind] = frame
+            self._returned[frame] = behind
+        return frame
 
     def _operation(self, items: Items, *below: int) -> int:
         """What leads to `items`, above the frames `below` that were popped on the way."""
@@ -120,7 +191,3 @@ class _Machine:
             number = self._fork_numbers[items, byte] = len(self._forks)
             self._forks.append((items, byte))
         return number
-
-
-def _bits(mask: int) -> list[int]:
-    return [byte for byte in range(256) if mask >> byte & 1]

@@ -5,6 +5,9 @@ Source: Woods (1970), "Transition network grammars for natural language analysis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 
 from ..char_automata import Budget
@@ -19,6 +22,13 @@ TOP = 0
 """The rule that stands for the whole text: it calls the start rule and nothing calls it."""
 
 
+class Entry(NamedTuple):
+    """How the automaton of a foreign rule begins: the state, and the bytes (bits of an int)."""
+
+    state: int
+    first: int
+
+
 class Networks:
     """The states of all rules, numbered through; those of a rule are built when it is asked for. State 0 is dead.
 
@@ -26,14 +36,16 @@ class Networks:
     calls : for each state `(rule, target)`, what it may call and where that leads.
     final : whether the rule may end in a state.  owner : the rule of a state.
     follow : for each rule the bytes (bits of an int) that may come behind it, or more than those.
+    foreign : the rules that have automata of their own, and these. Such a rule has two states: before it, and behind.
     """
 
-    def __init__(self, rules: Rules) -> None:
-        found = FirstFollow(rules)
-        names = list(rules.bodies)
+    def __init__(self, rules: Rules, foreign: Mapping[str, Entry]) -> None:
+        found = FirstFollow(rules, {name: entry.first for name, entry in foreign.items()})
+        names = [*rules.bodies, *foreign]
         self.names = ["", *names]
         self._numbers = {name: i for i, name in enumerate(names, 1)}
         self._bodies: list[Node] = [Call(rules.start), *rules.bodies.values()]
+        self.foreign = {self._numbers[name]: entry for name, entry in foreign.items()}
         self._starts: dict[int, int] = {}
         self.follow = [0, *(found.follow[name] for name in names)]
         self._nullable = {self._numbers[name] for name in found.nullable}
@@ -42,6 +54,7 @@ class Networks:
         self.final = [False]
         self.owner = [TOP]
         self._closures: dict[int, tuple[int, ...]] = {}
+        self._called: dict[int, frozenset[int]] = {}
         self._corners: dict[int, frozenset[int]] = {}
         self._tails: dict[int, frozenset[int]] = {}
 
@@ -49,8 +62,22 @@ class Networks:
         """The first state of a rule."""
         start = self._starts.get(rule)
         if start is None:
-            start = self._starts[rule] = self._build(rule)
+            start = self._starts[rule] = (
+                self._add_foreign(rule) if rule in self.foreign else self._build(rule)
+            )
         return start
+
+    def behind(self, rule: int) -> int:
+        """The state behind a foreign rule."""
+        return self.start(rule) + 1
+
+    def _add_foreign(self, rule: int) -> int:
+        first = len(self.rows)
+        self.rows += [np.zeros(256, np.int32)] * 2
+        self.calls += [[], []]
+        self.final += [False, True]
+        self.owner += [rule] * 2
+        return first
 
     def _build(self, rule: int) -> int:
         dfa, alphabet = lower_regex(self._bodies[rule], search=False, budget=Budget())
@@ -88,30 +115,30 @@ class Networks:
         """Whether a state is final and nothing goes on from it."""
         return self.final[state] and not self.calls[state] and not self.rows[state].any()
 
+    def called(self, state: int) -> frozenset[int]:
+        """The rules that are called in a state."""
+        found = self._called.get(state)
+        if found is None:
+            found = frozenset(rule for here in self.closure(state) for rule, _ in self.calls[here])
+            self._called[state] = found
+        return found
+
     def corners(self, state: int) -> frozenset[int]:
         """The rules that may begin in a state: those that it calls, those that they begin with, and so on."""
         found = self._corners.get(state)
         if found is None:
-            todo = [rule for here in self.closure(state) for rule, _ in self.calls[here]]
-            reached = set(todo)
-            while todo:
-                for here in self.closure(self.start(todo.pop())):
-                    for rule, _ in self.calls[here]:
-                        if rule not in reached:
-                            reached.add(rule)
-                            todo.append(rule)
-            found = self._corners[state] = frozenset(reached)
+            todo = list(self.called(state))
+            for rule in todo:
+                todo += self.called(self.start(rule)).difference(todo)
+            found = self._corners[state] = frozenset(todo)
         return found
 
     def tails(self, state: int) -> frozenset[int]:
-        """Of the rules that may begin in a state, those that it calls last, and that begin there in no other way."""
+        """Of the rules that are called in a state, those behind which nothing comes."""
         found = self._tails.get(state)
         if found is None:
-            targets: dict[int, list[int]] = {}
-            for here in self.closure(state):
-                for rule, target in self.calls[here]:
-                    targets.setdefault(rule, []).append(target)
-            inner = frozenset[int]().union(*(self.corners(self.start(rule)) for rule in targets))
-            last = (rule for rule, ends in targets.items() if all(map(self.only_ends, ends)))
-            found = self._tails[state] = frozenset(last) - inner
+            others = {
+                rule for here in self.closure(state) for rule, t in self.calls[here] if not self.only_ends(t)
+            }
+            found = self._tails[state] = self.called(state) - others
         return found

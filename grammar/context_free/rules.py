@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
 
+from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+from ..pushdown import Pushdown
 from ..regex import compile_node
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
 
 
+class Foreign(Protocol):
+    """A language that has an automaton of its own. It does not have the empty text."""
+
+    def build(self, pushdown: Pushdown) -> int:
+        """Add it to `pushdown`: the state in which it begins; it ends by leaving the stack level of that."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The texts that the rule `start` derives, character by character. Calls do not stand in `And` and `Not`."""
+    """The texts that the rule `start` derives, character by character. Calls do not stand in `And` and `Not`.
+
+    foreign : what stands for further names.
+    """
 
     start: str
     bodies: Mapping[str, Node]
+    foreign: Mapping[str, Foreign] = field(default_factory=dict)
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -45,7 +61,7 @@ def reachable(rules: Rules) -> list[str]:
     found = {rules.start: None}
     todo = [rules.start]
     for name in todo:
-        body = rules.bodies.get(name)
+        body = rules.bodies.get(name)  # none of what is foreign
         for called in calls(body) if body is not None else ():
             if called not in found:
                 found[called] = None
@@ -64,7 +80,7 @@ def callers_of(bodies: Mapping[str, Node]) -> dict[str, list[str]]:
 
 def productive(rules: Rules) -> set[str]:
     """The rules that derive some finite text."""
-    return _least(rules.bodies, lambda node, known: _derives(node, known))
+    return _least(rules.bodies, _derives, set(rules.foreign))
 
 
 def nullable(rules: Rules) -> set[str]:
@@ -87,11 +103,16 @@ def is_nullable(node: Node, empty_rules: set[str]) -> bool:
             return low == 0 or is_nullable(body, empty_rules)
         case Call(name):
             return name in empty_rules
-        case And(children):
-            return all(is_nullable(child, empty_rules) for child in children)
-        case Not(body):
-            return not is_nullable(body, empty_rules)
+        case And() | Not():
+            dfa = regular(node)
+            return bool(dfa.label[dfa.start] >= 0)
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+
+
+@lru_cache(maxsize=256)
+def regular(node: Node) -> ByteDfa:
+    """The automaton of a tree without calls."""
+    return compile_node(node)
 
 
 def _derives(node: Node, known: set[str]) -> bool:
@@ -109,14 +130,16 @@ def _derives(node: Node, known: set[str]) -> bool:
         case Call(name):
             return name in known
         case And() | Not():
-            return not compile_node(node).is_empty
+            return not regular(node).is_empty
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
 
-def _least(bodies: Mapping[str, Node], holds: Callable[[Node, set[str]], bool]) -> set[str]:
-    """The least set of rules whose bodies `holds` accepts, given the set itself."""
+def _least(
+    bodies: Mapping[str, Node], holds: Callable[[Node, set[str]], bool], known: set[str] | None = None
+) -> set[str]:
+    """The least set of rules whose bodies `holds` accepts, given the set itself, with those that are `known`."""
     callers = callers_of(bodies)
-    found: set[str] = set()
+    found = known or set()
     todo = list(bodies)
     while todo:
         name = todo.pop()
@@ -128,7 +151,7 @@ def _least(bodies: Mapping[str, Node], holds: Callable[[Node, set[str]], bool]) 
 
 def inlined(rules: Rules) -> Rules:
     """The same language, with small rules that are regular written out: they become part of their callers' automata."""
-    names = reachable(rules)
+    names = [name for name in reachable(rules) if name in rules.bodies]
     written: dict[str, Node | None] = {}
     sizes: dict[str, int] = {}
     for name in _callees_first(rules, names):
@@ -145,7 +168,7 @@ def inlined(rules: Rules) -> Rules:
         for name in names
         if written[name] is None or name == rules.start
     }
-    return Rules(rules.start, bodies)
+    return Rules(rules.start, bodies, rules.foreign)
 
 
 def _callees_first(rules: Rules, names: list[str]) -> list[str]:
@@ -158,7 +181,7 @@ def _callees_first(rules: Rules, names: list[str]) -> list[str]:
             name = todo[-1]
             if name not in state:
                 state[name] = 1
-                todo += [called for called in set(calls(rules.bodies[name])) if called not in state]
+                todo += [c for c in set(calls(rules.bodies[name])) if c in rules.bodies and c not in state]
                 continue
             todo.pop()
             if state[name] == 1:

@@ -2,18 +2,29 @@
 
 What a rule needs at least follows from what the rules it calls need (Knuth 1977, "A generalization of Dijkstra's
 algorithm"); what an item needs, from the rest of its rule and what it returns to. Levels do not depend on each other:
-the shortest completion is that of the uppermost level, then that of each frame.
+the shortest completion is that of the uppermost level, then that of each frame. Of foreign rules the text is not known
+here: their states stand for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
+from itertools import count
 
 import numpy as np
 
+from ..pushdown import Ending
 from .items import BOTTOM, Item, ItemSets
 from .networks import Networks
+
+FOREIGN_COST = 4
+"""How many bytes a foreign rule counts for."""
+
+_PLEASANT = np.array(
+    sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b)), np.int64
+)
+"""Bytes, those first that are best to look at."""
 
 
 class Shortest:
@@ -23,49 +34,51 @@ class Shortest:
         self._sets = sets
         self._rests = _Rests(sets.networks)
         # By node: the shortest text behind a call.
-        self._behind: dict[int, bytes] = {BOTTOM: b""}
+        self._behind: dict[int, Ending] = {BOTTOM: ()}
 
-    def text(self, items: Iterable[Item]) -> bytes:
+    def text(self, items: Iterable[Item]) -> Ending:
         """A shortest text that leaves the level from `items`."""
         items = list(items)
         self._solve({below for _, below in items})
         return min((self._text(item) for item in items), key=_order)
 
-    def behind(self, node: int) -> bytes:
+    def behind(self, node: int) -> Ending:
         """A shortest text that leaves the level from behind a call."""
         self._solve({node})
         return self._behind[node]
 
-    def _text(self, item: Item) -> bytes:
+    def _text(self, item: Item) -> Ending:
         state, below = item
-        return self._rests.of(state) + self._behind[below]
+        return _joined(self._rests.of(state), self._behind[below])
 
     def _solve(self, nodes: set[int]) -> None:
         """Find what stands behind `nodes`, those first that need least."""
         needed = nodes - self._behind.keys()
         todo = list(needed)
         waiting: dict[int, list[tuple[int, Item]]] = {}
-        heap: list[tuple[int, bytes, int]] = []
+        heap: list[tuple[int, int, int, Ending]] = []
+        ties = count()
+
+        def offer(node: int, item: Item) -> None:
+            text = self._text(item)
+            heappush(heap, (cost_of(text), next(ties), node, text))
+
         while todo:
             node = todo.pop()
             for item in self._sets.returns(node):
                 if item[1] in self._behind:
-                    self._offer(heap, node, item)
+                    offer(node, item)
                     continue
                 waiting.setdefault(item[1], []).append((node, item))
                 if item[1] not in needed:
                     needed.add(item[1])
                     todo.append(item[1])
         while heap:
-            _, text, node = heappop(heap)
+            _, _, node, text = heappop(heap)
             if node not in self._behind:
                 self._behind[node] = text
                 for caller, item in waiting.get(node, ()):
-                    self._offer(heap, caller, item)
-
-    def _offer(self, heap: list[tuple[int, bytes, int]], node: int, item: Item) -> None:
-        text = self._text(item)
-        heappush(heap, (len(text), text, node))
+                    offer(caller, item)
 
 
 class _Rests:
@@ -73,10 +86,10 @@ class _Rests:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._known: dict[int, bytes] = {}
-        self._rules: dict[int, bytes] = {}
+        self._known: dict[int, Ending] = {}
+        self._rules: dict[int, Ending] = {rule: (entry.state,) for rule, entry in networks.foreign.items()}
 
-    def of(self, state: int) -> bytes:
+    def of(self, state: int) -> Ending:
         """The shortest text from a state to the end of its rule."""
         text = self._known.get(state)
         if text is None:
@@ -93,7 +106,7 @@ class _Rests:
             todo += [other for other in self._called(self._networks.start(rule)) if other not in todo]
         todo = [rule for rule in todo if rule not in self._rules]
         # Longer texts come first, until no rule has a shorter one.
-        found: dict[int, bytes] = {}
+        found: dict[int, Ending] = {}
         while True:
             before = dict(found)
             for rule in todo:
@@ -102,7 +115,7 @@ class _Rests:
                 )
                 if text is not None:
                     found[rule] = text
-            if found == before:
+            if {r: cost_of(t) for r, t in found.items()} == {r: cost_of(t) for r, t in before.items()}:
                 break
         self._rules |= found
 
@@ -119,33 +132,40 @@ class _Rests:
             seen.update(targets)
         return list(rules)
 
-    def _search(self, state: int, text_of: Callable[[int], bytes | None]) -> bytes | None:
+    def _search(self, state: int, text_of: Callable[[int], Ending | None]) -> Ending | None:
         networks = self._networks
-        heap: list[tuple[int, bytes, int]] = [(0, b"", state)]
+        ties = count()
+        heap: list[tuple[int, int, int, Ending]] = [(0, 0, state, ())]
         seen: set[int] = set()
         while heap:
-            cost, text, here = heappop(heap)
+            cost, _, here, text = heappop(heap)
             if networks.final[here]:
                 return text
             if here in seen:
                 continue
             seen.add(here)
             targets, first = np.unique(networks.rows[here][_PLEASANT], return_index=True)
-            for target, index in zip(targets.tolist(), first.tolist()):
+            for target, index in sorted(zip(targets.tolist(), first.tolist()), key=lambda pair: pair[1]):
                 if target:
-                    heappush(heap, (cost + 1, text + bytes((_PLEASANT[index],)), target))
+                    more = _joined(text, (bytes((_PLEASANT[index],)),))
+                    heappush(heap, (cost + 1, next(ties), target, more))
             for rule, target in networks.calls[here]:
                 called = text_of(rule)
                 if called is not None:
-                    heappush(heap, (cost + len(called), text + called, target))
+                    heappush(heap, (cost + cost_of(called), next(ties), target, _joined(text, called)))
         return None
 
 
-def _order(text: bytes) -> tuple[int, bytes]:
-    return len(text), text
+def cost_of(text: Ending) -> int:
+    """The number of bytes of a text, foreign parts guessed."""
+    return sum(len(part) if isinstance(part, bytes) else FOREIGN_COST for part in text)
 
 
-_PLEASANT = np.array(
-    sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b)), np.int64
-)
-"""Bytes, those first that are best to look at."""
+def _joined(first: Ending, second: Ending) -> Ending:
+    if first and second and isinstance(first[-1], bytes) and isinstance(second[0], bytes):
+        return (*first[:-1], first[-1] + second[0], *second[1:])
+    return (*first, *second)
+
+
+def _order(text: Ending) -> tuple[int, str]:
+    return cost_of(text), str(text)

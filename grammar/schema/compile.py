@@ -50,6 +50,16 @@ def document_of(schema: Any, options: Options) -> Document:
     return Document(schema, formats=options.formats, registry=options.documents)
 
 
+def add_document(document: Document, options: Options, pushdown: Pushdown) -> int:
+    """Add the automaton of a document to another one: the state in which it begins. Raises as `compile_schema`."""
+    _check(document, list(document.lint()))
+    describe = pushdown.describe
+    start = _build(document, options, thorough=False, pushdown=pushdown).pushdown.start
+    own = pushdown.describe
+    pushdown.describe = lambda state: own(state) or describe(state)
+    return start
+
+
 def compile_document(document: Document, options: Options, *, thorough: bool = False) -> Compiled:
     """The same for a document, in which is noted what is left out. Raises as `compile_schema`.
 
@@ -94,12 +104,14 @@ def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
     check_patterns(patterns)
 
 
-def _build(document: Document, options: Options, *, thorough: bool) -> Compiled:
+def _build(
+    document: Document, options: Options, *, thorough: bool, pushdown: Pushdown | None = None
+) -> Compiled:
     goals = Goals(document)
     emptiness = GuardedEmptiness(goals)
     root = document.intern("", document.root)
     space = options.whitespace_run
-    pushdown = Pushdown(final_space=space)
+    pushdown = Pushdown(final_space=space) if pushdown is None else pushdown
     is_lenient = options.unsupported == "validate"
     kind = LenientStates if is_lenient else GuardedStates
     states = kind(pushdown, goals, emptiness, space=space, in_order=options.order == "schema")

@@ -1,0 +1,268 @@
+"""Rules accept what they derive, every prefix of a derived text is viable, and every viable prefix is one."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference.context_free import derives
+from reference.mask import mask_by_definition
+
+import gramask
+from gramask import CompileBudgetExceeded, GrammarSyntaxError
+from gramask.masks.constraint import Constraint
+from gramask.masks.matcher import Matcher
+from gramask.masks.vocabulary import Vocabulary
+
+CASES_DIR = Path(__file__).parent / "cases"
+FILES = {
+    kind: tomllib.loads((CASES_DIR / f"{kind}.toml").read_text(encoding="utf-8")) for kind in ("gbnf", "ebnf")
+}
+CASES = [(kind, case) for kind, file in FILES.items() for case in file["case"]]
+REFUSED = [(kind, case) for kind, file in FILES.items() for case in file["refused"]]
+EOS = 256
+BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
+
+Productions = dict[str, list[tuple[str, ...]]]
+"""For each rule its alternatives; the symbols "a" and "b" are letters."""
+
+
+@cache
+def constraint(kind: str, grammar: str, start: str | None) -> Constraint:
+    maker = {"gbnf": gramask.gbnf, "ebnf": gramask.ebnf}[kind]
+    return gramask.compile(maker(grammar, start) if start else maker(grammar), BYTES)
+
+
+def matcher_behind(compiled: Constraint, text: bytes) -> Matcher | None:
+    matcher = compiled.matcher()
+    return matcher if all(map(matcher.advance, text)) else None
+
+
+def accepts(compiled: Constraint, text: str) -> bool:
+    matcher = matcher_behind(compiled, text.encode())
+    return matcher is not None and matcher.is_accepting()
+
+
+def allowed(matcher: Matcher) -> set[int]:
+    mask = np.empty(matcher.constraint.n_words, np.int32)
+    matcher.fill_mask(mask)
+    return {
+        t for t in range(len(matcher.constraint.vocabulary)) if mask.view(np.uint32)[t >> 5] >> (t & 31) & 1
+    }
+
+
+def by_masks(compiled: Constraint, text: str) -> bool:
+    """A text is accepted if each byte is in the mask before it, and EOS is in the last one."""
+    matcher = compiled.matcher()
+    return all(token in allowed(matcher) and matcher.advance(token) for token in [*text.encode(), EOS])
+
+
+def by_saved_bytes(compiled: Constraint, text: str) -> bool:
+    return accepts(Constraint.from_bytes(compiled.to_bytes(), BYTES), text)
+
+
+@pytest.mark.parametrize("route", [accepts, by_masks, by_saved_bytes], ids=lambda route: route.__name__)
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {case['name']}" for kind, case in CASES])
+def test_case(kind: str, case: dict[str, Any], route: Callable[[Constraint, str], bool]) -> None:
+    compiled = constraint(kind, case["grammar"], case.get("start"))
+    assert [text for text in case["accept"] if not route(compiled, text)] == []
+    assert [text for text in case["reject"] if route(compiled, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"), REFUSED, ids=[f"{kind}: {case['grammar']!r}" for kind, case in REFUSED]
+)
+def test_refused(kind: str, case: dict[str, Any]) -> None:
+    with pytest.raises(GrammarSyntaxError) as caught:
+        constraint(kind, case["grammar"], None)
+    assert (caught.value.line, caught.value.column) == (case["line"], case["column"]), str(caught.value)
+    assert case["message"] in str(caught.value)
+
+
+def as_gbnf(productions: Productions) -> str:
+    def written(symbols: tuple[str, ...]) -> str:
+        return " ".join(f'"{symbol}"' if symbol in "ab" else symbol for symbol in symbols)
+
+    return "\n".join(f"{name} ::= {' | '.join(map(written, p))}" for name, p in productions.items())
+
+
+def without_endless(productions: Productions) -> Productions:
+    """The alternatives of which something finite is derived."""
+    finite: set[str] = {"a", "b"}
+    while True:
+        found = finite | {name for name, p in productions.items() if any(finite.issuperset(s) for s in p)}
+        if found == finite:
+            return {
+                name: [s for s in p if finite.issuperset(s)]
+                for name, p in productions.items()
+                if name in finite
+            }
+        finite = found
+
+
+NAMES = ("root", "S", "T", "U")
+SYMBOLS = st.sampled_from(("a", "b", *NAMES, *NAMES))
+GRAMMARS = st.fixed_dictionaries(
+    {name: st.lists(st.lists(SYMBOLS, max_size=3).map(tuple), min_size=1, max_size=3) for name in NAMES}
+)
+
+
+def check_language(productions: Productions, length: int) -> None:
+    """All texts over "ab" of at most `length`: accepted if derived, viable if one derived begins so, or can be."""
+    productions = without_endless(productions)
+    if "root" not in productions:
+        return
+    compiled = gramask.compile(gramask.gbnf(as_gbnf(productions)), BYTES, cache=False)
+    rules = [(name, symbols) for name, p in productions.items() for symbols in p]
+
+    def derived(text: str) -> bool:
+        return derives("root", rules, {"a": "a", "b": "b"}, (), text)
+
+    viable: set[str] = set()
+    for n in reversed(range(length + 1)):
+        for text in map("".join, itertools.product("ab", repeat=n)):
+            matcher = matcher_behind(compiled, text.encode())
+            expected = derived(text)
+            assert (matcher is not None and matcher.is_accepting()) == expected, text
+            if expected:
+                viable |= {text[:i] for i in range(n + 1)}
+            assert matcher is not None or text not in viable, text
+            if matcher is not None and n <= 3:
+                completed = text + bytes(matcher.closing_tokens()).decode()
+                assert len(completed) > 12 or derived(completed), (text, completed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(GRAMMARS)
+def test_random_grammars(productions: Productions) -> None:
+    check_language(productions, 5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_grammars_up_to_length_six(seed: int) -> None:
+    rng = random.Random(seed)
+    symbols = ["a", "b", *NAMES[:3], *NAMES[:3]]
+    for _ in range(10):
+        check_language(
+            {
+                name: [
+                    tuple(rng.choice(symbols) for _ in range(rng.choice((0, 1, 1, 2, 2, 3))))
+                    for _ in range(rng.randint(1, 3))
+                ]
+                for name in NAMES[:3]
+            },
+            6,
+        )
+
+
+TOKENS = [text.encode() for text in "a b c ( ) + 1 12 (1 )+ a,1 ab b. )a 1)+( aab bb".split()]
+WORDS = Vocabulary([*TOKENS, b"<eos>"], eos_ids=[len(TOKENS)])
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {case['name']}" for kind, case in CASES])
+def test_masks_are_those_of_the_definition(kind: str, case: dict[str, Any]) -> None:
+    maker = {"gbnf": gramask.gbnf, "ebnf": gramask.ebnf}[kind]
+    source = maker(case["grammar"], case["start"]) if "start" in case else maker(case["grammar"])
+    by_bytes = gramask.compile(source, BYTES)
+    by_words = gramask.compile(source, WORDS)
+    for text in [*case["accept"], *case["reject"]]:
+        matcher = by_words.matcher()
+        prefix = b""
+        for token in _spelled(text.encode()):
+            expected = mask_by_definition(
+                lambda word, p=prefix: matcher_behind(by_bytes, p + word) is not None, TOKENS
+            )
+            here = matcher_behind(by_bytes, prefix)
+            assert here is not None
+            ends = {len(TOKENS)} if here.is_accepting() else set()
+            if not expected | ends:
+                break  # a vocabulary without a token for each byte may have none for what comes next
+            assert allowed(matcher) == expected | ends, prefix
+            if not matcher.advance(token):
+                break
+            prefix += TOKENS[token]
+
+
+def _spelled(text: bytes) -> list[int]:
+    """The longest tokens that a text begins with, as far as there are any."""
+    found = []
+    while fitting := [t for t in TOKENS if text.startswith(t)]:
+        longest = max(fitting, key=len)
+        found.append(TOKENS.index(longest))
+        text = text[len(longest) :]
+    return found
+
+
+def n_states(compiled: Constraint) -> int:
+    return compiled.engine.pushdown.n_states
+
+
+@pytest.mark.parametrize(
+    ("grammar", "text"),
+    [
+        ('root ::= "a" root | "a"', "a" * 100_000),
+        ('root ::= root "a" | "a"', "a" * 100_000),
+        (
+            'root ::= "[" items "]"\nitems ::= item | item "," items\nitem ::= "x" | root',
+            "[" + "x," * 50_000 + "x]",
+        ),
+        ('root ::= root root | "a"', "a" * 100_000),
+        ('root ::= root "+" root | "x" | "(" root ")"', "(x+x)+" * 10_000 + "x"),
+    ],
+    ids=["right recursion", "left recursion", "list", "ambiguous", "ambiguous operators"],
+)
+def test_long_lists_need_no_memory(grammar: str, text: str) -> None:
+    compiled = gramask.compile(gramask.gbnf(grammar), BYTES, cache=False)
+    matcher = compiled.matcher()
+    for byte in text[:2_000].encode():
+        assert matcher.advance(byte)
+    known = n_states(compiled), compiled.engine.pushdown._n_nodes
+    for byte in text[2_000:-1].encode():
+        assert matcher.advance(byte)
+    assert (n_states(compiled), compiled.engine.pushdown._n_nodes) == known
+    assert matcher.advance(ord(text[-1]))
+    assert matcher.is_accepting()
+
+
+def test_deep_nesting() -> None:
+    compiled = gramask.compile(gramask.gbnf('root ::= "[" root "]" | "x"'), BYTES)
+    text = "[" * 20_000 + "x" + "]" * 20_000
+    assert accepts(compiled, text)
+    matcher = matcher_behind(compiled, text[:20_000].encode())
+    assert matcher is not None
+    assert bytes(matcher.closing_tokens()) in (b"x" + b"]" * 20_000,)
+
+
+def test_what_stays_ambiguous_for_too_long_is_a_named_error() -> None:
+    grammar = 'root ::= "a" root "a" | "b" root "b" | "a" | "b" | ""'
+    compiled = gramask.compile(gramask.gbnf(grammar), BYTES)
+    matcher = compiled.matcher()
+    assert accepts(compiled, "ab" * 100 + "ba" * 100)
+    with pytest.raises(CompileBudgetExceeded, match="too many ways open"):
+        for byte in b"a" * 50_000:
+            assert matcher.advance(byte)
+
+
+def test_many_rules() -> None:
+    n = 10_000
+    rules = [f'r{i} ::= "{i};" (r{i + 1} | r{(7 * i) % n})?' for i in range(n)]
+    grammar = "\n".join(["root ::= r0", *rules, f'r{n} ::= "end"'])
+    compiled = gramask.compile(gramask.gbnf(grammar), BYTES, cache=False)
+    assert accepts(compiled, "0;1;2;14;98;")
+    assert not accepts(compiled, "0;1;3;")
+
+
+@pytest.mark.parametrize("notation", ["gbnf", "ebnf"])
+def test_a_file_says_its_notation(tmp_path: Path, notation: str) -> None:
+    path = tmp_path / f"g.{notation}"
+    path.write_text('root ::= "a"+')
+    assert accepts(gramask.compile(path, BYTES), "aa")
