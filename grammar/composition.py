@@ -38,7 +38,7 @@ def compose(source: Maker, options: Options) -> Rules:
         )
     parts = _Parts(options)
     parts.bodies[START] = parts.node(source)
-    return Rules(START, parts.bodies, parts.foreign)
+    return Rules(START, parts.bodies, foreign=parts.foreign)
 
 
 @dataclass(frozen=True, slots=True)

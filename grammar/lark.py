@@ -28,6 +28,7 @@ from lark.lexer import PatternStr, TerminalDef
 
 from ..errors import GrammarSyntaxError
 from .grammar import Grammar, GrammarRefused, Production, Terminal
+from .lark_earley import compile_earley
 from .pushdown import Pushdown
 from .shift_reduce import compile_grammar
 from .source import LarkSource
@@ -40,7 +41,10 @@ def compile_lark(source: LarkSource) -> Pushdown:
     """The automaton of a Lark grammar. Raises GrammarSyntaxError, CompileBudgetExceeded."""
     grammar = parse_lark(source)
     try:
-        pushdown = compile_grammar(grammar)
+        if source.parser == "earley":
+            pushdown = compile_earley(grammar, complete=source.lexer == "dynamic_complete")
+        else:
+            pushdown = compile_grammar(grammar)
     except GrammarRefused as refusal:
         written = [str(terminal) for terminal in grammar.terminals if terminal.name == refusal.name]
         _fail(source, str(refusal), refusal.hint, name=refusal.name, written=written)

@@ -40,13 +40,31 @@ def choice(texts: Iterable[str]) -> ChoiceSource:
     return ChoiceSource(unique)
 
 
-def lark(grammar: str | Path, start: str = "start") -> LarkSource:
-    """Constrain to a Lark grammar, given as its text or as the Path of a file."""
+def lark(
+    grammar: str | Path, start: str = "start", *, parser: str = "lalr", lexer: str = "auto"
+) -> LarkSource:
+    """Constrain to a Lark grammar, given as its text or as the Path of a file.
+
+    The texts are those that `Lark(grammar, start=start, parser=parser, lexer=lexer)` parses.
+    parser : "lalr", with the contextual lexer; or "earley", for ambiguous grammars and such as need more lookahead.
+    lexer  : of "earley", "dynamic" (the default) or "dynamic_complete".
+    """
+    if lexer == "auto":
+        lexer = "dynamic" if parser == "earley" else "contextual"
+    if lexer not in _LARK_LEXERS.get(parser, ()):
+        raise GramaskError(
+            f"there is no lexer {lexer!r} for the parser {parser!r}",
+            keyword="lark",
+            hint='take parser="lalr", or parser="earley" with lexer="dynamic" or "dynamic_complete"',
+        )
     if isinstance(grammar, Path):
-        return LarkSource(_read(grammar), start, grammar)
+        return LarkSource(_read(grammar), start, grammar, parser, lexer)  # type: ignore[arg-type]
     if not isinstance(grammar, str):
         raise GramaskError(f"a Lark grammar is a str or a Path, not {_kind(grammar)}")
-    return LarkSource(grammar, start)
+    return LarkSource(grammar, start, None, parser, lexer)  # type: ignore[arg-type]
+
+
+_LARK_LEXERS = {"lalr": ("contextual",), "earley": ("dynamic", "dynamic_complete")}
 
 
 def gbnf(grammar: str | Path, start: str = "root") -> RulesSource:

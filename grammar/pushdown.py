@@ -228,6 +228,7 @@ class Pushdown:
             where it is now.
     describe     : the pointers of what a state was made from, for errors.
     ends_inside  : whether the text may end above frames that nothing pops.
+    frames_grow  : whether frames may have to take more outcomes than they did when they were made.
     members_left : by the state before a member, see `MembersLeft`.
     endings      : see `Endings`; None where completions have to be searched for.
     name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
@@ -245,6 +246,7 @@ class Pushdown:
         self.units = Units()
         self.describe: Callable[[int], tuple[str, ...]] = lambda state: ()
         self.ends_inside = False
+        self.frames_grow = False
         self.members_left: dict[int, MembersLeft] = {}
         self.endings: Endings | None = None
         self.name_frames: dict[int, NameFrame] = {}

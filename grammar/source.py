@@ -155,11 +155,16 @@ class ChoiceSource(TextMaker):
 
 @dataclass(frozen=True, slots=True)
 class LarkSource(TextMaker):
-    """The texts that the rule `start` of a Lark grammar derives. `path` is the file it came from."""
+    """The texts that the rule `start` of a Lark grammar derives, as `parser` with `lexer` reads it.
+
+    path : the file it came from.
+    """
 
     text: str
     start: str = "start"
     path: Path | None = None
+    parser: Literal["lalr", "earley"] = "lalr"
+    lexer: Literal["contextual", "dynamic", "dynamic_complete"] = "contextual"
 
     def identity(self) -> Hashable:
         return None if self.path is not None else self  # the files it imports may have changed

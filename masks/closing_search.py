@@ -14,7 +14,7 @@ from itertools import count as counter
 
 from ..errors import DeadEnd
 from ..grammar.lexemes import Lexeme
-from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, MOVED, NO_LIMIT, PUSH, goto
+from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, PUSH, goto
 from .scalar_texts import SPELLED, first_accepted
 from .string_ends import MAX_BYTES, Exits, finish_string, too_long
 from .ways import NOWHERE, Path, Ways, first_of, text_of
@@ -293,9 +293,7 @@ class Search:
     def _capacity(self, frame: int) -> int:
         """How many outcomes a frame takes; where it does not say, more than there are."""
         n = int(self.pushdown.code[frame])
-        if n >= MOVED:
-            n = 1  # it is the first outcome that ends nothing but its level
-        return COMPLETE if n < 0 else n + self.pushdown.ends_inside
+        return COMPLETE if n < 0 or self.pushdown.frames_grow else n + self.pushdown.ends_inside
 
     def _add(self, level: Level, what: int, frames: tuple[int, ...], path: Path) -> None:
         heappush(self._heap, (level.base + path.cost, next(self._ties), level, what, frames, path))

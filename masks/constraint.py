@@ -189,7 +189,7 @@ def _packed(source: Any) -> tuple[str, Any]:
     if isinstance(source, Repeated):
         return "repeated", [_packed(source.part), source.low, source.high]
     assert isinstance(source, LarkSource)
-    return "lark", [source.text, source.start]
+    return "lark", [source.text, source.start, source.parser, source.lexer]
 
 
 def _unpacked(packed: tuple[str, Any]) -> Any:
@@ -201,7 +201,7 @@ _UNPACK: Mapping[str, Callable[[Any], Source]] = {
     "json": lambda schema: JsonSource(schema, json.loads),
     "regex": RegexSource,
     "choice": lambda texts: ChoiceSource(tuple(texts)),
-    "lark": lambda content: LarkSource(content[0], content[1]),
+    "lark": lambda content: LarkSource(content[0], content[1], None, content[2], content[3]),
     "all": lambda content: Sequence(tuple(map(_unpacked, content))),
     "any": lambda content: Either(tuple(map(_unpacked, content))),
     "repeated": lambda content: Repeated(_unpacked(content[0]), *content[1:]),

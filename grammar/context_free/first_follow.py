@@ -23,6 +23,7 @@ class FirstFollow:
     def __init__(self, rules: Rules, first_of_foreign: Mapping[str, int]) -> None:
         self.nullable = nullable(rules)
         self.first = dict.fromkeys(rules.bodies, 0) | dict(first_of_foreign)
+        self.first |= {name: _bytes_of(dfa.delta[dfa.start]) for name, dfa in rules.terminals.items()}
         self.follow = dict.fromkeys(self.first, 0)
         self._find_first(rules)
         # `follow` of a rule is part of that of each rule that it may end with.
@@ -62,7 +63,7 @@ class FirstFollow:
                 return self.first[name]
             case And() | Not():
                 dfa = regular(node)
-                return sum(1 << byte for byte in np.flatnonzero(dfa.delta[dfa.start]).tolist())
+                return _bytes_of(dfa.delta[dfa.start])
         raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
     def _walk(self, rule: str, node: Node, after: int, *, at_end: bool) -> None:
@@ -101,6 +102,10 @@ def sum_of(sets: Iterable[int]) -> int:
     for bits in sets:
         found |= bits
     return found
+
+
+def _bytes_of(row: np.ndarray) -> int:
+    return sum(1 << byte for byte in np.flatnonzero(row).tolist())
 
 
 def lead_bytes(low: int, high: int) -> int:

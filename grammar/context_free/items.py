@@ -7,13 +7,16 @@ long the text is, and equal sets have equal futures. Predicted items are not sto
 A call with nothing behind it returns to where its caller returns (as in Leo 1991, "A general context-free parsing
 algorithm running in linear time on every LR(k) grammar without using lookahead"): right recursion needs no depth.
 
+An item may owe something: that a terminal which was read does not go on. Where a lexer takes the longest match, a
+terminal ends at one place only if no later one will do, so the text behind it is read by its automaton as well.
+
 Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept
 relative to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,25 +26,26 @@ from .networks import TOP, Networks
 
 BOTTOM = 0
 """What an item returns to that belongs to the frame below."""
+NOTHING = 0
+"""What an item owes that owes nothing."""
 MAX_ITEMS = 2_000
 MAX_ALL_ITEMS = 1_000_000
 
-Item = tuple[int, int]
-"""A state of the networks, and BOTTOM or a node."""
+Call = tuple[int, int]
+"""A state of the networks, or a rule, and what it returns to: BOTTOM or a node."""
+Calls = frozenset[Call]
+Item = tuple[int, int, int]
+"""A state of the networks, what it returns to, and what it owes: the number of a set of terminals' states."""
 Items = frozenset[Item]
-Bases = frozenset[tuple[int, int]]
-"""Rules and what they return to."""
+Exit = tuple[int, int]
+"""What is owed where a level is left, and the bytes (bits) that may come there, or more than those."""
 
 
 class Place(NamedTuple):
-    """Where a text may be on one stack level.
-
-    items : where something may follow.
-    exits : the bytes (bits) that may come where the level is left, None where it cannot be left here.
-    """
+    """Where a text may be on one stack level: `items` where something may follow, `exits` if it can be left here."""
 
     items: Items
-    exits: int | None
+    exits: frozenset[Exit] = frozenset()
 
 
 class Node(NamedTuple):
@@ -52,8 +56,16 @@ class Node(NamedTuple):
     """
 
     rule: int
-    items: Items = frozenset()
-    bases: Bases = frozenset()
+    items: Calls = frozenset()
+    bases: Calls = frozenset()
+
+
+class Prediction(NamedTuple):
+    """A rule that may begin, what it returns to, and what its beginning owes."""
+
+    rule: int
+    belows: tuple[int, ...]
+    owed: int
 
 
 class ItemSets:
@@ -64,10 +76,11 @@ class ItemSets:
         self.nodes: list[Node] = [Node(TOP)]
         self._numbers: dict[Node, int] = {}
         self._roots: dict[int, frozenset[int]] = {BOTTOM: frozenset((BOTTOM,))}
-        self._predicted: dict[Items, dict[int, tuple[int, ...]]] = {}
-        self._returns: dict[int, tuple[Item, ...]] = {}
+        self._predicted: dict[Calls, dict[int, tuple[int, ...]]] = {}
+        self._returns: dict[int, tuple[Call, ...]] = {}
+        self._debts = _Debts(networks)
         self._n_items = 0
-        self.start: Items = frozenset(((networks.start(TOP), BOTTOM),))
+        self.start: Items = frozenset(((networks.start(TOP), BOTTOM, NOTHING),))
 
     def _node(self, key: Node) -> int:
         """The number of a node."""
@@ -81,17 +94,25 @@ class ItemSets:
             self._roots[number] = frozenset(roots)
         return number
 
-    def predicted(self, items: Items) -> dict[int, tuple[int, ...]]:
-        """The rules that may begin at one of `items`, and what they return to."""
-        found = self._predicted.get(items)
+    def predicted(self, items: Items) -> Iterator[Prediction]:
+        """The rules that may begin at one of `items`."""
+        callers: dict[int, set[Call]] = {}
+        for state, below, owed in items:
+            callers.setdefault(owed, set()).add((state, below))
+        for owed, calls in callers.items():
+            for rule, belows in self._begun(frozenset(calls)).items():
+                yield Prediction(rule, belows, owed)
+
+    def _begun(self, calls: Calls) -> dict[int, tuple[int, ...]]:
+        found = self._predicted.get(calls)
         if found is None:
-            found = self._predicted[items] = self._belows(self._bases(items))
+            found = self._predicted[calls] = self._belows(self._bases(calls))
         return found
 
-    def _bases(self, items: Items) -> Bases:
+    def _bases(self, items: Calls) -> Calls:
         """The rules that `items` themselves call, and what these return to."""
-        bases: set[tuple[int, int]] = set()
-        callers: dict[int, set[Item]] = {}
+        bases: set[Call] = set()
+        callers: dict[int, set[Call]] = {}
         for state, below in items:
             tails = self.networks.tails(state)
             for rule in self.networks.called(state):
@@ -102,7 +123,7 @@ class ItemSets:
         bases.update((rule, self._node(Node(rule, frozenset(some)))) for rule, some in callers.items())
         return frozenset(bases)
 
-    def _belows(self, bases: Bases) -> dict[int, tuple[int, ...]]:
+    def _belows(self, bases: Calls) -> dict[int, tuple[int, ...]]:
         """For the rules of `bases`, and those that these may begin with, what they return to."""
         found: dict[int, list[int]] = {rule: [] for rule, _ in bases}
         for first in tuple(found):
@@ -114,7 +135,7 @@ class ItemSets:
             belows += own if inner is None else [*own, inner]
         return {rule: tuple(belows) for rule, belows in found.items()}
 
-    def _beginning(self, rule: int, bases: Bases) -> int | None:
+    def _beginning(self, rule: int, bases: Calls) -> int | None:
         """The node of the calls of `rule` with which rules of `bases` begin, None where none does."""
         corners, start = self.networks.corners, self.networks.start
         left = frozenset(base for base in bases if rule in corners(start(base[0])))
@@ -127,28 +148,30 @@ class ItemSets:
 
     def _is_within(self, below: int, inner: int | None) -> bool:
         """Whether what `below` returns to is among what `inner` does."""
-        node = self.nodes[below]
-        return (
-            inner is not None
-            and bool(node.bases)
-            and (node.rule == self.nodes[inner].rule and node.bases <= self.nodes[inner].bases)
-        )
+        if inner is None:
+            return False
+        node, other = self.nodes[below], self.nodes[inner]
+        return bool(node.bases) and node.rule == other.rule and node.bases <= other.bases
 
-    def returns(self, number: int) -> tuple[Item, ...]:
-        """The items behind a call."""
+    def returns(self, number: int) -> tuple[Call, ...]:
+        """The states behind a call, and what they return to."""
         found = self._returns.get(number)
         if found is None:
             found = self._returns[number] = tuple(dict.fromkeys(self._behind(self.nodes[number])))
         return found
 
-    def _behind(self, node: Node) -> Iterable[Item]:
+    def behind(self, number: int, owed: int) -> list[Item]:
+        """The items behind a call that ended owing `owed`."""
+        return [(state, below, owed) for state, below in self.returns(number)]
+
+    def _behind(self, node: Node) -> Iterator[Call]:
         for state, below in node.items:
             yield from ((target, below) for target in self._targets(state, node.rule))
         for rule, belows in self._belows(node.bases).items():
             for target in self._targets(self.networks.start(rule), node.rule):
                 yield from ((target, below) for below in belows)
 
-    def _targets(self, state: int, rule: int) -> Iterable[int]:
+    def _targets(self, state: int, rule: int) -> Iterator[int]:
         for here in self.networks.closure(state):
             for called, target in self.networks.calls[here]:
                 if called == rule:
@@ -159,52 +182,73 @@ class ItemSets:
         networks = self.networks
         todo = list(dict.fromkeys(items))
         found = set(todo)
-        exits: int | None = None
-        for state, below in todo:
+        exits: dict[int, int] = {}
+        for state, below, owed in todo:
             if not networks.may_end(state):
                 continue
+            if networks.goes_on(state):
+                owed = self._debts.with_state(owed, state)
             if below == BOTTOM:
-                exits = (exits or 0) | networks.follow[networks.owner[state]]
+                exits[owed] = exits.get(owed, 0) | networks.follow[networks.owner[state]]
                 continue
-            more = [item for item in self.returns(below) if item not in found]
+            more = [item for item in self.behind(below, owed) if item not in found]
             found.update(more)
             todo += more
-        return Place(frozenset(item for item in todo if not networks.only_ends(item[0])), exits)
+        left = (item for item in todo if not networks.only_ends(item[0]))
+        return Place(frozenset(left), frozenset(exits.items()))
 
-    def moves(self, items: Items) -> dict[tuple[Item, ...], int]:
+    def moves(self, items: Items) -> dict[Items, int]:
         """Where the next byte leads: items, not completed yet, and the bytes (bits) that lead there."""
-        networks = self.networks
-        rows: list[np.ndarray] = []
-        belows: list[tuple[int, ...]] = []
-        begun = ((networks.start(rule), below) for rule, below in self.predicted(items).items())
-        for state, below in [*((state, (below,)) for state, below in items), *begun]:
-            for here in networks.closure(state):
-                rows.append(networks.rows[here])
-                belows.append(below)
-        columns = np.array(rows, np.int32).reshape(-1, 256).T
-        used = np.flatnonzero(columns.any(axis=1))
-        bits: dict[bytes, int] = {}
+        sources: list[tuple[int, tuple[int, ...], int]] = [
+            (state, (below,), owed) for state, below, owed in items
+        ]
+        sources += [(self.networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
+        sources = [
+            (here, belows, owed) for state, belows, owed in sources for here in self.networks.closure(state)
+        ]
+        # What is owed is read like anything else; of what owes nothing there is one row.
+        debts = list(dict.fromkeys(owed for _, _, owed in sources))
+        rows = [self.networks.rows[state] for state, _, _ in sources]
+        columns = np.array([*rows, *map(self._debts.row, debts)], np.int32).reshape(-1, 256).T
+        used = np.flatnonzero(columns[:, : len(rows)].any(axis=1))
+        alike: dict[bytes, int] = {}
         for byte, column in zip(used.tolist(), columns[used]):
             key = column.tobytes()
-            bits[key] = bits.get(key, 0) | 1 << byte
-        found: dict[tuple[Item, ...], int] = {}
-        for key, some in bits.items():
+            alike[key] = alike.get(key, 0) | 1 << byte
+        found: dict[Items, int] = {}
+        for key, some in alike.items():
             targets = np.frombuffer(key, np.int32).tolist()
-            reached = {(t, below) for t, all_below in zip(targets, belows) if t for below in all_below}
-            behind = tuple(sorted(reached))
-            found[behind] = found.get(behind, 0) | some
+            after = dict(zip(debts, targets[len(rows) :]))
+            reached = frozenset(
+                (target, below, after[owed])
+                for target, (_, belows, owed) in zip(targets, sources)
+                if target and after[owed] != BROKEN
+                for below in belows
+            )
+            if reached:
+                found[reached] = found.get(reached, 0) | some
         return found
+
+    def read(self, items: Items, byte: int) -> Items:
+        """Where one byte leads."""
+        return next(
+            (behind for behind, bytes_ in self.moves(items).items() if bytes_ >> byte & 1), frozenset()
+        )
+
+    def allows(self, owed: int, byte: int) -> bool:
+        """Whether what is owed lets a byte follow."""
+        return bool(self._debts.row(owed)[byte] != BROKEN)
 
     def factored(self, place: Place) -> tuple[list[int], Place]:
         """A place as frames to push (nodes, the lowest first) and the place above them."""
         frames: list[int] = []
-        while place.exits is None and place.items:
-            roots = frozenset[int]().union(*(self._roots[below] for _, below in place.items))
+        while place.items and not place.exits:
+            roots = frozenset[int]().union(*(self._roots[below] for _, below, _ in place.items))
             if len(roots) > 1 or BOTTOM in roots:
                 break
             (node,) = roots
             frames.append(node)
-            place = Place(self._moved(place.items, {node: BOTTOM}), None)
+            place = Place(self._moved(place.items, {node: BOTTOM}))
         self._check_size(place)
         return frames, place
 
@@ -215,7 +259,7 @@ class ItemSets:
     def _moved(self, items: Iterable[Item], moved: dict[int, int]) -> Items:
         """`items` relative to another place of the stack; `moved` says what one end of their nodes becomes."""
         items = list(items)
-        todo = list({below for _, below in items} - moved.keys())
+        todo = list({below for _, below, _ in items} - moved.keys())
         needed = set(todo)
         while todo:
             node = self.nodes[todo.pop()]
@@ -227,7 +271,7 @@ class ItemSets:
             inner = frozenset((state, moved[below]) for state, below in callers)
             outer = frozenset((base, moved[below]) for base, below in bases)
             moved[number] = self._node(Node(rule, inner, outer))
-        return frozenset((state, moved[below]) for state, below in items)
+        return frozenset((state, moved[below], owed) for state, below, owed in items)
 
     def _check_size(self, place: Place) -> None:
         self._n_items += len(place.items)
@@ -236,3 +280,40 @@ class ItemSets:
                 "the grammar leaves too many ways open at once to read the text so far",
                 hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
             )
+
+
+BROKEN = -1
+"""What is owed behind a byte that must not come."""
+
+
+class _Debts:
+    """What items owe: sets of states of terminals that must not become final again."""
+
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        self._sets: list[frozenset[int]] = [frozenset()]
+        self._numbers: dict[frozenset[int], int] = {frozenset(): NOTHING}
+        self._rows: dict[int, np.ndarray] = {NOTHING: np.zeros(256, np.int32)}
+
+    def with_state(self, owed: int, state: int) -> int:
+        """`owed`, and that the terminal in `state` does not go on."""
+        return self._number(self._sets[owed] | {state})
+
+    def row(self, owed: int) -> np.ndarray:
+        """int32[256]: what is owed behind each byte, or BROKEN."""
+        found = self._rows.get(owed)
+        if found is None:
+            rows = np.array([self._networks.rows[state] for state in self._sets[owed]])
+            found = np.empty(256, np.int32)
+            for byte, targets in enumerate(rows.T.tolist()):
+                goes_on = any(self._networks.final[target] for target in targets)
+                found[byte] = BROKEN if goes_on else self._number(frozenset(targets) - {0})
+            self._rows[owed] = found
+        return found
+
+    def _number(self, states: frozenset[int]) -> int:
+        number = self._numbers.get(states)
+        if number is None:
+            number = self._numbers[states] = len(self._sets)
+            self._sets.append(states)
+        return number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..pushdown import (
@@ -19,16 +21,24 @@ from ..pushdown import (
     leave,
 )
 from .foreign import bits, check_foreign, undecided
-from .items import Items, ItemSets, Place
+from .items import NOTHING, Items, ItemSets, Place
 from .networks import Entry, Networks
 from .rules import Rules, inlined
 from .shortest import Shortest
 
-LEFT = 0
-"""The outcome of a level that ends in front of the next byte; every other one is a _Fork."""
 
-_Fork = tuple[Items, int]
-"""A byte that may belong to the level or to what follows: the items behind it on the level, and the byte."""
+class _Outcome(NamedTuple):
+    """How a level is left: owing one of `owed`, in front of the next byte; or, with `byte`, perhaps not at all.
+
+    inside : where `byte` leads on the level itself, if it belongs there.
+    """
+
+    owed: frozenset[int]
+    inside: Items = frozenset()
+    byte: int = -1
+
+
+_LEFT = _Outcome(frozenset((NOTHING,)))
 
 
 def compile_rules(rules: Rules) -> Pushdown:
@@ -67,11 +77,13 @@ class _Machine:
         self._returns: dict[Items, int] = {}
         self._returned: dict[int, Items] = {}
         self._frames: dict[int, int] = {}
-        self._forks: list[_Fork] = [(frozenset(), -1)]
-        self._fork_numbers: dict[_Fork, int] = {}
+        self._outcomes = [_LEFT]
+        self._outcome_numbers = {_LEFT: 0}
         self._root = self.pushdown.new_frame((goto(DONE_STATE),), self._resume_root)
         self.pushdown.root_node = self.pushdown.push_node(0, self._root)
-        self.pushdown.endings = self
+        self.pushdown.frames_grow = True
+        if not sets.networks.terminals:
+            self.pushdown.endings = self  # what is owed would have to be paid
         self.pushdown.start = self._state(sets.completed(sets.start))
 
     def from_state(self, state: int) -> Ending | None:
@@ -79,7 +91,7 @@ class _Machine:
         place = self._places.get(state)
         if place is None:
             return () if state == DONE_STATE else None
-        return () if place.exits is not None else self._shortest.text(place.items)
+        return () if place.exits else self._shortest.text(place.items)
 
     def from_frame(self, frame: int) -> Ending | None:
         """A short text that leaves the level below `frame`, once what is above has ended; None for a foreign one."""
@@ -109,27 +121,28 @@ class _Machine:
 
     def _expand(self, place: Place, row: Row) -> None:
         """The transitions and the end of a state."""
-        exits = place.exits
-        for behind, bytes_ in self._sets.moves(place.items).items():
-            items = frozenset(behind)
-            forks = bytes_ & (exits or 0)
-            operation = self._operation(items) if bytes_ & ~forks else 0
+        follow = 0
+        for _, bytes_ in place.exits:
+            follow |= bytes_
+        for items, bytes_ in self._sets.moves(place.items).items():
+            operation = self._operation(items) if bytes_ & ~follow else 0
             for byte in bits(bytes_):
-                row[byte] = leave(self._fork(items, byte)) if forks >> byte & 1 else operation
-        for rule, belows in self._sets.predicted(place.items).items():
+                row[byte] = self._fork(place, items, byte) if follow >> byte & 1 else operation
+        for rule, belows, owed in self._sets.predicted(place.items):
             entry = self._sets.networks.foreign.get(rule)
             if entry is not None:
-                self._enter(rule, entry, belows, exits or 0, row)
-        if exits is not None:
-            row[END] = leave(LEFT)
+                assert owed == NOTHING, "there is no lexer beside what is foreign"
+                self._enter(rule, entry, belows, follow, row)
+        if place.exits:
+            row[END] = self._leave(_Outcome(frozenset(owed for owed, _ in place.exits)))
 
-    def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], exits: int, row: Row) -> None:
+    def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row) -> None:
         """Let a foreign rule begin, which returns to `belows`."""
-        clashes = entry.first & (exits | sum(1 << byte for byte in np.flatnonzero(row[:256]).tolist()))
+        clashes = entry.first & (follow | sum(1 << byte for byte in np.flatnonzero(row[:256]).tolist()))
         if clashes:
             raise undecided(clashes)
-        behind = frozenset((self._sets.networks.behind(rule), below) for below in belows)
-        nodes, place = self._sets.factored(Place(behind, None))
+        behind = frozenset((self._sets.networks.behind(rule), below, NOTHING) for below in belows)
+        nodes, place = self._sets.factored(Place(behind))
         frames = [*map(self._frame, nodes), self._return_frame(place.items)]
         for byte in bits(entry.first):
             row[byte] = self._above(frames, int(self.pushdown.table[entry.state, byte]), behind)
@@ -156,38 +169,41 @@ class _Machine:
         """What leads to `items`, above the frames `below` that were popped on the way."""
         place = self._sets.completed(items)
         if not place.items:
-            return self._again(below, leave(LEFT))
+            outcome = self._leave(_Outcome(frozenset(owed for owed, _ in place.exits)))
+            return self.pushdown.resumed(below[-1], outcome >> 2) if below else outcome
         nodes, place = self._sets.factored(place)
         frames = [*below, *map(self._frame, nodes)]
         state = self._state(place)
         return self.pushdown.push(frames, state) if frames else goto(state)
 
-    def _again(self, below: tuple[int, ...], operation: int) -> int:
-        return operation if not below else self.pushdown.resumed(below[-1], operation >> 2)
-
-    def _resume(self, node: int, outcome: int) -> int:
+    def _resume(self, node: int, number: int) -> int:
         """What a frame does for an outcome."""
-        behind = frozenset(self._sets.returns(node))
-        if outcome == LEFT:
+        outcome = self._outcomes[number]
+        behind = frozenset(item for owed in outcome.owed for item in self._sets.behind(node, owed))
+        if outcome.byte < 0:
             return self._operation(behind)
-        inside, byte = self._forks[outcome]
         place = self._sets.completed(behind)
-        read = next(
-            (items for items, bytes_ in self._sets.moves(place.items).items() if bytes_ >> byte & 1), ()
+        inside = self._sets.above(outcome.inside, node) | self._sets.read(place.items, outcome.byte)
+        if any(bytes_ >> outcome.byte & 1 for _, bytes_ in place.exits):
+            return self._fork(place, inside, outcome.byte)
+        return self._operation(inside)
+
+    def _resume_root(self, number: int) -> int:
+        """The same where the whole text may end, or might have ended and did not."""
+        outcome = self._outcomes[number]
+        return goto(DONE_STATE) if outcome.byte < 0 else self._operation(outcome.inside, self._root)
+
+    def _fork(self, place: Place, inside: Items, byte: int) -> int:
+        """The operation where `byte` leads to `inside`, or to what comes behind the level."""
+        owed = frozenset(
+            owed for owed, bytes_ in place.exits if bytes_ >> byte & 1 and self._sets.allows(owed, byte)
         )
-        items = self._sets.above(inside, node).union(read)
-        if place.exits is not None and place.exits >> byte & 1:
-            return leave(self._fork(items, byte))
-        return self._operation(items)
+        return self._leave(_Outcome(owed, inside, byte)) if owed else self._operation(inside)
 
-    def _resume_root(self, outcome: int) -> int:
-        """The same where the whole text might have ended: it did not."""
-        return self._operation(self._forks[outcome][0], self._root)
-
-    def _fork(self, items: Items, byte: int) -> int:
-        """The outcome that stands for a fork."""
-        number = self._fork_numbers.get((items, byte))
+    def _leave(self, outcome: _Outcome) -> int:
+        """The operation that leaves a level."""
+        number = self._outcome_numbers.get(outcome)
         if number is None:
-            number = self._fork_numbers[items, byte] = len(self._forks)
-            self._forks.append((items, byte))
-        return number
+            number = self._outcome_numbers[outcome] = len(self._outcomes)
+            self._outcomes.append(outcome)
+        return leave(number)

@@ -36,15 +36,18 @@ class Networks:
     calls : for each state `(rule, target)`, what it may call and where that leads.
     final : whether the rule may end in a state.  owner : the rule of a state.
     follow : for each rule the bytes (bits of an int) that may come behind it, or more than those.
+    terminals : the rules that are read as far as they go.
     foreign : the rules that have automata of their own, and these. Such a rule has two states: before it, and behind.
     """
 
     def __init__(self, rules: Rules, foreign: Mapping[str, Entry]) -> None:
         found = FirstFollow(rules, {name: entry.first for name, entry in foreign.items()})
-        names = [*rules.bodies, *foreign]
+        names = [*rules.bodies, *rules.terminals, *foreign]
         self.names = ["", *names]
         self._numbers = {name: i for i, name in enumerate(names, 1)}
         self._bodies: list[Node] = [Call(rules.start), *rules.bodies.values()]
+        self._is_greedy = rules.is_greedy
+        self.terminals = {self._numbers[name]: dfa for name, dfa in rules.terminals.items()}
         self.foreign = {self._numbers[name]: entry for name, entry in foreign.items()}
         self._starts: dict[int, int] = {}
         self.follow = [0, *(found.follow[name] for name in names)]
@@ -62,14 +65,34 @@ class Networks:
         """The first state of a rule."""
         start = self._starts.get(rule)
         if start is None:
-            start = self._starts[rule] = (
-                self._add_foreign(rule) if rule in self.foreign else self._build(rule)
-            )
+            start = self._starts[rule] = self._add(rule)
         return start
+
+    def _add(self, rule: int) -> int:
+        if rule in self.foreign:
+            return self._add_foreign(rule)
+        return self._add_terminal(rule) if rule in self.terminals else self._build(rule)
 
     def behind(self, rule: int) -> int:
         """The state behind a foreign rule."""
         return self.start(rule) + 1
+
+    def _add_terminal(self, rule: int) -> int:
+        dfa, first = self.terminals[rule], len(self.rows) - 1
+        self.rows += list(np.where(dfa.delta[1:], dfa.delta[1:] + first, 0).astype(np.int32))
+        self.calls += [[] for _ in range(dfa.n_states - 1)]
+        self.final += (dfa.label[1:] >= 0).tolist()
+        self.owner += [rule] * (dfa.n_states - 1)
+        return first + dfa.start
+
+    def goes_on(self, state: int) -> bool:
+        """Whether a terminal may end in a state, or go on to another end."""
+        return (
+            self._is_greedy
+            and self.owner[state] in self.terminals
+            and self.final[state]
+            and not self.only_ends(state)
+        )
 
     def _add_foreign(self, rule: int) -> int:
         first = len(self.rows)

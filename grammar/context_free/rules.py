@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -28,12 +28,17 @@ class Foreign(Protocol):
 class Rules:
     """The texts that the rule `start` derives, character by character. Calls do not stand in `And` and `Not`.
 
-    foreign : what stands for further names.
+    terminals : for further names, what is read as far as it goes: a text of theirs ends where the automaton has its
+                last accepting state, whatever follows.
+    is_greedy : else a terminal may end in any accepting state.
+    foreign   : for further names, languages with automata of their own.
     """
 
     start: str
     bodies: Mapping[str, Node]
+    terminals: Mapping[str, ByteDfa] = field(default_factory=dict)
     foreign: Mapping[str, Foreign] = field(default_factory=dict)
+    is_greedy: bool = True
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -80,7 +85,7 @@ def callers_of(bodies: Mapping[str, Node]) -> dict[str, list[str]]:
 
 def productive(rules: Rules) -> set[str]:
     """The rules that derive some finite text."""
-    return _least(rules.bodies, _derives, set(rules.foreign))
+    return _least(rules.bodies, _derives, {*rules.terminals, *rules.foreign})
 
 
 def nullable(rules: Rules) -> set[str]:
@@ -168,7 +173,7 @@ def inlined(rules: Rules) -> Rules:
         for name in names
         if written[name] is None or name == rules.start
     }
-    return Rules(rules.start, bodies, rules.foreign)
+    return replace(rules, bodies=bodies)
 
 
 def _callees_first(rules: Rules, names: list[str]) -> list[str]:

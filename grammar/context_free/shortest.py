@@ -15,7 +15,7 @@ from itertools import count
 import numpy as np
 
 from ..pushdown import Ending
-from .items import BOTTOM, Item, ItemSets
+from .items import BOTTOM, Call, Item, ItemSets
 from .networks import Networks
 
 FOREIGN_COST = 4
@@ -39,15 +39,15 @@ class Shortest:
     def text(self, items: Iterable[Item]) -> Ending:
         """A shortest text that leaves the level from `items`."""
         items = list(items)
-        self._solve({below for _, below in items})
-        return min((self._text(item) for item in items), key=_order)
+        self._solve({below for _, below, _ in items})
+        return min((self._text(item[:2]) for item in items), key=_order)
 
     def behind(self, node: int) -> Ending:
         """A shortest text that leaves the level from behind a call."""
         self._solve({node})
         return self._behind[node]
 
-    def _text(self, item: Item) -> Ending:
+    def _text(self, item: Call) -> Ending:
         state, below = item
         return _joined(self._rests.of(state), self._behind[below])
 
@@ -55,11 +55,11 @@ class Shortest:
         """Find what stands behind `nodes`, those first that need least."""
         needed = nodes - self._behind.keys()
         todo = list(needed)
-        waiting: dict[int, list[tuple[int, Item]]] = {}
+        waiting: dict[int, list[tuple[int, Call]]] = {}
         heap: list[tuple[int, int, int, Ending]] = []
         ties = count()
 
-        def offer(node: int, item: Item) -> None:
+        def offer(node: int, item: Call) -> None:
             text = self._text(item)
             heappush(heap, (cost_of(text), next(ties), node, text))
 
