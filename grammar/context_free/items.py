@@ -7,8 +7,7 @@ long the text is, and equal sets have equal futures. Predicted items are not sto
 A call with nothing behind it returns to where its caller returns (as in Leo 1991, "A general context-free parsing
 algorithm running in linear time on every LR(k) grammar without using lookahead"): right recursion needs no depth.
 
-An item may owe something: that a terminal which was read does not go on. Where a lexer takes the longest match, a
-terminal ends at one place only if no later one will do, so the text behind it is read by its automaton as well.
+An item may owe something, see `debts.py`. Those that could not pay are left out.
 
 Where all items of a set return through one node, that node becomes a frame of the stack, and the items are kept
 relative to it. So what is deterministic is a pushdown automaton with few states, and only what is not is a set.
@@ -22,12 +21,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import CompileBudgetExceeded
+from .debts import BROKEN, NOTHING, Debts
 from .networks import TOP, Networks
+from .viability import Viability
 
 BOTTOM = 0
 """What an item returns to that belongs to the frame below."""
-NOTHING = 0
-"""What an item owes that owes nothing."""
 MAX_ITEMS = 2_000
 MAX_ALL_ITEMS = 1_000_000
 
@@ -72,13 +71,15 @@ class ItemSets:
     """Makes the sets of a grammar, each when it is asked for."""
 
     def __init__(self, networks: Networks) -> None:
+        """Raises Stuck, see `viability.py`."""
         self.networks = networks
         self.nodes: list[Node] = [Node(TOP)]
         self._numbers: dict[Node, int] = {}
         self._roots: dict[int, frozenset[int]] = {BOTTOM: frozenset((BOTTOM,))}
         self._predicted: dict[Calls, dict[int, tuple[int, ...]]] = {}
         self._returns: dict[int, tuple[Call, ...]] = {}
-        self._debts = _Debts(networks)
+        self._debts = Debts(networks)
+        self._dead = Viability(networks, self._debts).dead if networks.has_debts else set()
         self._n_items = 0
         self.start: Items = frozenset(((networks.start(TOP), BOTTOM, NOTHING),))
 
@@ -191,11 +192,14 @@ class ItemSets:
             if below == BOTTOM:
                 exits[owed] = exits.get(owed, 0) | networks.follow[networks.owner[state]]
                 continue
-            more = [item for item in self.behind(below, owed) if item not in found]
+            more = [item for item in self.behind(below, owed) if item not in found and self._lives(item)]
             found.update(more)
             todo += more
         left = (item for item in todo if not networks.only_ends(item[0]))
         return Place(frozenset(left), frozenset(exits.items()))
+
+    def _lives(self, item: Item) -> bool:
+        return (item[0], item[2]) not in self._dead
 
     def moves(self, items: Items) -> dict[Items, int]:
         """Where the next byte leads: items, not completed yet, and the bytes (bits) that lead there."""
@@ -222,7 +226,7 @@ class ItemSets:
             reached = frozenset(
                 (target, below, after[owed])
                 for target, (_, belows, owed) in zip(targets, sources)
-                if target and after[owed] != BROKEN
+                if target and after[owed] != BROKEN and (target, after[owed]) not in self._dead
                 for below in belows
             )
             if reached:
@@ -280,40 +284,3 @@ class ItemSets:
                 "the grammar leaves too many ways open at once to read the text so far",
                 hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
             )
-
-
-BROKEN = -1
-"""What is owed behind a byte that must not come."""
-
-
-class _Debts:
-    """What items owe: sets of states of terminals that must not become final again."""
-
-    def __init__(self, networks: Networks) -> None:
-        self._networks = networks
-        self._sets: list[frozenset[int]] = [frozenset()]
-        self._numbers: dict[frozenset[int], int] = {frozenset(): NOTHING}
-        self._rows: dict[int, np.ndarray] = {NOTHING: np.zeros(256, np.int32)}
-
-    def with_state(self, owed: int, state: int) -> int:
-        """`owed`, and that the terminal in `state` does not go on."""
-        return self._number(self._sets[owed] | {state})
-
-    def row(self, owed: int) -> np.ndarray:
-        """int32[256]: what is owed behind each byte, or BROKEN."""
-        found = self._rows.get(owed)
-        if found is None:
-            rows = np.array([self._networks.rows[state] for state in self._sets[owed]])
-            found = np.empty(256, np.int32)
-            for byte, targets in enumerate(rows.T.tolist()):
-                goes_on = any(self._networks.final[target] for target in targets)
-                found[byte] = BROKEN if goes_on else self._number(frozenset(targets) - {0})
-            self._rows[owed] = found
-        return found
-
-    def _number(self, states: frozenset[int]) -> int:
-        number = self._numbers.get(states)
-        if number is None:
-            number = self._numbers[states] = len(self._sets)
-            self._sets.append(states)
-        return number

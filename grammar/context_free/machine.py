@@ -20,8 +20,9 @@ from ..pushdown import (
     goto,
     leave,
 )
+from .debts import NOTHING
 from .foreign import bits, check_foreign, undecided
-from .items import NOTHING, Items, ItemSets, Place
+from .items import Items, ItemSets, Place
 from .networks import Entry, Networks
 from .rules import Rules, inlined
 from .shortest import Shortest

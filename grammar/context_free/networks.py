@@ -85,6 +85,11 @@ class Networks:
         self.owner += [rule] * (dfa.n_states - 1)
         return first + dfa.start
 
+    @property
+    def has_debts(self) -> bool:
+        """Whether some terminal is read as far as it goes."""
+        return self._is_greedy and bool(self.terminals)
+
     def goes_on(self, state: int) -> bool:
         """Whether a terminal may end in a state, or go on to another end."""
         return (
