@@ -117,8 +117,9 @@ class Search:
                 self._leave(level, ~what, path)
             elif level.node >= 0 and self._ends(level, what, path):
                 continue
-            elif frames or (level.node >= 0 and level is not self._first):
-                # The levels below are left as called ones are: they may be many, of few kinds.
+            elif frames or (level.node >= 0 and level is not self._first and not self._hurries):
+                # The levels below are left as called ones are: they may be many, of few kinds. In a hurry, the places
+                # to which different names lead are told apart on one level only.
                 self._call(level, what, frames, path)
             elif (place := self._place(what)) not in level.seen and len(level.exits) < level.wanted:
                 n_places += 1

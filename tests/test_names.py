@@ -196,3 +196,13 @@ def test_a_split_character_with_an_escape() -> None:
     repeats = TOKENS.index(b'\xa9\\u0064"')
     assert repeats not in allowed(matcher)
     assert not matcher.advance(repeats)
+
+
+def test_a_name_begun_is_completed_where_many_members_are_required() -> None:
+    """Each of the names leads to another object, and all of these need as much."""
+    member = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    names = [f"member {i}" for i in range(200)]
+    schema = {"type": "object", "properties": dict.fromkeys(names, member), "required": names}
+    matcher = gramask.compile(schema, VOCABULARY, order="any").matcher()
+    assert all(matcher.advance(TOKENS.index(text)) for text in (b"{", b"\""))
+    assert len(matcher.closing_tokens()) > 200
