@@ -39,10 +39,11 @@ class Engine:
         self.pushdown = pushdown
         self.tables = tables
         self.n_words = (n_logits + 31) // 32
+        self.shape = (self.n_words,)
         self.start: Config = (pushdown.start, 0, 0, pushdown.root_node)
         # What a matcher asks before each token.
         self.unit_frames = pushdown.units.frames
-        self._has_two_names = len(tables.two_names) > 0
+        self.has_two_names = len(tables.two_names) > 0
         self._masks: dict[Config, np.ndarray] = {}
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: dict[Config, np.ndarray] = {}
@@ -51,7 +52,7 @@ class Engine:
     @property
     def may_repeat_at_once(self) -> bool:
         """Whether a token alone could hold a name and one that it leaves no room for."""
-        return self._has_two_names or self.pushdown.names_run_out
+        return self.has_two_names or self.pushdown.names_run_out
 
     def step(self, config: Config, token: int) -> Config | None:
         """The configuration after a text token, None where it is not allowed."""

@@ -55,20 +55,27 @@ class Matcher:
               allowed exactly where the text is complete, after one only they are.
         Raises GramaskError for another shape or dtype, DeadEnd if nothing is allowed.
         """
-        if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != (self._engine.n_words,):
+        # Once for each token: the common case is told apart by identity.
+        if type(out) is not np.ndarray or out.dtype is not _INT32 or out.shape != self._engine.shape:
+            self._check_mask(out)
+        out[...] = self._mask()
+
+    def _check_mask(self, out: np.ndarray) -> None:
+        if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != self._engine.shape:
             found = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
             raise GramaskError(
                 f"a mask is int32[{self._engine.n_words}], not {found}",
                 hint="allocate it with numpy.empty(constraint.n_words, numpy.int32)",
             )
-        out[...] = self._mask()
 
     def _mask(self) -> np.ndarray:
         config, engine = self._config, self._engine
         if config is FINISHED:
             return self._constraint.end_row.view(np.int32)
         mask = engine.mask(config)
-        if self._seen is NOTHING_SEEN and not engine.unit_frames and not engine.may_repeat_at_once:
+        if self._seen is NOTHING_SEEN and not (
+            engine.unit_frames or engine.has_two_names or engine.pushdown.names_run_out
+        ):
             return mask
         row = mask.view(np.uint32)
         items, names = self._seen
