@@ -266,3 +266,34 @@ def test_a_file_says_its_notation(tmp_path: Path, notation: str) -> None:
     path = tmp_path / f"g.{notation}"
     path.write_text('root ::= "a"+')
     assert accepts(gramask.compile(path, BYTES), "aa")
+
+
+ESCAPED = r"""
+char ::= [^"\\\x7F\x00-\x1F] | [\\] (["\\bfnrt] | "u" [0-9a-fA-F]{4})
+"""
+
+
+@pytest.mark.parametrize("most", [200, 2_000])
+def test_long_counted_repetitions(most: int) -> None:
+    compiled = gramask.compile(
+        gramask.gbnf(f'root ::= "<" char{{2,{most}}} ">"' + ESCAPED), BYTES, cache=False
+    )
+    escape = "\\u00e9"
+    assert accepts(compiled, f"<{escape}é>")
+    assert accepts(compiled, f"<{(most - 1) * 'x'}{escape}>")
+    assert not accepts(compiled, f"<{most * 'x'}{escape}>")
+    assert not accepts(compiled, f"<{escape}>")
+    matcher = matcher_behind(compiled, b"<a\\u")
+    assert matcher is not None
+    assert len(matcher.closing_tokens()) == 5
+
+
+def test_many_alternatives() -> None:
+    words = [f"word{i}" for i in range(3_000)]
+    grammar = "root ::= " + " | ".join(f'"{word}" [a-z]*' for word in words)
+    compiled = gramask.compile(gramask.gbnf(grammar), BYTES, cache=False)
+    assert accepts(compiled, "word1234xyz")
+    assert not accepts(compiled, "word3000")
+    matcher = matcher_behind(compiled, b"word299")
+    assert matcher is not None
+    assert allowed(matcher) == {*b"0123456789abcdefghijklmnopqrstuvwxyz", EOS}

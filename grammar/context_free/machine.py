@@ -24,8 +24,9 @@ from .debts import NOTHING
 from .foreign import bits, check_foreign, undecided
 from .items import Items, ItemSets, Place
 from .networks import Entry, Networks
-from .rules import Rules, inlined
+from .rules import Rules
 from .shortest import Shortest
+from .sizes import divided, inlined
 
 
 class _Outcome(NamedTuple):
@@ -50,7 +51,7 @@ def compile_rules(rules: Rules) -> Pushdown:
     """
     pushdown = Pushdown()
     foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
-    networks = Networks(inlined(rules), foreign)
+    networks = Networks(divided(inlined(rules)), foreign)
     if foreign:
         check_foreign(networks)
     return _Machine(pushdown, ItemSets(networks)).pushdown

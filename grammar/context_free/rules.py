@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -11,9 +11,6 @@ from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 from ..pushdown import Pushdown
 from ..regex import compile_node
-
-MAX_INLINED = 200
-"""A rule without recursion is written out where it is called if its tree has at most so many nodes."""
 
 
 class Foreign(Protocol):
@@ -152,69 +149,3 @@ def _least(
             found.add(name)
             todo += callers.get(name, ())
     return found
-
-
-def inlined(rules: Rules) -> Rules:
-    """The same language, with small rules that are regular written out: they become part of their callers' automata."""
-    names = [name for name in reachable(rules) if name in rules.bodies]
-    written: dict[str, Node | None] = {}
-    sizes: dict[str, int] = {}
-    for name in _callees_first(rules, names):
-        body = rules.bodies[name]
-        called = set(calls(body))
-        if all(written.get(other) is not None for other in called):
-            size = _size(body, sizes)
-            if size <= MAX_INLINED:
-                written[name], sizes[name] = _replaced(body, written), size
-                continue
-        written[name] = None
-    bodies = {
-        name: _replaced(rules.bodies[name], written)
-        for name in names
-        if written[name] is None or name == rules.start
-    }
-    return replace(rules, bodies=bodies)
-
-
-def _callees_first(rules: Rules, names: list[str]) -> list[str]:
-    """The rules, each behind those that it calls but for recursion."""
-    order: list[str] = []
-    state: dict[str, int] = {}
-    for first in names:
-        todo = [first]
-        while todo:
-            name = todo[-1]
-            if name not in state:
-                state[name] = 1
-                todo += [c for c in set(calls(rules.bodies[name])) if c in rules.bodies and c not in state]
-                continue
-            todo.pop()
-            if state[name] == 1:
-                state[name] = 2
-                order.append(name)
-    return order
-
-
-def _size(node: Node, sizes: Mapping[str, int]) -> int:
-    """The number of nodes of a tree once its calls are written out, repetitions counted."""
-    match node:
-        case Call(name):
-            return sizes.get(name, 1)
-        case Literal(text):
-            return 1 + len(text)
-        case Repeat(body, low, high):
-            return 1 + _size(body, sizes) * max(1, low, high or 0)
-    return 1 + sum(_size(part, sizes) for part in parts(node))
-
-
-def _replaced(node: Node, written: Mapping[str, Node | None]) -> Node:
-    match node:
-        case Call(name):
-            return written.get(name) or node
-        case Concat(children):
-            return Concat(tuple(_replaced(child, written) for child in children))
-        case Choice(children):
-            return Choice(tuple(_replaced(child, written) for child in children))
-        case Repeat(body, low, high):
-            return Repeat(_replaced(body, written), low, high)
-    return node
