@@ -19,6 +19,7 @@ from reference.mask import mask_by_definition
 
 import gramask
 from gramask import CompileBudgetExceeded, GrammarSyntaxError
+from gramask.grammar.context_free import sizes
 from gramask.masks.constraint import Constraint
 from gramask.masks.matcher import Matcher
 from gramask.masks.vocabulary import Vocabulary
@@ -148,7 +149,13 @@ def test_random_grammars(productions: Productions) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_grammars_up_to_length_six(seed: int) -> None:
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_random_grammars_up_to_length_six(
+    seed: int, in_pieces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_pieces:  # rules for the smallest parts, none of them written out
+        monkeypatch.setattr(sizes, "MAX_INLINED", 0)
+        monkeypatch.setattr(sizes, "MAX_BODY", 2)
     rng = random.Random(seed)
     symbols = ["a", "b", *NAMES[:3], *NAMES[:3]]
     for _ in range(10):
