@@ -233,11 +233,7 @@ class Session:
 
     def summary(self) -> dict[str, Any]:
         """Everything the report shows, as plain JSON data; of languages, those that were begun."""
-        begun = {
-            n: run
-            for n, run in self._runs.items()
-            if any(o.first_mask_ns or o.troubles for o in run.outcomes.values())
-        }
+        begun = {name: run for name, run in self._runs.items() if run.begun}
         return {
             "settings": {name: _plain(value) for name, value in vars(self._arguments).items()},
             "machine": self._machine,

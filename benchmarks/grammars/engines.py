@@ -1,6 +1,6 @@
 """MaskBench's adapters, compiling a grammar of the collection in place of a JSON Schema.
 
-The schema of a job is here {"lark": text, "gbnf": text, "fresh": bool}; unless "fresh", the grammar compiled last is kept.
+The schema of a job is here {"lark": text, "gbnf": text, "fresh": bool}; unless "fresh", what was compiled last is kept.
 """
 
 from __future__ import annotations

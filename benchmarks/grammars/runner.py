@@ -110,6 +110,10 @@ class LanguageRun:
     def n_steps(self) -> int:
         return len(self._steps) * len(self.outcomes)
 
+    @property
+    def begun(self) -> bool:
+        return any(outcome.first_mask_ns or outcome.troubles for outcome in self.outcomes.values())
+
     def execute(self, on_step: Callable[[str], None]) -> None:
         """Raises Interrupted, SetUpFailed."""
         for kind, texts in self._steps:

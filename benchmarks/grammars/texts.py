@@ -57,7 +57,7 @@ def gather(
     n_mutations: int,
     seed: int,
 ) -> Texts:
-    """Up to `max_tokens` tokens of texts and `n_mutations` mutated ones. Raises BenchmarkError where there is no text."""
+    """Up to `max_tokens` tokens of texts, `n_mutations` mutated ones. Raises BenchmarkError where there is no text."""
     accepts = language.reference()
     kept: list[str] = []
     good: list[tuple[int, ...]] = []
@@ -99,7 +99,7 @@ def _instances(data: Path | None, seed: int) -> Iterator[str]:
     """The documents of MaskBench's files."""
     if data is None:
         raise BenchmarkError(
-            "json needs --data, the folder of MaskBench's *.json files (or leave it out of --languages)"
+            "json needs --data, the folder of MaskBench's *.json files (or name other --languages)"
         )
     names = list_files(data)
     random.Random(seed).shuffle(names)
