@@ -12,7 +12,6 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from rich import progress
 from rich.console import Console
 
 from ..maskbench.errors import BenchmarkError, Interrupted
@@ -20,6 +19,7 @@ from ..maskbench.machine import describe_machine
 from ..maskbench.tokens import Encoder
 from .engines import ENGINES, chosen
 from .languages import LANGUAGES
+from .progress import Progress
 from .report import plot, print_report
 from .runner import Engines, LanguageRun, summarise
 from .texts import gather
@@ -144,7 +144,14 @@ def _run(arguments: argparse.Namespace) -> int:
     directory = arguments.out or Path("results") / f"grammars-{datetime.now():%Y%m%d-%H%M%S}"
     directory.mkdir(parents=True, exist_ok=True)
     stop = Event()
-    before = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
+
+    def interrupt(number: int, frame: Any) -> None:
+        # A second signal is for whoever does not want to wait for the report.
+        if stop.is_set():
+            raise SystemExit(128 + number)
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, interrupt)
     engines = Engines(
         specs,
         arguments.tokenizer,
@@ -165,7 +172,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 class Session:
-    """What was measured so far, and the bar that shows how far it is."""
+    """What was measured so far."""
 
     def __init__(
         self, arguments: argparse.Namespace, encoder: Encoder, engines: Engines, stop: Event
@@ -182,23 +189,13 @@ class Session:
 
     def execute(self) -> None:
         """Run all languages, or those until an interruption. Raises SetUpFailed, BenchmarkError."""
-        console = Console(stderr=True)
-        columns = (
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.description}"),
-        )
-        with progress.Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task("gathering texts", total=None)
+        with Progress() as shown:
             try:
-                self._gather(lambda name: bar.update(task, description=f"gathering texts: {name}"))
-                total = sum(run.n_steps for run in self._runs.values())
-                bar.update(task, total=total)
-                self._engines.start(lambda name: bar.update(task, description=f"setting up {name}"))
+                self._gather(lambda name: shown.say(f"gathering texts: {name}"))
+                shown.expect(sum(run.n_steps for run in self._runs.values()))
+                self._engines.start(lambda name: shown.say(f"setting up {name}"))
                 for language, run in self._runs.items():
-                    run.execute(
-                        lambda name, at=language: bar.update(task, advance=1, description=f"{at}: {name}")
-                    )
+                    run.execute(lambda name, at=language: shown.advance(f"{at}: {name}"))
                 self.complete = True
             except Interrupted:
                 pass
