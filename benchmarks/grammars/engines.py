@@ -71,7 +71,8 @@ class LLGuidanceLark(LLGuidance):
 
     def compile(self, schema: Any) -> None:
         if schema["fresh"]:
-            super().compile(schema["lark"])
+            # Lark allows ignored text at the beginning; llguidance does if told.
+            super().compile('%llguidance {"allow_initial_skip": true}\n' + schema["lark"])
 
 
 class XGrammarGbnf(XGrammar):
