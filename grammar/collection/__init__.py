@@ -1,6 +1,6 @@
 """Grammars of well-known languages, each in Lark's notation (`NAME.lark`) and in llama.cpp's (`NAME.gbnf`).
 
-    gramask.compile(collection.path("sql"), tokenizer)
+    gramask.compile(collection.path("c", "gbnf"), tokenizer)
 
 | name | language | what the grammar does not decide |
 | --- | --- | --- |
