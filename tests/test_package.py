@@ -165,3 +165,6 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     expected = {f"gramask/{path.relative_to(ROOT).as_posix()}" for path in source_files()}
     assert {name for name in names if name.endswith(".py")} == expected
     assert {"gramask/assets/demo.json", "gramask/assets/model/model.safetensors"} <= set(names)
+    grammars = {path.name for path in (ROOT / "grammar" / "collection").glob("*.[lg]*")}
+    assert {"sql.lark", "c.gbnf"} <= grammars
+    assert {f"gramask/grammar/collection/{name}" for name in grammars} <= set(names)
