@@ -62,8 +62,9 @@ class Search:
     What waits in the heap is ordered by its cost from the beginning of the search; the places of a called level count
     from where it was entered first. So whatever is taken from the heap has its least cost.
 
-    hurries : of the places in one object that miss equally many members, only the first is gone on from. Each of them
-              can be completed, but another might be nearer to the end.
+    hurries : of the places in one object that miss equally many members, only the first is gone on from, and where an
+              object of the text itself is reached, all else is forgotten. Each place can be completed, but another one
+              might be nearer to the end.
     """
 
     def __init__(
@@ -124,8 +125,19 @@ class Search:
             elif (place := self._place(what)) not in level.seen and len(level.exits) < level.wanted:
                 n_places += 1
                 level.seen.add(place)
+                if self._hurries and level.node >= 0 and self._needs_members(what):
+                    self._commit()
                 self._arrive(level, what, path)
         raise too_long()
+
+    def _needs_members(self, state: int) -> bool:
+        left = self.pushdown.members_left.get(state)
+        return left is not None and left.nearest()[0] > 0
+
+    def _commit(self) -> None:
+        """Forget all other ways: in an object of the text itself it is known which members are still needed."""
+        self._heap.clear()
+        self._called.clear()
 
     def _ends(self, level: Level, state: int, path: Path) -> bool:
         """Whether the text may end in a state on its own stack, or how it is completed from there is known."""

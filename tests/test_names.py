@@ -206,3 +206,23 @@ def test_a_name_begun_is_completed_where_many_members_are_required() -> None:
     matcher = gramask.compile(schema, VOCABULARY, order="any").matcher()
     assert all(matcher.advance(TOKENS.index(text)) for text in (b"{", b'"'))
     assert len(matcher.closing_tokens()) > 200
+
+
+def test_a_name_begun_is_completed_where_other_members_are_large() -> None:
+    """Each name could be that of a large member; the one that is required takes more bytes than many of those do."""
+    branch = {"type": "object", "properties": {f"p{i}": {"$ref": "#/$defs/any"} for i in range(20)}}
+    tree = {"oneOf": [{**branch, "required": [f"p{i}"]} for i in range(6)]}
+    schema = {
+        "type": "object",
+        "properties": {f"large {i}": {"$ref": "#/$defs/tree"} for i in range(6)},
+        "required": ["a member with a name of more than forty characters"],
+        "$defs": {
+            "tree": tree,
+            "any": {"type": ["array", "object", "string"], "items": {"$ref": "#/$defs/tree"}},
+        },
+    }
+    matcher = gramask.compile(schema, VOCABULARY, order="any").matcher()
+    assert all(matcher.advance(TOKENS.index(text)) for text in (b"{", b'"'))
+    closing = matcher.closing_tokens()
+    assert all(map(matcher.advance, closing))
+    assert matcher.is_accepting()

@@ -250,7 +250,9 @@ class ItemSets:
             roots = frozenset[int]().union(*(self._roots[below] for _, below, _ in place.items))
             belows = {below for _, below, _ in place.items}
             if len(roots) > 1 and len(belows) == 1:
-                roots = frozenset(belows)  # no frame for what is below it, but the items are the same anywhere
+                roots = frozenset(
+                    belows
+                )  # no frame for what is below it, but the items are the same anywhere
             if len(roots) > 1 or BOTTOM in roots:
                 break
             (node,) = roots
