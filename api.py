@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
+from functools import cache as once
 from typing import TYPE_CHECKING, Any
 
 from .errors import GramaskError
@@ -60,17 +62,19 @@ def compile(
     Raises UnsupportedSchema, UnsatisfiableSchema, InvalidSchema, GrammarSyntaxError, CompileBudgetExceeded,
     TokenizerUnsupported; GramaskError for an unknown option.
     """
-    from .masks.vocabulary import Vocabulary
-
     chosen = Options.from_keywords(**options)
     source = resolve(schema)
+    Vocabulary, compile_source = _for_masks()
     vocabulary = Vocabulary.from_tokenizer(tokenizer)
     width = len(vocabulary) if n_logits is None else n_logits
+
+    def build() -> Constraint:
+        return compile_source(source, vocabulary, n_logits=width, options=chosen)
+
     identity = source.identity() if cache else None
     if identity is None:
-        return _compile(source, vocabulary, width, chosen)
-    key = (identity, chosen, vocabulary.digest, width)
-    return _for_source(_CACHE.get(key, lambda: _compile(source, vocabulary, width, chosen)), source)
+        return build()
+    return _for_source(_CACHE.get((identity, chosen, vocabulary.digest, width), build), source)
 
 
 def constrain(model: Any, schema: Any, *, tokenizer: Any = None, **options: Any) -> Constrained[Any]:
@@ -87,10 +91,13 @@ def constrain(model: Any, schema: Any, *, tokenizer: Any = None, **options: Any)
     return constrain_model(model, schema, tokenizer, options, compile)
 
 
-def _compile(source: Source, vocabulary: Vocabulary, n_logits: int, options: Options) -> Constraint:
+@once
+def _for_masks() -> tuple[type[Vocabulary], Callable[..., Constraint]]:
+    """What needs numba, which takes a while to import: only who compiles waits for it."""
     from .masks.constraint import compile_source
+    from .masks.vocabulary import Vocabulary
 
-    return compile_source(source, vocabulary, n_logits=n_logits, options=options)
+    return Vocabulary, compile_source
 
 
 def _for_source(constraint: Constraint, source: Source) -> Constraint:

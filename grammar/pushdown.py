@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -47,8 +48,7 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
-_AHEAD = 32
-_NO_CODE = np.full(256, UNFILLED, np.int32)
+_AHEAD = 8
 
 NO_LIMIT = 2**30
 MOVED = 2**28  # a frame whose head is MOVED + offset has become too small, and is there now
@@ -238,11 +238,12 @@ class Pushdown:
     def __init__(self, *, final_space: int = 0) -> None:
         self.lock = threading.RLock()
         self.table = np.empty((256, ROW_WIDTH), np.int32)
-        self._n_cleared = 0
-        self.code = _NO_CODE.copy()
+        self.table[: DONE_STATE + 1] = _first_rows(final_space)
+        self._n_cleared = DONE_STATE + 1
+        self.code = _FIRST_CODE.copy()
         self.stack = np.zeros((64, 2), np.int32)
-        self._expand: list[Expand | None] = []
-        self.origins: list[Origin | None] = []
+        self._expand: list[Expand | None] = [None] * (DONE_STATE + 1)
+        self.origins: list[Origin | None] = [None] * (DONE_STATE + 1)
         self.units = Units()
         self.describe: Callable[[int], tuple[str, ...]] = lambda state: ()
         self.ends_inside = False
@@ -252,17 +253,11 @@ class Pushdown:
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}
-        self._nodes: dict[tuple[int, int], int] = {}
-        self._n_code = 0
-        self._n_nodes = 1
-        self.new_states(2, None)
-        self.table[: DONE_STATE + 1] = 0
-        self.table[DEAD_STATE, FLAGS] = READY
-        self.table[DONE_STATE, FLAGS] = READY | ACCEPT
-        allow_space(self.table[DONE_STATE], final_space)
         self.start = DEAD_STATE
-        self.root_frame = self.new_frame((goto(DONE_STATE),))
-        self.root_node = self.push_node(0, self.root_frame)
+        self.root_frame, self.root_node = 0, 1
+        self._n_code = 2
+        self._nodes: dict[tuple[int, int], int] = {(0, self.root_frame): self.root_node}
+        self._n_nodes = 2
 
     @property
     def n_states(self) -> int:
@@ -410,6 +405,26 @@ def allow_space(row: Row, cap: int) -> None:
     if cap > 0:
         row[_WHITE_SPACE] = SPACE
         row[SPACE_CAP] = cap
+
+
+@lru_cache(8)
+def _first_rows(final_space: int) -> np.ndarray:
+    """The rows of the dead state and of the one behind the text."""
+    rows = np.zeros((DONE_STATE + 1, ROW_WIDTH), np.int32)
+    rows[DEAD_STATE, FLAGS] = READY
+    rows[DONE_STATE, FLAGS] = READY | ACCEPT
+    allow_space(rows[DONE_STATE], final_space)
+    return rows
+
+
+def _first_code() -> np.ndarray:
+    """The frame at the bottom of the stack, behind which the text is done, and space for more."""
+    code = np.full(256, UNFILLED, np.int32)
+    code[:2] = 1, goto(DONE_STATE)
+    return code
+
+
+_FIRST_CODE = _first_code()
 
 
 def _grown(array: np.ndarray, used: int, needed: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def document_of(schema: Any, options: Options) -> Document:
 
 def add_document(document: Document, options: Options, pushdown: Pushdown) -> int:
     """Add the automaton of a document to another one: the state in which it begins. Raises as `compile_schema`."""
-    _check(document, list(document.lint()))
+    _check(document, document.lint())
     describe = pushdown.describe
     start = _build(document, options, thorough=False, pushdown=pushdown).pushdown.start
     own = pushdown.describe
@@ -66,7 +66,7 @@ def compile_document(document: Document, options: Options, *, thorough: bool = F
     thorough : raise also for what would only be found when a text gets there, as far as it is a single goal.
     """
     if options.unsupported == "error":
-        _check(document, list(document.lint()))
+        _check(document, document.lint())
         return _build(document, options, thorough=thorough)
     _lint_leniently(document)
     for _ in range(MAX_ROUNDS):

@@ -114,9 +114,8 @@ class Document:
         """The subschemas that a keyword of subschema `number` applies, in document order."""
         found = self._children.get((number, keyword))
         if found is None:
-            found = tuple(
-                self.child(number, path, s) for path, s in subschemas(keyword, self.schemas[number])
-            )
+            below = subschemas(keyword, self.schemas[number])
+            found = tuple([self.child(number, path, schema) for path, schema in below])
             self._children[number, keyword] = found
         return found
 
@@ -125,7 +124,7 @@ class Document:
         schema = self.schemas[number]
         if isinstance(schema, bool) or keyword not in schema:
             return {}
-        names = (name for name, _ in named_subschemas(keyword, schema[keyword]))
+        names = [name for name, _ in named_subschemas(keyword, schema[keyword])]
         return dict(zip(names, self.children(number, keyword)))
 
     def synthetic(self, parent: int, name: str, schema: Any) -> int:
@@ -175,12 +174,13 @@ class Document:
             target = self._targets[number, keyword] = self._find_target(number, keyword)
         return target
 
-    def lint(self) -> Iterator[tuple[int, str]]:
-        """Yield `(number, keyword)` for each keyword of each reachable subschema.
+    def lint(self) -> list[tuple[int, str]]:
+        """`(number, keyword)` for each keyword of each reachable subschema.
 
         Raises UnsupportedSchema at the first constraining keyword that is not enforced, InvalidSchema at a
         malformed one.
         """
+        found = []
         for number, keyword, refused in self.visit():
             if refused:
                 raise UnsupportedSchema(
@@ -189,7 +189,8 @@ class Document:
                     keyword=keyword,
                     hint=NOT_ENFORCED[keyword],
                 )
-            yield number, keyword
+            found.append((number, keyword))
+        return found
 
     def visit(self) -> Iterator[tuple[int, str, bool]]:
         """Visit every reachable subschema once: `(number, keyword, whether it is refused)`."""
@@ -198,12 +199,17 @@ class Document:
         while stack:
             number = stack.pop()
             children: list[int] = []
+            schema = self.schemas[number]
             for keyword in self.known(number):
-                self._check(number, keyword)
+                form = _FORMS.get(keyword)
+                if form is not None and not form.holds(schema[keyword]):
+                    raise self._malformed(number, keyword, form.expected)
                 refused = keyword in NOT_ENFORCED
                 if keyword in REFERENCES:
                     children.append(self.target(number, keyword))
                 elif keyword in APPLYING and not refused:
+                    if keyword == "items" and isinstance(schema[keyword], list):
+                        self._check_list(number)
                     children += self.children(number, keyword)
                 yield number, keyword, refused
             for child in reversed(children):
@@ -211,14 +217,10 @@ class Document:
                     seen.add(child)
                     stack.append(child)
 
-    def _check(self, number: int, keyword: str) -> None:
-        """Raise InvalidSchema if the value of a keyword is malformed."""
-        schema = self.schemas[number]
-        form = _FORMS.get(keyword)
-        if form is not None and not form.holds(schema[keyword]):
-            raise self._malformed(number, keyword, form.expected)
-        if keyword == "items" and isinstance(schema[keyword], list) and "prefixItems" in self.known(number):
-            raise self._malformed(number, keyword, "a schema beside prefixItems")
+    def _check_list(self, number: int) -> None:
+        """Raise InvalidSchema if `items`, which is an array, stands beside the keyword that took its place."""
+        if "prefixItems" in self.known(number):
+            raise self._malformed(number, "items", "a schema beside prefixItems")
 
     def _malformed(self, number: int, keyword: str, expected: str) -> InvalidSchema:
         shown = reprlib.repr(self.schemas[number][keyword])  # `repr` would go down to any depth

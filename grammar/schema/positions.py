@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import Any
 
@@ -22,25 +22,25 @@ APPLYING = _DIRECT | _LISTS | _MEMBERS
 _SHELVES = frozenset(("$defs", "definitions"))
 
 
-def named_subschemas(keyword: str, value: Any) -> Iterator[tuple[str, Any]]:
+def named_subschemas(keyword: str, value: Any) -> Collection[tuple[str, Any]]:
     """The `(name, subschema)` pairs of a keyword whose subschemas are members; arrays in `dependencies` are none."""
-    if isinstance(value, dict):
-        for name, below in value.items():
-            if keyword != "dependencies" or not isinstance(below, list):
-                yield name, below
+    if not isinstance(value, dict):
+        return ()
+    if keyword != "dependencies":
+        return value.items()
+    return [(name, below) for name, below in value.items() if not isinstance(below, list)]
 
 
-def subschemas(keyword: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def subschemas(keyword: str, schema: dict[str, Any]) -> list[tuple[str, Any]]:
     """The `(path, subschema)` pairs that a keyword applies, in document order; a malformed value has none."""
     value = schema[keyword]
     if keyword in _MEMBERS:
-        for name, below in named_subschemas(keyword, value):
-            yield f"{keyword}/{escape_token(name)}", below
-    elif keyword in _LISTS or (keyword == "items" and isinstance(value, list)):
-        if isinstance(value, list):
-            yield from ((f"{keyword}/{i}", below) for i, below in enumerate(value))
-    elif keyword in _DIRECT and _applies(keyword, schema):
-        yield keyword, value
+        return [
+            (f"{keyword}/{escape_token(name)}", below) for name, below in named_subschemas(keyword, value)
+        ]
+    if keyword in _LISTS or (keyword == "items" and isinstance(value, list)):
+        return [(f"{keyword}/{i}", below) for i, below in enumerate(value)] if isinstance(value, list) else []
+    return [(keyword, value)] if keyword in _DIRECT and _applies(keyword, schema) else []
 
 
 def _applies(keyword: str, schema: dict[str, Any]) -> bool:
