@@ -24,6 +24,7 @@ from .pushdown import (
     READY,
     ROW_WIDTH,
     STRING,
+    Expand,
     Origin,
     Pushdown,
     Row,
@@ -257,6 +258,7 @@ class Lexicon:
         self.pushdown = pushdown
         self._first_state: dict[Lexeme, int] = {}
         self._states: dict[tuple[Lexeme, int], int] = {}
+        self._fillers: dict[Lexeme, Expand] = {}
 
     def start(self, lexeme: Lexeme) -> int:
         """The state in which `lexeme` begins (for a string: behind its opening quote)."""
@@ -298,9 +300,22 @@ class Lexicon:
             if state is None:
                 state = self.pushdown.n_states
                 origin = Placed(state - local + 1, lexeme)
-                self.pushdown.new_states(1, lambda _, row: self._fill(lexeme, local, row), origin)
+                self.pushdown.new_states(1, self._filler(lexeme), origin)
                 self._states[lexeme, local] = state
         return state
+
+    def _filler(self, lexeme: Lexeme) -> Expand:
+        """What fills the rows of a lexeme's states: one for all of them, of which there may be many."""
+        filler = self._fillers.get(lexeme)
+        if filler is None:
+
+            def filler(state: int, row: Row) -> None:
+                origin = self.pushdown.origins[state]
+                assert isinstance(origin, Placed)
+                self._fill(lexeme, origin.local(state), row)
+
+            self._fillers[lexeme] = filler
+        return filler
 
     def _fill(self, lexeme: Lexeme, local: int, row: Row) -> None:
         row[:] = lexeme.rows(local, local + 1)[0]

@@ -239,7 +239,9 @@ def test_siblings_of_ref_are_ignored_where_the_draft_of_the_resource_says_so() -
     )
 
 
-@pytest.mark.parametrize("schema_uri", [u for u in sorted(REGISTRY) if "draft-03" not in u and "/schema" in u])
+@pytest.mark.parametrize(
+    "schema_uri", [u for u in sorted(REGISTRY) if "draft-03" not in u and "/schema" in u]
+)
 def test_references_into_metaschemas(schema_uri: str) -> None:
     document = Document({"$ref": schema_uri})
     numbers = list(reachable(document))
