@@ -20,38 +20,11 @@ from ..errors import CompileBudgetExceeded
 from .char_automata import Budget
 from .grammar import Grammar, GrammarRefused
 from .lr import Tables, bit_positions
-from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ, Scanner, build_scanner
+from .reading import Position, Reading, Token
+from .scanner import FIRST_LABEL, IGNORED, Scanner, build_scanner
 
 MAX_LATE_ENDS = 2000
 MAX_LATE_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A terminal that was read.
-
-    label  : see `Scanner`.  rest : the bytes behind it that were read before its end showed.
-    barred : bytes (as bits) that cannot follow `rest`, since they would have continued the terminal.
-    """
-
-    label: int
-    rest: bytes = b""
-    barred: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Inside or before a terminal, in a parser state.
-
-    state  : of the scanner.
-    late   : the terminal that ended before, in case nothing longer does, and the bytes since.
-    barred : bytes (as bits) that do not come next.
-    """
-
-    parser: int
-    state: int = NOTHING_READ
-    late: tuple[int, bytes] | None = None
-    barred: int = 0
 
 
 _LateEnd = tuple[bytes, int]
@@ -68,10 +41,9 @@ class _End:
     after: tuple[int, ...]
 
 
-class Lexing:
-    """Immutable. The scanners of all parser states.
+class Lexing(Reading):
+    """Immutable. Reading in the LALR(1) states.
 
-    wanted : for each parser state the labels that may come next, as bits, that of ignored text included.
     doubts : refusals for terminals that the parser may wait for and that cannot be read then. Without doubts no
              prefix is a dead end; with them that has to be shown for the parser as a whole.
     Raises GrammarRefused, CompileBudgetExceeded.
@@ -81,13 +53,13 @@ class Lexing:
         self.grammar = grammar
         self.tables = tables
         self.end_label = len(tables.terminals) - 1 + FIRST_LABEL
-        self.wanted = [state.follow << FIRST_LABEL | 1 << IGNORED for state in tables.states]
+        self._wanted = [state.follow << FIRST_LABEL | 1 << IGNORED for state in tables.merged]
         self._build_scanners()
         self._find_targets()
-        self.first = [self._first_bytes(q) for q in range(len(tables.states))]
+        self._firsts = [self._first(parser) for parser in range(len(tables.merged))]
         self.doubts: list[GrammarRefused] = []
         self._check_readable()
-        self.late: set[tuple[int, bytes]] = set()
+        self.late = set()
         self.tokens: dict[Token, None] = {Token(self.end_label): None}
         self._ends: dict[_End, None] = {}
         for parser_states in self._groups():
@@ -101,83 +73,50 @@ class Lexing:
             return "ignored text"
         return "the end" if label == self.end_label else str(self.grammar.terminals[label - FIRST_LABEL])
 
-    def ended(self, position: Position) -> Token | None:
-        """The terminal that ends at `position`, if the next byte does not continue it."""
-        if position.state == NOTHING_READ:
-            return Token(self.end_label)
-        scanner = self.scanners[position.parser]
-        label = scanner.label[position.state]
-        barred = scanner.continued[position.state] | position.barred
-        if label >= 0:
-            return Token(label, b"", barred & self.firsts_after(label, position.parser))
-        return Token(*position.late, barred) if position.late else None
+    def scanner(self, parser: int) -> Scanner:
+        return self._scanners[parser]
 
-    def restricted(self, position: Position, barred: int) -> Position:
-        """`position`, where bytes that could matter are barred from coming next."""
-        if position.state == NOTHING_READ:
-            barred &= self.first[position.parser]
-        return Position(position.parser, position.state, position.late, barred)
+    def wanted(self, parser: int) -> int:
+        return self._wanted[parser]
 
-    def is_live(self, parser: int, state: int) -> bool:
-        """Whether from `state` of its scanner some wanted terminal can be completed."""
-        return bool(self.scanners[parser].reach[state] & self.wanted[parser])
+    def first(self, parser: int) -> int:
+        return self._firsts[parser]
 
     def after(self, label: int, parser_states: tuple[int, ...]) -> tuple[int, ...]:
         """The parser states that may come behind a terminal that was read in one of `parser_states`."""
         return parser_states if label == IGNORED else self._targets.get(label, ())
 
     def firsts_after(self, label: int, parser: int) -> int:
-        """The bytes (as bits) that may begin what stands behind a terminal read in the state `parser`."""
         firsts = 0
         for target in self.after(label, (parser,)):
-            firsts |= self.first[target]
+            firsts |= self._firsts[target]
         return firsts
-
-    def read(self, parser: int, text: bytes) -> Position | Token | None:
-        """What `text` is at the start of a terminal in a parser state: its beginning, more than it, or an error."""
-        scanner = self.scanners[parser]
-        state, label, ended = NOTHING_READ, IGNORED, 0
-        for i, byte in enumerate(text):
-            target = scanner.row(state)[byte]
-            if target == 0:
-                return Token(label, text[ended:]) if ended else None
-            state = target
-            if scanner.label[state] >= 0:
-                label, ended = scanner.label[state], i + 1
-        if state != NOTHING_READ and not self.is_live(parser, state):
-            return None
-        late = (label, text[ended:]) if 0 < ended < len(text) else None
-        return Position(parser, state, late if late in self.late else None)
 
     def _build_scanners(self) -> None:
         budget = Budget()
         numbered = list(enumerate(self.grammar.terminals, FIRST_LABEL))
         ignored = [(IGNORED, t) for _, t in numbered if t.name in self.grammar.ignored]
         built: dict[int, Scanner] = {}
-        self.scanners: list[Scanner] = []
-        for state in self.tables.states:
-            scanner = built.get(state.lexed)
+        self._scanners: list[Scanner] = []
+        for state in self.tables.merged:
+            scanner = built.get(state.follow)
             if scanner is None:
-                lexed = [(n, t) for n, t in numbered if state.lexed << FIRST_LABEL >> n & 1]
+                lexed = [(n, t) for n, t in numbered if state.follow << FIRST_LABEL >> n & 1]
                 lexed = [(n, t) for n, t in lexed if t.name not in self.grammar.ignored]
-                scanner = built[state.lexed] = build_scanner([*lexed, *ignored], budget)
-            self.scanners.append(scanner)
+                scanner = built[state.follow] = build_scanner([*lexed, *ignored], budget)
+            self._scanners.append(scanner)
 
     def _find_targets(self) -> None:
         found: dict[int, dict[int, None]] = {}
-        for state in self.tables.states:
+        for state in self.tables.merged:
             for terminal, target in state.shift.items():
                 found.setdefault(terminal + FIRST_LABEL, {})[target] = None
         self._targets = {label: tuple(targets) for label, targets in found.items()}
 
-    def _first_bytes(self, parser: int) -> int:
-        scanner = self.scanners[parser]
-        return scanner.first_to(scanner.reach, self.wanted[parser])
-
     def _check_readable(self) -> None:
         """Each terminal that may come next is what the lexer says for some text."""
-        for parser, state in enumerate(self.tables.states):
-            readable = self.scanners[parser].reach[self.scanners[parser].dfa.start]
+        for parser, state in enumerate(self.tables.merged):
+            readable = self._scanners[parser].reach[self._scanners[parser].dfa.start]
             for terminal in bit_positions(state.follow):
                 label = terminal + FIRST_LABEL
                 if label != self.end_label and not readable >> label & 1:
@@ -191,14 +130,14 @@ class Lexing:
     def _groups(self) -> list[tuple[int, ...]]:
         """Parser states that lex alike: the same scanner and the same wanted terminals."""
         groups: dict[tuple[int, int], list[int]] = {}
-        for parser, scanner in enumerate(self.scanners):
-            groups.setdefault((id(scanner), self.wanted[parser]), []).append(parser)
+        for parser, scanner in enumerate(self._scanners):
+            groups.setdefault((id(scanner), self._wanted[parser]), []).append(parser)
         return [tuple(group) for group in groups.values()]
 
     def _collect_ends(self, group: tuple[int, ...]) -> None:
         """All ways in which a wanted terminal ends in the parser states of a group."""
-        for state, label in enumerate(self.scanners[group[0]].label):
-            if label >= 0 and self.wanted[group[0]] >> label & 1:
+        for state, label in enumerate(self._scanners[group[0]].label):
+            if label >= 0 and self._wanted[group[0]] >> label & 1:
                 late = self._late_ends(group, state, label)
                 for text, barred in late:
                     self.late.add((label, text))
@@ -214,7 +153,7 @@ class Lexing:
 
     def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[_LateEnd, ...]:
         """The texts behind an end of `label` that may turn out not to continue it."""
-        scanner = self.scanners[group[0]]
+        scanner = self._scanners[group[0]]
         after = self.after(label, group)
         found: list[_LateEnd] = []
         todo = [(state, b"")]
@@ -235,7 +174,9 @@ class Lexing:
 
     def _may_begin(self, parser_states: tuple[int, ...], text: bytes) -> bool:
         """Whether `text` can be read at the start of a terminal in one of the parser states."""
-        return any(self.first[parser] >> text[0] & 1 and self.read(parser, text) for parser in parser_states)
+        return any(
+            self._firsts[parser] >> text[0] & 1 and self.read(parser, text) for parser in parser_states
+        )
 
     def _refuse_late(self, label: int, text: bytes) -> None:
         shown = text.decode(errors="backslashreplace")
@@ -247,7 +188,7 @@ class Lexing:
 
     def _close_tokens(self) -> None:
         """Add what reading the bytes behind late ends again gives."""
-        everywhere = tuple(range(len(self.tables.states)))
+        everywhere = tuple(range(len(self.tables.merged)))
         todo = [token for token in self.tokens if token.rest]
         for token in todo:
             for parser in self.after(token.label, everywhere):
@@ -267,17 +208,17 @@ class Lexing:
         if isinstance(found, Token):
             return Token(found.label, found.rest, token.barred)
         position = Position(parser, found.state, found.late, token.barred)
-        label = self.scanners[parser].label[found.state]
+        label = self._scanners[parser].label[found.state]
         if label >= 0:
-            if self.wanted[parser] >> label & 1:
+            if self._wanted[parser] >> label & 1:
                 self._add_end(position, (parser,), self._late_ends((parser,), found.state, label))
             return None
         return self.ended(position)
 
     def _check_separable(self) -> None:
         """Behind each terminal, each one that may come next has a text that does not continue the first."""
-        checks = {id(scanner): _Ignoring(scanner) for scanner in self.scanners}
-        ignoring = [checks[id(scanner)] for scanner in self.scanners]
+        checks = {id(scanner): _Ignoring(scanner) for scanner in self._scanners}
+        ignoring = [checks[id(scanner)] for scanner in self._scanners]
         for end in self._ends:
             for parser in end.after:
                 for label in self._waiting(parser):
@@ -288,7 +229,7 @@ class Lexing:
 
     def _follows_late(self, parser: int, label: int, late: tuple[_LateEnd, ...]) -> bool:
         """Whether bytes that might have continued the terminal before turn out to begin a text of `label`."""
-        scanner = self.scanners[parser]
+        scanner = self._scanners[parser]
         for text, barred in late:
             found = self.read(parser, text)
             if not isinstance(found, Position):
@@ -303,7 +244,7 @@ class Lexing:
         return False
 
     def _waiting(self, parser: int) -> Iterator[int]:
-        for terminal in bit_positions(self.tables.states[parser].follow):
+        for terminal in bit_positions(self.tables.merged[parser].follow):
             if terminal + FIRST_LABEL != self.end_label:
                 yield terminal + FIRST_LABEL
 

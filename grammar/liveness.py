@@ -8,11 +8,11 @@ Source: Bouajjani, Esparza and Maler (1997), "Reachability analysis of pushdown 
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Iterator
 
-from .lexing import Position, Token
 from .lr import bit_positions
 from .parsing import Done, Enter, Leave, Move, Parser
+from .reading import Position, Token
 
 MAX_WORK = 1_000_000
 """Elementary steps, about a second."""
@@ -26,15 +26,27 @@ class _OutOfWork(Exception):
     """The question is too large."""
 
 
+_COMPLETE = 1
+
+
+def _bit(outcome: int) -> int:
+    return 2 << outcome
+
+
+def _outcomes(bits: int) -> Iterator[int]:
+    return bit_positions(bits >> 1)
+
+
 class Liveness:
-    """The exploration for one parser. Sets of outcomes are bits; the last bit stands for a complete text."""
+    """The exploration for one parser. Sets of outcomes are bits; the first stands for a complete text, see `_bit`."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
         self._lexing = parser.lexing
-        self._complete = 1 << len(parser.outcomes)
+        self._reading = parser.reading
         self._work = MAX_WORK
         self._ways: dict[Position, list[list[Token]]] = {}
+        self._ahead: dict[tuple[int, int], tuple[list[Token], list[int]]] = {}
         self._taken: dict[tuple[int, Token], Move] = {}
         self._resumed: dict[tuple[int, int], Move] = {}
         # Late ends are left out of what a text can count on, and put into what it may meet, each a bit too much.
@@ -47,7 +59,7 @@ class Liveness:
         try:
             self._solve(start, self._possible)
             self._solve(start, self._sure)
-            return bool(self._sure[start] & self._complete) and self._explore(start)
+            return bool(self._sure[start] & _COMPLETE) and self._explore(start)
         except _OutOfWork:
             return False
 
@@ -75,7 +87,7 @@ class Liveness:
     def _ends(self, position: Position, reached: _Reached) -> list[Token]:
         """The terminals that can end from `position` on."""
         tokens = {token: None for way in self._ways_on(position) for token in way}
-        here = self._lexing.ended(position)
+        here = self._reading.ended(position)
         if here is not None:
             tokens[here] = None
         if reached is self._sure:
@@ -91,36 +103,37 @@ class Liveness:
         ways = self._ways.get(position)
         if ways is None:
             parser = position.parser
-            scanner = self._lexing.scanners[parser]
+            scanner = self._reading.scanner(parser)
             row = scanner.row(position.state)
             allowed = [target for byte, target in enumerate(row) if not position.barred >> byte & 1]
-            states = {target: None for target in allowed if self._lexing.is_live(parser, target)}
+            states = {target: None for target in allowed if self._reading.is_live(parser, target)}
             todo = list(states)
             for state in todo:
                 self._spend(len(scanner.targets[state]))
                 for target in scanner.targets[state]:
-                    if target not in states and self._lexing.is_live(parser, target):
+                    if target not in states and self._reading.is_live(parser, target):
                         states[target] = None
                         todo.append(target)
-            tokens, ahead = self._ends_ahead[parser]
+            tokens, ahead = self._ends_ahead(parser)
             sets = dict.fromkeys(ahead[state] for state in states)
             ways = self._ways[position] = [[tokens[i] for i in bit_positions(bits)] for bits in sets]
         return ways
 
-    @cached_property
-    def _ends_ahead(self) -> list[tuple[list[Token], list[int]]]:
-        """For each parser state: tokens, and for each state of its scanner those (as bits) that end there or ahead."""
-        found = []
-        for parser, scanner in enumerate(self._lexing.scanners):
+    def _ends_ahead(self, parser: int) -> tuple[list[Token], list[int]]:
+        """Tokens, and for each state of the scanner those (as bits) that end there or ahead."""
+        scanner, wanted = self._reading.scanner(parser), self._reading.wanted(parser)
+        key = self._parser.tables.state(parser).merged, wanted
+        found = self._ahead.get(key)
+        if found is None:
             tokens: dict[Token, int] = {}
             seeds = [0] * len(scanner.rows)
             for state, label in enumerate(scanner.label):
-                if label >= 0 and self._lexing.wanted[parser] >> label & 1:
-                    token = self._lexing.ended(Position(parser, state))
+                if label >= 0 and wanted >> label & 1:
+                    token = self._reading.ended(Position(parser, state))
                     assert token is not None
                     seeds[state] = 1 << tokens.setdefault(token, len(tokens))
             self._spend(len(seeds))
-            found.append((list(tokens), scanner.ahead(seeds)))
+            found = self._ahead[key] = list(tokens), scanner.ahead(seeds)
         return found
 
     # Which outcomes can be reached: a least fixpoint
@@ -153,23 +166,23 @@ class Liveness:
 
     def _through(self, state: int, outcomes: int, reached: _Reached) -> int:
         """What `outcomes` become when `state` is popped."""
-        found = outcomes & self._complete
-        for outcome in bit_positions(outcomes & ~self._complete):
+        found = outcomes & _COMPLETE
+        for outcome in _outcomes(outcomes):
             found |= self._of_move(self._resume(state, outcome), reached)
         return found
 
     def _of_move(self, move: Move, reached: _Reached) -> int:
         self._spend(1)
         if isinstance(move, Leave):
-            return 1 << move.outcome
+            return _bit(move.outcome)
         if isinstance(move, Done):
-            return self._complete
+            return _COMPLETE
         return 0 if move is None else reached.setdefault(move, 0)
 
     # Which configurations there are, and whether each can go on
 
     def _explore(self, start: Enter) -> bool:
-        seen = {(start, self._complete)}
+        seen = {(start, _COMPLETE)}
         todo = list(seen)
         for enter, good in todo:
             good_on_top, moves = self._unfold(enter, good)
@@ -200,11 +213,11 @@ class Liveness:
             outcomes = self._through(state, outcomes, self._possible)
         moves: list[tuple[Move, int]] = []
         for state in enter.stack[:-1]:
-            above = self._complete
-            for outcome in bit_positions(arriving.pop() & ~self._complete):
+            above = _COMPLETE
+            for outcome in _outcomes(arriving.pop()):
                 move = self._resume(state, outcome)
                 moves.append((move, good))
                 if self._is_good(move, good):
-                    above |= 1 << outcome
+                    above |= _bit(outcome)
             good = above
         return good, moves

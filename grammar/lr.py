@@ -1,26 +1,26 @@
-"""LR(1) tables: canonical states, so that an error shows before any reduction, and LALR(1) states to lex by.
+"""LR states: LALR(1) ones, which Lark's lexer goes by, and canonical ones, by which errors show before any reduction.
 
 In a canonical state the terminals with an action are exactly those that can follow: a mask must not allow the first
-byte of any other. The lexer's choice, however, is Lark's: it tries the terminals of the LALR(1) state.
+byte of any other. There are many of them, so each is made when a text gets there. The LALR(1) states, in which those of
+equal items are one, are few and made at once: they say whether the grammar is deterministic, and what is to be lexed.
 Source: Knuth (1965), "On the translation of languages from left to right"; Aho et al. (2006), section 4.7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from ..errors import CompileBudgetExceeded
 from .grammar import END, Grammar, Production
+from .lr_items import ENDED, Items, Kernel, bits_of
 
-MAX_STATES = 4000
+MAX_MERGED = 10_000
+MAX_STATES = 200_000
 MAX_WORK = 3_000_000
 ACCEPT = 0
 """The production that stands for the whole text."""
-
-Kernel = tuple[tuple[int, int], ...]
-"""(item, lookahead terminals as bits), sorted. An item is a production and a position in it."""
 
 
 class Conflict(Exception):
@@ -35,25 +35,31 @@ class Conflict(Exception):
 
 @dataclass(slots=True)
 class State:
-    """One canonical LR(1) state, terminals and rules by number.
+    """One LR(1) state, terminals and rules by number.
 
-    shift   : terminal -> state.  goto : rule -> state.  reduce : terminal -> production.
+    merged  : the LALR(1) state with the same items.
+    shift   : terminal -> state.  goto : rule -> state.  reduce : terminal -> production, where it is not shifted.
     follow  : the terminals that may come next, as bits.
-    lexed   : those of the LALR(1) state, as bits: the lexer tries them all.
     """
 
+    merged: int
     shift: dict[int, int] = field(default_factory=dict)
     goto: dict[int, int] = field(default_factory=dict)
     reduce: dict[int, int] = field(default_factory=dict)
     follow: int = 0
-    lexed: int = 0
+
+    def prefer_shifts(self) -> None:
+        """Where a terminal can be shifted, do so."""
+        for terminal in self.shift:
+            self.reduce.pop(terminal, None)
 
 
 class Tables:
-    """The states of a grammar; state 0 is the start.
+    """The states of a grammar; number 0 is the start, among those of both kinds.
 
     terminals   : names by number, the last is the end of the text.
     productions : (rule number, number of symbols), number ACCEPT is `start`, once, at the top.
+    merged      : the LALR(1) states, which lead to one another.
     Raises Conflict where the LALR(1) tables are not deterministic, CompileBudgetExceeded.
     """
 
@@ -61,148 +67,122 @@ class Tables:
         top = Production("", (grammar.start,))
         self.sources = (top, *grammar.productions)
         self.terminals = [*(terminal.name for terminal in grammar.terminals), END]
-        self._number = {name: i for i, name in enumerate(self.terminals)}
-        self._rules = {name: i for i, name in enumerate(("", *grammar.rule_names()))}
-        self.productions = [(self._rules[p.name], len(p.symbols)) for p in self.sources]
-        self._work = MAX_WORK
-        self._prepare_items()
-        self._compute_first()
-        self.states: list[State] = []
-        self._kernels: list[Kernel] = []
-        self._build()
-        self._merge()
+        self._items = Items(self.sources, self.terminals)
+        self.productions = self._items.productions
+        start: Kernel = ((0, 1 << len(self.terminals) - 1),)
+        self.merged: list[State] = []
+        self._merged_by_items: dict[tuple[int, ...], int] = {}
+        self._lookaheads: list[dict[int, int]] = []
+        self._merge(start)
+        _Determinism(self, self._items, self._lookaheads).check()
+        for state in self.merged:
+            state.prefer_shifts()
+        self._kernels = [start]
+        self._numbers = {start: 0}
+        self._states: list[State | None] = [None]
 
-    def _prepare_items(self) -> None:
-        """Items are numbered through all productions: the item after `i` is `i + 1`."""
-        self._symbol: list[str | None] = []
-        self._production: list[int] = []
-        self._first_item: list[int] = []
-        for number, production in enumerate(self.sources):
-            self._first_item.append(len(self._symbol))
-            self._symbol += [*production.symbols, None]
-            self._production += [number] * (len(production.symbols) + 1)
-        self._items_of: dict[str, list[int]] = {}
-        for number, production in enumerate(self.sources):
-            self._items_of.setdefault(production.name, []).append(self._first_item[number])
-
-    def _compute_first(self) -> None:
-        """For the rest of each item the terminals it may begin with, and whether it may be empty."""
-        n_items = len(self._symbol)
-        self._first = [0] * n_items
-        self._empty = [symbol is None for symbol in self._symbol]
-        changed = True
-        while changed:
-            changed = False
-            for item in reversed(range(n_items)):
-                symbol = self._symbol[item]
-                if symbol is None:
-                    continue
-                first, empty = self._of_symbol(symbol)
-                if empty:
-                    first |= self._first[item + 1]
-                    empty = self._empty[item + 1]
-                if (first, empty) != (self._first[item], self._empty[item]):
-                    self._first[item], self._empty[item] = first, empty
-                    changed = True
-
-    def _of_symbol(self, symbol: str) -> tuple[int, bool]:
-        if symbol in self._number:
-            return 1 << self._number[symbol], False
-        items = self._items_of[symbol]
-        first = 0
-        for item in items:
-            first |= self._first[item]
-        return first, any(self._empty[item] for item in items)
-
-    def _build(self) -> None:
-        start: Kernel = ((0, 1 << self._number[END]),)
-        numbers = {start: 0}
-        self._kernels.append(start)
-        for kernel in self._kernels:
-            state = State()
-            self.states.append(state)
-            for symbol, target in self._expand(kernel, state):
-                if target not in numbers:
-                    numbers[target] = len(self._kernels)
-                    self._kernels.append(target)
-                if symbol in self._number:
-                    state.shift[self._number[symbol]] = numbers[target]
-                else:
-                    state.goto[self._rules[symbol]] = numbers[target]
-            self._spend(0)
-            state.follow = bits_of(state.shift) | bits_of(state.reduce)
-
-    def _expand(self, kernel: Kernel, state: State) -> Iterator[tuple[str, Kernel]]:
-        """Fill in the reductions of a state; return its transitions."""
-        after: dict[str, list[tuple[int, int]]] = {}
-        for item, ahead in sorted(self._close(kernel).items()):
-            symbol = self._symbol[item]
-            if symbol is not None:
-                after.setdefault(symbol, []).append((item + 1, ahead))
-                continue
-            for terminal in bit_positions(ahead):
-                other = state.reduce.setdefault(terminal, self._production[item])
-                if other != self._production[item]:
-                    choices = [self.sources[other], self.sources[self._production[item]]]
-                    raise Conflict(self.terminals[terminal], choices, shift=False)
-        return ((symbol, tuple(items)) for symbol, items in after.items())
-
-    def _close(self, kernel: Kernel) -> dict[int, int]:
-        """All items that hold where those of the kernel do."""
-        found = dict(kernel)
-        todo = [item for item, _ in kernel]
-        while todo:
-            item = todo.pop()
-            symbol = self._symbol[item]
-            if symbol is None or symbol in self._number:
-                continue
-            ahead = self._first[item + 1] | (found[item] if self._empty[item + 1] else 0)
-            self._spend(len(self._items_of[symbol]))
-            for inner in self._items_of[symbol]:
-                before = found.get(inner)
-                if before is None or ahead & ~before:
-                    found[inner] = ahead | (before or 0)
-                    todo.append(inner)
+    def state(self, number: int) -> State:
+        """A canonical state, made when it is first asked for."""
+        found = self._states[number]
+        if found is None:
+            found = self._states[number] = self._canonical(self._kernels[number])
         return found
 
-    def _spend(self, work: int) -> None:
-        self._work -= work
-        if self._work < 0 or len(self._kernels) > MAX_STATES:
-            raise CompileBudgetExceeded(
-                f"the grammar needs more than {MAX_STATES} parser states",
-                keyword="lark",
-                hint="split it, or give parts that are regular as one terminal each",
-            )
+    def _canonical(self, kernel: Kernel) -> State:
+        state = State(self._merged_by_items[tuple(item for item, _ in kernel)])
+        moves, ended = self._items.expand(kernel)
+        for symbol, target in moves.items():
+            self._connect(state, symbol, self._number(target))
+        self._reduce(state, ended)
+        state.prefer_shifts()
+        return state
 
-    def _merge(self) -> None:
-        """Join states with the same items to LALR(1) states; check that those are deterministic."""
-        same: dict[tuple[int, ...], list[int]] = {}
-        for number, kernel in enumerate(self._kernels):
-            same.setdefault(tuple(item for item, _ in kernel), []).append(number)
-        groups = [[self.states[number] for number in numbers] for numbers in same.values()]
-        for numbers in same.values():
-            self._check(numbers)
-        for states in groups:
-            for state in states:
-                for terminal in state.shift:
-                    state.reduce.pop(terminal, None)
-            lexed = 0
-            for state in states:
-                lexed |= state.follow
-            for state in states:
-                state.lexed = lexed
+    def _number(self, kernel: Kernel) -> int:
+        number = self._numbers.get(kernel)
+        if number is None:
+            number = self._numbers[kernel] = len(self._kernels)
+            self._kernels.append(kernel)
+            self._states.append(None)
+            if number > MAX_STATES:
+                raise _too_large(MAX_STATES)
+        return number
 
-    def _check(self, numbers: list[int]) -> None:
-        """Raise Conflict unless the LALR(1) state that joins some states is deterministic, or harmlessly not."""
-        reduce: dict[int, int] = {}
-        for number in numbers:
-            state = self.states[number]
-            for terminal, production in state.reduce.items():
-                if reduce.setdefault(terminal, production) != production:
-                    choices = [self.sources[reduce[terminal]], self.sources[production]]
+    def _connect(self, state: State, symbol: int, target: int) -> None:
+        if symbol < len(self.terminals):
+            state.shift[symbol] = target
+        else:
+            state.goto[symbol - len(self.terminals)] = target
+
+    def _reduce(self, state: State, ended: Iterable[tuple[int, int]]) -> None:
+        """Fill in the reductions of items that have ended, and what may follow. Raises Conflict."""
+        for item, ahead in ended:
+            production = self._items.production[item]
+            for terminal in bit_positions(ahead):
+                other = state.reduce.setdefault(terminal, production)
+                if other != production:
+                    choices = [self.sources[other], self.sources[production]]
                     raise Conflict(self.terminals[terminal], choices, shift=False)
+        state.follow = bits_of(state.shift) | bits_of(state.reduce)
+
+    def _merge(self, start: Kernel) -> None:
+        """Make the LALR(1) states: whenever lookaheads of one grow, what it leads to is looked at again."""
+        work = MAX_WORK
+        number, _ = self._join(start)
+        todo = deque([number])
+        waiting = {number}
+        ended: dict[int, list[tuple[int, int]]] = {}
+        while todo:
+            number = todo.popleft()
+            waiting.discard(number)
+            moves, ended[number] = self._items.expand(tuple(self._lookaheads[number].items()))
+            for symbol, target in moves.items():
+                work -= len(target)
+                joined, has_grown = self._join(target)
+                self._connect(self.merged[number], symbol, joined)
+                if has_grown and joined not in waiting:
+                    waiting.add(joined)
+                    todo.append(joined)
+            if work < 0 or len(self.merged) > MAX_MERGED:
+                raise _too_large(MAX_MERGED)
+        for number, items in ended.items():
+            self._reduce(self.merged[number], items)
+
+    def _join(self, kernel: Kernel) -> tuple[int, bool]:
+        """The LALR(1) state that a canonical one is joined to, and whether it became more by that."""
+        items = tuple(item for item, _ in kernel)
+        number = self._merged_by_items.get(items)
+        if number is None:
+            number = self._merged_by_items[items] = len(self.merged)
+            self.merged.append(State(number))
+            self._lookaheads.append(dict(kernel))
+            return number, True
+        known = self._lookaheads[number]
+        has_grown = False
+        for item, ahead in kernel:
+            if ahead & ~known[item]:
+                known[item] |= ahead
+                has_grown = True
+        return number, has_grown
+
+
+class _Determinism:
+    """Whether LALR(1) states are deterministic, or only harmlessly not."""
+
+    def __init__(self, tables: Tables, items: Items, lookaheads: list[dict[int, int]]) -> None:
+        self._tables = tables
+        self._items = items
+        self._lookaheads = lookaheads
+        self._before: list[list[int]] = [[] for _ in tables.merged]
+        for number, state in enumerate(tables.merged):
+            for target in [*state.shift.values(), *state.goto.values()]:
+                self._before[target].append(number)
+
+    def check(self) -> None:
+        """Raise Conflict where shifting a terminal, as Lark does, could lose texts."""
+        for number, state in enumerate(self._tables.merged):
+            for terminal, production in state.reduce.items():
                 if terminal in state.shift and not self._is_harmless(number, terminal, production):
-                    self._refuse_shift(state, terminal, production)
+                    self._refuse(state, terminal, production)
 
     def _is_harmless(self, number: int, terminal: int, production: int) -> bool:
         """Whether shifting, as Lark does, loses no text though the end of `production` could be reduced as well.
@@ -210,56 +190,52 @@ class Tables:
         So it is with operators, `a: a "+" a`: where the finished `a` could only go on as the first part of an `a`, its
         own last part can go on in the same way, `(1 + 2) + 3` as `1 + (2 + 3)`.
         """
-        source = self.sources[production]
+        source = self._tables.sources[production]
         if not source.symbols or source.symbols[-1] != source.name:
             return False
-        rule, length = self.productions[production]
+        rule, length = self._tables.productions[production]
         below = {number}
         for _ in range(length):
             below = {previous for state in below for previous in self._before[state]}
-        targets = {self.states[state].goto[rule] for state in below}
+        targets = {self._tables.merged[state].goto[rule] for state in below}
         return all(self._goes_on_alike(target, terminal, source.name) for target in targets)
 
     def _goes_on_alike(self, number: int, terminal: int, rule: str) -> bool:
         """Whether all that `terminal` can mean in a state is to go on with `rule: rule ...` behind the first part."""
-        state = self.states[number]
+        state, items = self._tables.merged[number], self._items
         if terminal not in state.shift:
             return False
         reduced = state.reduce.get(terminal)
-        for item, ahead in self._kernels[number]:
-            production = self._production[item]
-            if self._symbol[item] is None:
+        lookaheads = self._lookaheads[number]
+        for item, ahead in lookaheads.items():
+            production = items.production[item]
+            if items.symbol[item] == ENDED:
                 if ahead >> terminal & 1 and reduced != production:
                     return False
                 continue
-            if not self._first[item] >> terminal & 1 and not self._empty[item]:
+            if not items.first[item] >> terminal & 1 and not items.empty[item]:
                 continue
-            first = self._first_item[production]
-            own = self.sources[production].name == rule == self._symbol[first]
-            if self._empty[item] or not own or item != first + 1:
+            source = self._tables.sources[production]
+            own = source.name == rule == source.symbols[0]
+            if items.empty[item] or not own or item != items.first_item[production] + 1:
                 return False
         # A reduction that ends no item of the kernel is one of an empty rule.
-        ends = {self._production[item] for item, _ in self._kernels[number] if self._symbol[item] is None}
+        ends = {items.production[item] for item in lookaheads if items.symbol[item] == ENDED}
         return reduced is None or reduced in ends
 
-    @cached_property
-    def _before(self) -> list[list[int]]:
-        """For each state those with a transition to it."""
-        found: list[list[int]] = [[] for _ in self.states]
-        for number, state in enumerate(self.states):
-            for target in [*state.shift.values(), *state.goto.values()]:
-                found[target].append(number)
-        return found
-
-    def _refuse_shift(self, state: State, terminal: int, production: int) -> None:
-        kernel = self._kernels[state.shift[terminal]]
-        choices = [self.sources[self._production[item]] for item, _ in kernel]
-        raise Conflict(self.terminals[terminal], [self.sources[production], *choices], shift=True)
+    def _refuse(self, state: State, terminal: int, production: int) -> None:
+        sources = self._tables.sources
+        shifted = self._lookaheads[state.shift[terminal]]
+        choices = [sources[production], *(sources[self._items.production[item]] for item in shifted)]
+        raise Conflict(self._tables.terminals[terminal], choices, shift=True)
 
 
-def bits_of(numbers: dict[int, int]) -> int:
-    """The keys as bits."""
-    return sum(1 << number for number in numbers)
+def _too_large(n_states: int) -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        f"the grammar needs more than {n_states} parser states",
+        keyword="lark",
+        hint="split it, or give parts that are regular as one terminal each",
+    )
 
 
 def bit_positions(bits: int) -> Iterator[int]:

@@ -11,11 +11,12 @@ from typing import TypeAlias
 
 from ..errors import CompileBudgetExceeded
 from .grammar import Grammar, GrammarRefused
-from .lexing import Lexing, Position, Token
+from .lexing import Lexing
 from .lr import ACCEPT, Conflict, Tables
+from .reading import CanonicalReading, Position, Token
 from .scanner import FIRST_LABEL, IGNORED
 
-MAX_OUTCOMES = 30_000
+MAX_OUTCOMES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ Move: TypeAlias = Leave | Enter | Done | None
 
 
 class Parser:
-    """Immutable. The parser of a grammar.
+    """The parser of a grammar. Its states, canonical ones, are made when they are asked for.
 
-    outcomes : (states left to pop, rule, terminal ahead) for each reduction that can leave the known stack.
+    lexing   : what can happen at all.  reading : what does in a state.
+    outcomes : (states left to pop, rule, terminal ahead) for each reduction that has left the known stack so far.
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
 
@@ -55,16 +57,16 @@ class Parser:
         except Conflict as conflict:
             raise _refusal(grammar, conflict) from None
         self.lexing = Lexing(grammar, self.tables)
+        self.reading = CanonicalReading(self.tables, self.lexing)
         self.outcomes: list[tuple[int, int, Token]] = []
         self._numbers: dict[tuple[int, int, Token], int] = {}
-        self._number_outcomes()
 
     def take(self, known: tuple[int, ...], token: Token) -> Move:
         """Parse `token`, where `known` is the known top of the stack."""
         stack = list(known)
         while True:
             if token.label != IGNORED:
-                state = self.tables.states[stack[-1]]
+                state = self.tables.state(stack[-1])
                 target = state.shift.get(token.label - FIRST_LABEL)
                 if target is None:
                     production = state.reduce.get(token.label - FIRST_LABEL)
@@ -74,48 +76,39 @@ class Parser:
                         return Done()
                     rule, length = self.tables.productions[production]
                     if length >= len(stack):
-                        return Leave(self._numbers[length - len(stack), rule, token])
+                        return self._leave(length - len(stack), rule, token)
                     del stack[len(stack) - length :]
-                    stack.append(self.tables.states[stack[-1]].goto[rule])
+                    stack.append(self.tables.state(stack[-1]).goto[rule])
                     continue
                 stack.append(target)
-            found = self.lexing.read(stack[-1], token.rest)
+            found = self.reading.read(stack[-1], token.rest)
             if found is None:
                 return None
             if isinstance(found, Position):
-                return Enter(tuple(stack), self.lexing.restricted(found, token.barred))
+                return Enter(tuple(stack), self.reading.restricted(found, token.barred))
             token = Token(found.label, found.rest, token.barred)
 
     def resume(self, state: int, outcome: int) -> Move:
         """What happens when the stack was popped down to `state`, which is popped with it."""
         left, rule, token = self.outcomes[outcome]
         if left:
-            return Leave(self._numbers[left - 1, rule, token])
-        target = self.tables.states[state].goto.get(rule)
+            return self._leave(left - 1, rule, token)
+        target = self.tables.state(state).goto.get(rule)
         return None if target is None else self.take((state, target), token)
 
-    def _number_outcomes(self) -> None:
-        tokens: dict[int, list[Token]] = {}
-        for token in sorted(self.lexing.tokens, key=lambda t: (t.label, t.rest, t.barred)):
-            tokens.setdefault(token.label, []).append(token)
-        reductions = {
-            (terminal, production)
-            for state in self.tables.states
-            for terminal, production in state.reduce.items()
-            if production != ACCEPT
-        }
-        for terminal, production in sorted(reductions):
-            rule, length = self.tables.productions[production]
-            for token in tokens.get(terminal + FIRST_LABEL, ()):
-                for left in range(length):
-                    if self._numbers.setdefault((left, rule, token), len(self.outcomes)) == len(
-                        self.outcomes
-                    ):
-                        self.outcomes.append((left, rule, token))
-        if len(self.outcomes) > MAX_OUTCOMES:
-            raise CompileBudgetExceeded(
-                "the grammar is too large", keyword="lark", hint="shorten its rules, or use fewer terminals"
-            )
+    def _leave(self, left: int, rule: int, token: Token) -> Leave:
+        key = left, rule, token
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.outcomes)
+            self.outcomes.append(key)
+            if number > MAX_OUTCOMES:
+                raise CompileBudgetExceeded(
+                    "the grammar is too large",
+                    keyword="lark",
+                    hint="shorten its rules, or use fewer terminals",
+                )
+        return Leave(number)
 
 
 def _refusal(grammar: Grammar, conflict: Conflict) -> GrammarRefused:

@@ -122,6 +122,8 @@ class _Subsets:
         self._find_keywords()
         sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
+        numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
+        self._behind = sum(1 << number for number in numbers)
 
     def _find_keywords(self) -> None:
         """A string that a regexp of the same priority also matches is told apart behind the match."""
@@ -155,17 +157,31 @@ class _Subsets:
         states = [_STUCK, start]
         rows: list[list[int]] = []
         for state in states:
+            told_apart = self._told_apart(state)
+            targets: dict[int, int] = {}  # by what of that a character is
             row = []
-            for character in range(n_classes):
-                target = self._step(state, character)
-                if target not in ids:
-                    ids[target] = len(states)
-                    states.append(target)
-                row.append(ids[target])
+            for character, sets in enumerate(self._alphabet.class_sets):
+                number = targets.get(sets & told_apart)
+                if number is None:
+                    target = self._step(state, character)
+                    number = ids.setdefault(target, len(states))
+                    if number == len(states):
+                        states.append(target)
+                    targets[sets & told_apart] = number
+                row.append(number)
             rows.append(row)
-            self._budget.spend(n_classes * (1 + len(state[0])), len(states), n_classes)
+            self._budget.spend(n_classes + len(targets) * (1 + len(state[0])), len(states), n_classes)
         found = minimal_char_dfa(rows, [self._label(state) for state in states], 1)
         return lower_to_bytes(found.rows, found.labels, found.start, self._alphabet.intervals)
+
+    def _told_apart(self, state: _State) -> int:
+        """The sets of characters (as bits) that matter in a state."""
+        told_apart = self._behind
+        for number in (*state[0], *state[2]):
+            operation = self._program.operations[number]
+            if operation[0] == "char":
+                told_apart |= 1 << self._alphabet.set_number[operation[1]]
+        return told_apart
 
     def _step(self, state: _State, character: int) -> _State:
         operations = self._program.operations

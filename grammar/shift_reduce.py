@@ -6,11 +6,12 @@ recognition is left of the parser, so a left-recursive list keeps a flat stack.
 
 from __future__ import annotations
 
+from ..errors import CompileBudgetExceeded
 from .grammar import Grammar
-from .lexing import Position, Token
 from .liveness import Liveness
 from .parsing import Done, Enter, Leave, Move, Parser
 from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Pushdown, Row, goto, leave
+from .reading import Position, Token
 from .scanner import NOTHING_READ
 
 # A run of white space of length at most 0: a byte that is refused without ending the terminal first.
@@ -35,8 +36,9 @@ class _Machine:
     def __init__(self, parser: Parser) -> None:
         self.pushdown = Pushdown()
         self.pushdown.ends_inside = True
+        self.pushdown.frames_grow = True
         self._parser = parser
-        self._lexing = parser.lexing
+        self._reading = parser.reading
         self._states: dict[Position, int] = {}
         self._frames: dict[int, int] = {}
         self.pushdown.start = self._state(Position(0))
@@ -52,8 +54,7 @@ class _Machine:
     def _frame(self, parser: int) -> int:
         frame = self._frames.get(parser)
         if frame is None:
-            unfilled = [UNFILLED] * len(self._parser.outcomes)
-            frame = self.pushdown.new_frame(unfilled, lambda outcome: self._resume(parser, outcome))
+            frame = self.pushdown.new_frame((UNFILLED,), lambda outcome: self._resume(parser, outcome))
             self._frames[parser] = frame
         return frame
 
@@ -74,20 +75,22 @@ class _Machine:
     def _expand(self, position: Position, row: Row) -> None:
         """The transitions and the end of a state."""
         row[END] = self._end(position)
-        scanner = self._lexing.scanners[position.parser]
+        scanner = self._reading.scanner(position.parser)
         for byte, target in enumerate(scanner.row(position.state)):
             if target == 0 or position.barred >> byte & 1:
                 continue
-            if self._lexing.is_live(position.parser, target):
-                row[byte] = self._move(position, target, byte)
-            elif row[END]:
+            row[byte] = self._move(position, target, byte)
+            if row[byte] == DEAD and row[END]:
                 row[byte] = REJECT
 
     def _move(self, position: Position, target: int, byte: int) -> int:
         """The operation for a byte that leads to `target` of the scanner."""
         parser = position.parser
-        scanner = self._lexing.scanners[parser]
+        scanner = self._reading.scanner(parser)
+        is_live = self._reading.is_live(parser, target)
         if scanner.label[target] >= 0:
+            if not is_live:
+                return DEAD
             if scanner.continued[target]:
                 return goto(self._state(Position(parser, target)))
             return self._operation(self._parser.take((parser,), Token(scanner.label[target])))
@@ -96,11 +99,26 @@ class _Machine:
             late = scanner.label[position.state], bytes([byte])
         elif position.late:
             late = position.late[0], position.late[1] + bytes([byte])
-        return goto(self._state(Position(parser, target, late if late in self._lexing.late else None)))
+        longer = Position(parser, target, late if late in self._reading.late else None)
+        return goto(self._state(longer)) if is_live or self._may_turn_out(longer) else DEAD
+
+    def _may_turn_out(self, position: Position) -> bool:
+        """Whether a text may go on from where nothing wanted is being read, but a terminal has ended before."""
+        token = self._reading.ended(position)
+        move = None if token is None else self._parser.take((position.parser,), token)
+        if isinstance(move, Leave):
+            # It depends on the stack whether what was read behind the terminal begins something.
+            raise CompileBudgetExceeded(
+                "where a terminal ends shows too late: "
+                f"{position.late!r} may continue it, or be something else in some places only",
+                keyword="lark",
+                hint="let the terminals that may follow each other begin differently",
+            )
+        return move is not None
 
     def _end(self, position: Position) -> int:
         """The operation for the end of the terminal, or of the text, in front of a byte that does not continue it."""
-        token = self._lexing.ended(position)
+        token = self._reading.ended(position)
         return goto(DEAD) if token is None else self._operation(self._parser.take((position.parser,), token))
 
     def _operation(self, move: Move) -> int:

@@ -70,18 +70,6 @@ def by_lark(name: str) -> Accepts:
     return accepts
 
 
-def refused(name: str) -> pytest.MarkDecorator | tuple[()]:
-    """The mark of a grammar that gramask does not take in Lark's notation, though Lark does."""
-    if name != "sql":
-        return ()
-    return pytest.mark.xfail(
-        strict=True, raises=GramaskError, reason="more canonical LR(1) states than allowed"
-    )
-
-
-IN_LARK = [pytest.param(name, marks=refused(name)) for name in collection.NAMES]
-
-
 def check(case: dict[str, list[str]], notation: str, accepts: Accepts) -> None:
     other = {"lark": "gbnf", "gbnf": "lark"}[notation]
     good = case["accept"] + case.get(f"only_{notation}", [])
@@ -95,7 +83,7 @@ def test_cases_by_lark(name: str) -> None:
     check(CASES[name], "lark", by_lark(name))
 
 
-@pytest.mark.parametrize("name", IN_LARK)
+@pytest.mark.parametrize("name", collection.NAMES)
 def test_cases_in_larks_notation(name: str) -> None:
     check(CASES[name], "lark", by_constraint(name, "lark"))
 
@@ -202,7 +190,7 @@ def mutations(name: str) -> list[str]:
     return [mutated(rng, text) for text in real_texts(name) for _ in range(n)]
 
 
-@pytest.mark.parametrize("name", IN_LARK)
+@pytest.mark.parametrize("name", collection.NAMES)
 def test_gramask_reads_larks_notation_as_lark_does(name: str) -> None:
     accepts, expected = by_constraint(name, "lark"), by_lark(name)
     assert [text for text in real_texts(name) if not accepts(text)] == []

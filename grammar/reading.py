@@ -1,0 +1,142 @@
+"""What bytes mean in a parser state: the beginning of a terminal, its end, or an error.
+
+Both kinds of parser states read in the same way: the LALR(1) ones, of which `lexing.py` shows what may happen at all,
+and the canonical ones that texts lead to.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from .lr import Tables
+from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ, Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A terminal that was read.
+
+    label  : see `Scanner`.  rest : the bytes behind it that were read before its end showed.
+    barred : bytes (as bits) that cannot follow `rest`, since they would have continued the terminal.
+    """
+
+    label: int
+    rest: bytes = b""
+    barred: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Inside or before a terminal, in a parser state.
+
+    state  : of the scanner.
+    late   : the terminal that ended before, in case nothing longer does, and the bytes since.
+    barred : bytes (as bits) that do not come next.
+    """
+
+    parser: int
+    state: int = NOTHING_READ
+    late: tuple[int, bytes] | None = None
+    barred: int = 0
+
+
+class Reading(ABC):
+    """How texts are read in the parser states of one kind.
+
+    end_label : that of the end of the text.
+    late      : the ends of terminals that show late: the label, and the bytes behind.
+    """
+
+    end_label: int
+    late: set[tuple[int, bytes]]
+
+    @abstractmethod
+    def scanner(self, parser: int) -> Scanner:
+        """What the lexer tries in a parser state."""
+
+    @abstractmethod
+    def wanted(self, parser: int) -> int:
+        """The labels that may come next, as bits, that of ignored text included."""
+
+    @abstractmethod
+    def first(self, parser: int) -> int:
+        """The bytes (as bits) that may come next where no terminal has begun."""
+
+    @abstractmethod
+    def firsts_after(self, label: int, parser: int) -> int:
+        """The bytes (as bits) that may begin what stands behind a terminal read in the state `parser`."""
+
+    def ended(self, position: Position) -> Token | None:
+        """The terminal that ends at `position`, if the next byte does not continue it."""
+        if position.state == NOTHING_READ:
+            return Token(self.end_label)
+        scanner = self.scanner(position.parser)
+        label = scanner.label[position.state]
+        barred = scanner.continued[position.state] | position.barred
+        if label >= 0:
+            return Token(label, b"", barred & self.firsts_after(label, position.parser))
+        return Token(*position.late, barred) if position.late else None
+
+    def restricted(self, position: Position, barred: int) -> Position:
+        """`position`, where bytes that could matter are barred from coming next."""
+        if position.state == NOTHING_READ:
+            barred &= self.first(position.parser)
+        return Position(position.parser, position.state, position.late, barred)
+
+    def is_live(self, parser: int, state: int) -> bool:
+        """Whether from `state` of its scanner some wanted terminal can be completed."""
+        return bool(self.scanner(parser).reach[state] & self.wanted(parser))
+
+    def read(self, parser: int, text: bytes) -> Position | Token | None:
+        """What `text` is at the start of a terminal in a parser state: its beginning, more than it, or an error."""
+        scanner = self.scanner(parser)
+        state, label, ended = NOTHING_READ, IGNORED, 0
+        for i, byte in enumerate(text):
+            target = scanner.row(state)[byte]
+            if target == 0:
+                return Token(label, text[ended:]) if ended else None
+            state = target
+            if scanner.label[state] >= 0:
+                label, ended = scanner.label[state], i + 1
+        if state != NOTHING_READ and not self.is_live(parser, state):
+            return None
+        late = (label, text[ended:]) if 0 < ended < len(text) else None
+        return Position(parser, state, late if late in self.late else None)
+
+    def _first(self, parser: int) -> int:
+        scanner = self.scanner(parser)
+        return scanner.first_to(scanner.reach, self.wanted(parser))
+
+
+class CanonicalReading(Reading):
+    """Reading in canonical states: a terminal is only begun where its end may follow.
+
+    merged : the same for the LALR(1) states.
+    """
+
+    def __init__(self, tables: Tables, merged: Reading) -> None:
+        self.end_label = merged.end_label
+        self.late = merged.late
+        self._tables = tables
+        self._merged = merged
+        self._firsts: dict[tuple[int, int], int] = {}
+
+    def scanner(self, parser: int) -> Scanner:
+        return self._merged.scanner(self._tables.state(parser).merged)
+
+    def wanted(self, parser: int) -> int:
+        return self._tables.state(parser).follow << FIRST_LABEL | 1 << IGNORED
+
+    def first(self, parser: int) -> int:
+        state = self._tables.state(parser)
+        key = state.merged, state.follow
+        found = self._firsts.get(key)
+        if found is None:
+            found = self._firsts[key] = self._first(parser)
+        return found
+
+    def firsts_after(self, label: int, parser: int) -> int:
+        if label == IGNORED:
+            return self.first(parser)
+        return self._merged.firsts_after(label, self._tables.state(parser).merged)
