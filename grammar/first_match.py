@@ -21,7 +21,8 @@ ANY: Ranges = ((0, MAX_CODE_POINT),)
 MAX_OPERATIONS = 20_000
 
 Operation = tuple[Any, ...]
-"""("char", ranges, next) | ("split", first, second) | ("behind", ranges, wanted, next) | ("match", label)."""
+"""("char", ranges, next) | ("split", first, second) | ("behind", ranges, wanted, next) | ("match", label), and
+("not_ahead", first of what must not come, next), where that ends in ("found",)."""
 
 
 class Program:
@@ -29,6 +30,7 @@ class Program:
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
+        self._looks_ahead = False
 
     def add(self, pattern: str, label: int) -> int:
         """Append `pattern`, whose matches end in ("match", label), and return its first operation."""
@@ -59,8 +61,14 @@ class Program:
         if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
             low, high, body = value
             return self._repeat(low, high, body, flags, after, greedy=op is sre.MAX_REPEAT)
+        if op in (sre.ASSERT, sre.ASSERT_NOT) and self._looks_ahead:
+            raise GrammarRefused(
+                "the terminal looks around inside of a lookahead", "list the texts that must not come"
+            )
         if op in (sre.ASSERT, sre.ASSERT_NOT) and value[0] < 0:
             return self._behind(value[1], flags, after, wanted=op is sre.ASSERT)
+        if op is sre.ASSERT_NOT:
+            return self._not_ahead(value[1], flags, after)
         _refuse(op)
 
     def _branch(self, options: list[Any], flags: int, after: int) -> int:
@@ -89,6 +97,12 @@ class Program:
             entry = self._sequence(body, flags, entry)
         return entry
 
+    def _not_ahead(self, body: Any, flags: int, after: int) -> int:
+        self._looks_ahead = True
+        first = self._sequence(body, flags, self._emit("found"))
+        self._looks_ahead = False
+        return self._emit("not_ahead", first, after)
+
     def _behind(self, body: Any, flags: int, after: int, *, wanted: bool) -> int:
         items = list(body)
         while len(items) == 1 and items[0][0] is sre.SUBPATTERN:
@@ -110,7 +124,6 @@ _CHARACTERS = (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
 def _refuse(op: Any) -> NoReturn:
     what, hint = {
         sre.ASSERT: ("looks ahead", "write what it may match, or end the terminal before what follows"),
-        sre.ASSERT_NOT: ("looks ahead", "write what it may match, or end the terminal before what follows"),
         sre.AT: ("has an anchor or a word border", "terminals end where nothing continues them; remove it"),
         sre.GROUPREF: ("refers back to a group", "write one terminal for each text the group may be"),
     }.get(

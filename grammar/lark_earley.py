@@ -47,7 +47,14 @@ def compile_earley(grammar: Grammar, *, complete: bool = False) -> Pushdown:
 
 
 def _automaton(terminal: Terminal) -> ByteDfa:
-    return build_scanner([(FIRST_LABEL, terminal)], Budget()).dfa
+    scanner = build_scanner([(FIRST_LABEL, terminal)], Budget())
+    if any(scanner.voids):
+        raise GrammarRefused(
+            f"the terminal looks ahead behind its end ({terminal})",
+            "end the terminal before what follows",
+            terminal.name,
+        )
+    return scanner.dfa
 
 
 def _rules(grammar: Grammar, lexed: Mapping[str, ByteDfa], complete: bool) -> Rules:

@@ -158,9 +158,13 @@ class Lexing(Reading):
         found: list[_LateEnd] = []
         todo = [(state, b"")]
         for here, text in todo:
-            for byte in bit_positions(scanner.continued[here]):
+            # What ends here and is void before a byte has ended nowhere.
+            for byte in bit_positions(scanner.continued[here] & ~scanner.voids[here]):
                 target, longer = scanner.rows[here][byte], text + bytes([byte])
-                if scanner.label[target] >= 0 or not self._may_begin(after, longer):
+                if scanner.label[target] >= 0:
+                    self._check_voids(label, longer, scanner.voids[target], after)
+                    continue
+                if not self._may_begin(after, longer):
                     continue
                 if (
                     not self.is_live(group[0], target)
@@ -171,6 +175,12 @@ class Lexing(Reading):
                 found.append((longer, scanner.continued[target]))
                 todo.append((target, longer))
         return tuple(found)
+
+    def _check_voids(self, label: int, text: bytes, voids: int, after: tuple[int, ...]) -> None:
+        """Raise if a terminal may end before `text` because the longer one that ends behind it is void."""
+        for byte in bit_positions(voids):
+            if self._may_begin(after, text + bytes([byte])):
+                self._refuse_late(label, text + bytes([byte]))
 
     def _may_begin(self, parser_states: tuple[int, ...], text: bytes) -> bool:
         """Whether `text` can be read at the start of a terminal in one of the parser states."""
@@ -266,7 +276,7 @@ class _Ignoring:
     @cached_property
     def _ends(self) -> list[int]:
         """For each end of ignored text the bytes that continue it."""
-        return [self._scanner.continued[state] for state in self._scanner.ends(IGNORED)]
+        return [self._scanner.barring[state] for state in self._scanner.ends(IGNORED)]
 
     @cached_property
     def _ways(self) -> list[int]:

@@ -73,7 +73,7 @@ class Reading(ABC):
             return Token(self.end_label)
         scanner = self.scanner(position.parser)
         label = scanner.label[position.state]
-        barred = scanner.continued[position.state] | position.barred
+        barred = scanner.barring[position.state] | position.barred
         if label >= 0:
             return Token(label, b"", barred & self.firsts_after(label, position.parser))
         return Token(*position.late, barred) if position.late else None
@@ -91,14 +91,19 @@ class Reading(ABC):
     def read(self, parser: int, text: bytes) -> Position | Token | None:
         """What `text` is at the start of a terminal in a parser state: its beginning, more than it, or an error."""
         scanner = self.scanner(parser)
-        state, label, ended = NOTHING_READ, IGNORED, 0
+        state = NOTHING_READ
+        ends = [(IGNORED, 0)]
         for i, byte in enumerate(text):
+            if ends[-1][1] == i > 0 and scanner.voids[state] >> byte & 1:
+                ends.pop()
             target = scanner.row(state)[byte]
             if target == 0:
+                label, ended = ends[-1]
                 return Token(label, text[ended:]) if ended else None
             state = target
             if scanner.label[state] >= 0:
-                label, ended = scanner.label[state], i + 1
+                ends.append((scanner.label[state], i + 1))
+        label, ended = ends[-1]
         if state != NOTHING_READ and not self.is_live(parser, state):
             return None
         late = (label, text[ended:]) if 0 < ended < len(text) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -31,22 +32,30 @@ FIRST_LABEL = 2
 NOTHING_READ = -1
 """The state of a scanner before its first byte. The DFA's start may also be reached again later."""
 
-Threads = tuple[int, ...]
+Ahead = frozenset[int]
+"""The operations that may read on in what must not come."""
+
+Threads = tuple[tuple[int, Ahead], ...]
+"""Operations, each with what must not come next on its way."""
 
 
 class Scanner:
     """Immutable. `dfa` ends a terminal where no byte continues; its labels say which terminal was read.
 
+    voids       : for each state the bytes, as bits, before which no terminal ends there: it looks ahead.
+    barring     : those and the bytes that continue it.
     rows, label : of the DFA, as lists.
     reach     : for each state the labels of the states ahead of it, itself included, as bits.
     continued : for each state the bytes that continue it, as bits.
     """
 
-    def __init__(self, dfa: ByteDfa) -> None:
+    def __init__(self, dfa: ByteDfa, voids: list[int]) -> None:
         self.dfa = dfa
+        self.voids = voids
         self.rows: list[list[int]] = dfa.delta.tolist()
         self.label: list[int] = dfa.label.tolist()
         self.continued = [_bits(np.flatnonzero(row)) for row in dfa.delta]
+        self.barring = [more | void for more, void in zip(self.continued, voids)]
         self._first_bytes: dict[int, int] = {}
         self.reach = self.ahead([0 if label < 0 else 1 << label for label in self.label])
 
@@ -105,7 +114,7 @@ def _bits(positions: Iterable[int]) -> int:
 
 def build_scanner(terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> Scanner:
     """The scanner for some terminals, each with its label. Raises GrammarRefused, CompileBudgetExceeded."""
-    return Scanner(_Subsets(terminals, budget).run())
+    return _Subsets(terminals, budget).run()
 
 
 class _Subsets:
@@ -122,6 +131,7 @@ class _Subsets:
         self._find_keywords()
         sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
+        self._aheads: dict[int, Ahead | None] = {}
         numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
         self._behind = sum(1 << number for number in numbers)
 
@@ -150,9 +160,11 @@ class _Subsets:
         except GrammarRefused as refusal:
             raise GrammarRefused(f"{refusal} ({terminal})", refusal.hint, terminal.name) from None
 
-    def run(self) -> ByteDfa:
+    def run(self) -> Scanner:
+        """Build the scanner."""
         n_classes = self._alphabet.n_classes
-        start: _State = (*self._close(self._entries, None), frozenset(self._word_entries))
+        entries = ((entry, _NOTHING) for entry in self._entries)
+        start = self._close(entries, None, frozenset(self._word_entries))
         ids: dict[_State, int] = {_STUCK: DEAD, start: 1}
         states = [_STUCK, start]
         rows: list[list[int]] = []
@@ -170,14 +182,22 @@ class _Subsets:
                     targets[sets & told_apart] = number
                 row.append(number)
             rows.append(row)
-            self._budget.spend(n_classes + len(targets) * (1 + len(state[0])), len(states), n_classes)
-        found = minimal_char_dfa(rows, [self._label(state) for state in states], 1)
-        return lower_to_bytes(found.rows, found.labels, found.start, self._alphabet.intervals)
+            self._budget.spend(n_classes + len(targets) * (1 + len(state.threads)), len(states), n_classes)
+        ends = [(self._label(state), self._voids(state)) for state in states]
+        numbers = {end: i for i, end in enumerate(dict.fromkeys(end for end in ends if end[0] >= 0))}
+        labels = [numbers.get(end, NOT_ACCEPTING) for end in ends]
+        found = minimal_char_dfa(rows, labels, 1)
+        dfa = lower_to_bytes(found.rows, found.labels, found.start, self._alphabet.intervals)
+        told = [*numbers, (NOT_ACCEPTING, 0)]  # NOT_ACCEPTING is the last index
+        label = np.array([told[number][0] for number in dfa.label], np.int32)
+        return Scanner(ByteDfa(dfa.delta, dfa.start, label), [told[number][1] for number in dfa.label])
 
     def _told_apart(self, state: _State) -> int:
         """The sets of characters (as bits) that matter in a state."""
         told_apart = self._behind
-        for number in (*state[0], *state[2]):
+        threads = (*state.threads, *state.if_void)
+        aheads = (number for _, ahead in threads for number in ahead)
+        for number in (*(number for number, _ in threads), *aheads, *state.words, *state.voiding):
             operation = self._program.operations[number]
             if operation[0] == "char":
                 told_apart |= 1 << self._alphabet.set_number[operation[1]]
@@ -185,52 +205,125 @@ class _Subsets:
 
     def _step(self, state: _State, character: int) -> _State:
         operations = self._program.operations
-        read = [operations[n][2] for n in state[0] if self._holds(n, character)]
-        threads, match = self._close(read, character)
-        if not threads and match == _NO_MATCH:
-            return _STUCK
-        words = (n for n in state[2] if operations[n][0] == "char" and self._holds(n, character))
-        return threads, match, frozenset(operations[n][2] for n in words)
+        is_void = bool(state.voiding) and self._read_ahead(state.voiding, character) is None
+        read = []
+        for number, ahead in (*state.threads, *(state.if_void if is_void else ())):
+            if self._holds(number, character):
+                left = self._read_ahead(ahead, character) if ahead else ahead
+                if left is not None:
+                    read.append((operations[number][2], left))
+        words = (n for n in state.words if operations[n][0] == "char" and self._holds(n, character))
+        return self._close(read, character, frozenset(operations[n][2] for n in words))
 
     def _holds(self, operation: int, character: int) -> bool:
         """Whether the characters of an operation are those of the class `character`."""
         number = self._alphabet.set_number[self._program.operations[operation][1]]
         return bool(self._alphabet.class_sets[character] >> number & 1)
 
-    def _close(self, entries: Iterable[int], before: int | None) -> tuple[Threads, int]:
-        """The threads that read a character next, the preferred first, and the terminal that may end here."""
-        threads: list[int] = []
-        seen: set[int] = set()
+    def _close(
+        self, entries: Iterable[tuple[int, Ahead]], before: int | None, words: frozenset[int]
+    ) -> _State:
+        """The state of threads that begin with some operations, the preferred first, behind the character `before`."""
+        threads: list[tuple[int, Ahead]] = []
+        preferred: Threads = ()
+        match, voiding = _NO_MATCH, _NOTHING
+        seen: set[tuple[int, Ahead]] = set()
         todo = list(entries)[::-1]
         while todo:
-            number = todo.pop()
-            if number in seen:
+            thread = todo.pop()
+            if thread in seen:
                 continue
-            seen.add(number)
+            seen.add(thread)
+            number, ahead = thread
             operation = self._program.operations[number]
             if operation[0] == "match":
-                return tuple(threads), operation[1]
-            if operation[0] == "char":
-                threads.append(number)
+                if match != _NO_MATCH:
+                    self._refuse(
+                        match,
+                        "ends where another match does, and what follows decides between them",
+                        "write the lookahead so that it decides inside of the terminal",
+                    )
+                match = operation[1]
+                if not ahead:
+                    return _State(tuple(threads), match, words)
+                # What was preferred less counts where this match turns out to be none.
+                preferred, voiding, threads = tuple(threads), ahead, []
+            elif operation[0] == "char":
+                threads.append(thread)
             elif operation[0] == "split":
-                todo += [operation[2], operation[1]]
+                todo += [(operation[2], ahead), (operation[1], ahead)]
+            elif operation[0] == "not_ahead":
+                barred = self._ahead_of(operation[1])
+                if barred is not None:
+                    todo.append((operation[2], ahead | barred))
             elif before is None:
                 raise GrammarRefused(
                     "a terminal looks behind its first character", "look behind inside of it only"
                 )
             elif self._holds(number, before) == operation[2]:
-                todo.append(operation[3])
-        return tuple(threads), _NO_MATCH
+                todo.append((operation[3], ahead))
+        if match != _NO_MATCH:
+            return _State(preferred, match, words, tuple(threads), voiding)
+        return _State(tuple(threads), match, words) if threads else _STUCK
+
+    def _ahead_of(self, first: int) -> Ahead | None:
+        """The operations that read in what must not come, from one of its operations on; None where it has come."""
+        if first not in self._aheads:
+            found: set[int] = set()
+            todo = [first]
+            while todo:
+                operation = self._program.operations[number := todo.pop()]
+                if operation[0] == "char":
+                    found.add(number)
+                elif operation[0] == "split":
+                    todo += operation[1:]
+                else:
+                    assert operation[0] == "found"
+                    return self._aheads.setdefault(first, None)
+            self._aheads[first] = frozenset(found)
+        return self._aheads[first]
+
+    def _read_ahead(self, ahead: Ahead, character: int) -> Ahead | None:
+        """What must not come next behind a character; None where it has come with that."""
+        left: set[int] = set()
+        for number in ahead:
+            if self._holds(number, character):
+                more = self._ahead_of(self._program.operations[number][2])
+                if more is None:
+                    return None
+                left |= more
+        return frozenset(left)
+
+    def _refuse(self, number: int, what: str, hint: str) -> NoReturn:
+        terminal = self._terminals[number][1]
+        raise GrammarRefused(f"the terminal {what} ({terminal})", hint, terminal.name)
+
+    def _voids(self, state: _State) -> int:
+        """The bytes, as bits, before which the match of a state is none."""
+        voids = 0
+        for first, last, character in self._alphabet.intervals if state.voiding else ():
+            left = self._read_ahead(state.voiding, character)
+            if left:
+                hint = "only `(?!x)` is exact at the end of a terminal"
+                self._refuse(state.match, "looks ahead by several characters behind its end", hint)
+            if left is None and last >= 0x80:
+                hint = "list ASCII characters only"
+                self._refuse(state.match, "looks ahead for characters beyond ASCII behind its end", hint)
+            if left is None:
+                voids |= (1 << last + 1) - (1 << first)
+        return voids
 
     def _label(self, state: _State) -> int:
         """Which terminal was read."""
-        match = state[1]
+        match = state.match
         if match == _NO_MATCH:
             return NOT_ACCEPTING
         label = self._terminals[match][0]
         if label != IGNORED:
             complete = {
-                self._program.operations[n][1] for n in state[2] if self._program.operations[n][0] == "match"
+                self._program.operations[n][1]
+                for n in state.words
+                if self._program.operations[n][0] == "match"
             }
             match = next((word for word in self._words.get(match, ()) if word in complete), match)
             label = self._terminals[match][0]
@@ -238,11 +331,26 @@ class _Subsets:
         return label
 
 
-_State = tuple[Threads, int, frozenset[int]]
-"""Threads, the terminal that may end here, what the keywords have left to read."""
+class _State(NamedTuple):
+    """Where the threads are.
 
+    threads : the preferred first.
+    match   : the terminal that may end here, preferred less than `threads`.
+    words   : what the keywords have left to read.
+    if_void : the threads that are preferred less than the match, where that turns out to be none.
+    voiding : what must not come behind the match.
+    """
+
+    threads: Threads
+    match: int
+    words: frozenset[int]
+    if_void: Threads = ()
+    voiding: Ahead = frozenset()
+
+
+_NOTHING: Ahead = frozenset()
 _NO_MATCH = -1
-_STUCK: _State = ((), _NO_MATCH, frozenset())
+_STUCK = _State((), _NO_MATCH, frozenset())
 
 
 def _precedence(labelled: tuple[int, Terminal]) -> tuple[int, int, int, str]:

@@ -91,12 +91,13 @@ class _Machine:
         if scanner.label[target] >= 0:
             if not is_live:
                 return DEAD
-            if scanner.continued[target]:
+            if scanner.barring[target]:
                 return goto(self._state(Position(parser, target)))
             return self._operation(self._parser.take((parser,), Token(scanner.label[target])))
         late = None
         if position.state != NOTHING_READ and scanner.label[position.state] >= 0:
-            late = scanner.label[position.state], bytes([byte])
+            if not scanner.voids[position.state] >> byte & 1:
+                late = scanner.label[position.state], bytes([byte])
         elif position.late:
             late = position.late[0], position.late[1] + bytes([byte])
         longer = Position(parser, target, late if late in self._reading.late else None)

@@ -342,6 +342,7 @@ def test_characters_without_regard_to_case() -> None:
 
 SYMBOLS = ['"a"', '"b"', '"ab"', '"aa"', '"c"', "/a+/", "/[ab]+/", "/a*b/", "/a|ab/", "/b+?c/", "/a(bc)?/"]
 SYMBOLS += ["/[abc]/", "/c.*?c/", '"A"i', "/(a|b)*?c/", "/[^a]/", "/é+/", "/aé?/", "/(ab)+/", '"aba"']
+SYMBOLS += ["/a(?!b)/", "/(?!ab)[ab]+/", "/[ab]+?(?!c)/"]
 LETTERS = "abc é"
 
 
