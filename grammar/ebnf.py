@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
-from .context_free.rules import Rules
-from .nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat
+from .context_free.rules import Rules, replaced
+from .nodes import And, Call, Chars, Literal, Node, Not
 from .notation import RuleReader
 
 _NUMBER = re.compile(r"\[[0-9]+[a-z]?\](?=\s*[A-Za-z_][A-Za-z0-9_.-]*\s*::=)")
@@ -96,7 +97,7 @@ class _Ebnf(RuleReader):
     def _write_out(self, name: str) -> None:
         """Write out what differences in a rule call: they are decided on automata."""
         try:
-            self.bodies[name] = _without_calls(self.bodies[name], self.bodies, (), inside=False)
+            self.bodies[name] = replaced(self.bodies[name], self._difference)
         except _Recursive as error:
             self.fail(
                 f"what is taken from {error.args[0]}, or taken away, calls itself",
@@ -104,26 +105,20 @@ class _Ebnf(RuleReader):
                 self.places[name],
             )
 
+    def _difference(self, node: Node) -> Node | None:
+        """A difference without calls."""
+        return replaced(node, partial(_without_calls, self.bodies, ())) if isinstance(node, And) else None
+
 
 class _Recursive(Exception):
     """A rule inside a difference calls itself."""
 
 
-def _without_calls(node: Node, bodies: Mapping[str, Node], open_: tuple[str, ...], *, inside: bool) -> Node:
-    """`node`, with the calls inside of differences replaced by what they call."""
+def _without_calls(bodies: Mapping[str, Node], open_: tuple[str, ...], node: Node) -> Node | None:
+    """What a call stands for, without calls itself. Raises _Recursive for those of rules that are `open_`."""
     match node:
-        case Call(name) if inside and name in bodies:
+        case Call(name) if name in bodies:
             if name in open_:
                 raise _Recursive(name)
-            return _without_calls(bodies[name], bodies, (*open_, name), inside=True)
-        case And(parts):
-            return And(tuple(_without_calls(part, bodies, open_, inside=True) for part in parts))
-        case Not(body):
-            return Not(_without_calls(body, bodies, open_, inside=True))
-        case Concat(parts):
-            return Concat(tuple(_without_calls(part, bodies, open_, inside=inside) for part in parts))
-        case Choice(parts):
-            return Choice(tuple(_without_calls(part, bodies, open_, inside=inside) for part in parts))
-        case Repeat(body, low, high):
-            return Repeat(_without_calls(body, bodies, open_, inside=inside), low, high)
-    return node
+            return replaced(bodies[name], partial(_without_calls, bodies, (*open_, name)))
+    return None

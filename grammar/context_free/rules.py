@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from typing import Protocol
 
 from ..dfa import ByteDfa
@@ -56,6 +57,39 @@ def calls(node: Node) -> Iterator[str]:
         if isinstance(here, Call):
             yield here.name
         todo += parts(here)
+
+
+def replaced(node: Node, replacement: Callable[[Node], Node | None]) -> Node:
+    """A tree with each node, from the top, replaced for which there is a replacement."""
+    found = replacement(node)
+    if found is not None:
+        return found
+    match node:
+        case Concat(children):
+            return Concat(tuple(map(replaced, children, repeat(replacement))))
+        case Choice(children):
+            return Choice(tuple(map(replaced, children, repeat(replacement))))
+        case And(children):
+            return And(tuple(map(replaced, children, repeat(replacement))))
+        case Not(body):
+            return Not(replaced(body, replacement))
+        case Repeat(body, low, high):
+            return Repeat(replaced(body, replacement), low, high)
+    return node
+
+
+def with_calls(node: Node, replacement: Callable[[str], Node | None]) -> Node:
+    """The tree of a rule with the calls replaced whose names have a replacement."""
+
+    def of_node(part: Node) -> Node | None:
+        match part:
+            case Call(name):
+                return replacement(name)
+            case And() | Not():
+                return part  # no call stands there; the same object, so that `regular` knows it again at once
+        return None
+
+    return replaced(node, of_node)
 
 
 def reachable(rules: Rules) -> list[str]:
