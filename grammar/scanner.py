@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .bits import bits_of
 from .char_automata import Alphabet, Budget, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING, ByteDfa
 from .first_match import Program
@@ -46,7 +47,7 @@ class Scanner:
         self.dfa = dfa
         self.rows: list[list[int]] = dfa.delta.tolist()
         self.label: list[int] = dfa.label.tolist()
-        self.continued = [_bits(np.flatnonzero(row)) for row in dfa.delta]
+        self.continued = [bits_of(np.flatnonzero(row).tolist()) for row in dfa.delta]
         self._first_bytes: dict[int, int] = {}
         self.reach = self.ahead([0 if label < 0 else 1 << label for label in self.label])
 
@@ -68,7 +69,7 @@ class Scanner:
 
     def first_to(self, reach: list[int], wanted: int) -> int:
         """The first bytes (as bits) behind which some of the bits `wanted` of `reach` is ahead."""
-        return sum(1 << byte for byte, target in enumerate(self.row(NOTHING_READ)) if reach[target] & wanted)
+        return bits_of(byte for byte, target in enumerate(self.row(NOTHING_READ)) if reach[target] & wanted)
 
     def ends(self, label: int) -> list[int]:
         """The states in which a text of `label` may end."""
@@ -99,10 +100,6 @@ class Scanner:
         return found
 
 
-def _bits(positions: Iterable[int]) -> int:
-    return sum(1 << int(position) for position in positions)
-
-
 def build_scanner(terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> Scanner:
     """The scanner for some terminals, each with its label. Raises GrammarRefused, CompileBudgetExceeded."""
     return Scanner(_Subsets(terminals, budget).run())
@@ -123,7 +120,7 @@ class _Subsets:
         sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
         numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
-        self._behind = sum(1 << number for number in numbers)
+        self._behind = bits_of(numbers)
 
     def _find_keywords(self) -> None:
         """A string that a regexp of the same priority also matches is told apart behind the match."""
