@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import GramaskError
-from .context_free.rules import Foreign, Rules
+from .context_free.rules import Foreign, Rules, with_calls
 from .ebnf import parse_ebnf
 from .gbnf import parse_gbnf
 from .nodes import Anchor, And, Call, Choice, Concat, Literal, Look, Node, Repeat
@@ -89,7 +89,8 @@ class _Parts:
         rules = rules_of(source)
         prefix = self._next()
         names = {name: f"{prefix}/{name}" for name in rules.bodies}
-        self.bodies |= {names[name]: _renamed(body, names) for name, body in rules.bodies.items()}
+        for name, body in rules.bodies.items():
+            self.bodies[names[name]] = with_calls(body, lambda called: Call(names[called]))
         return Call(names[rules.start])
 
     def _json(self, schema: Any) -> Node:
@@ -138,16 +139,3 @@ def _resource(number: int, schema: Any) -> Any:
     if not isinstance(schema, dict) or "$id" in schema or "id" in schema:
         return schema
     return {"$id": f"urn:gramask:alternative:{number}", **schema}
-
-
-def _renamed(node: Node, names: dict[str, str]) -> Node:
-    match node:
-        case Call(name):
-            return Call(names[name])
-        case Concat(children):
-            return Concat(tuple(_renamed(child, names) for child in children))
-        case Choice(children):
-            return Choice(tuple(_renamed(child, names) for child in children))
-        case Repeat(body, low, high):
-            return Repeat(_renamed(body, names), low, high)
-    return node

@@ -14,26 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
-from .context_free.rules import Rules
-from .nodes import (
-    And,
-    Call,
-    Chars,
-    Choice,
-    Concat,
-    Literal,
-    Node,
-    Not,
-    Repeat,
-    complement_ranges,
-    merge_ranges,
-)
-from .notation import EMPTY, Reader, choice, concat
+from .context_free.rules import Rules, replaced
+from .nodes import And, Call, Chars, Literal, Node, Not
+from .notation import RuleReader
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_SPACE = re.compile(r"(?:\s|/\*.*?\*/|\[\s*(?:wfc|vc|WFC|VC|ns|NSC)\s*:[^\]]*\])*", re.DOTALL)
-_DEFINITION = re.compile(r"(?:\[[0-9]+[a-z]?\]\s*)?[A-Za-z_][A-Za-z0-9_.-]*\s*::=")
 _NUMBER = re.compile(r"\[[0-9]+[a-z]?\](?=\s*[A-Za-z_][A-Za-z0-9_.-]*\s*::=)")
 _CODE_POINT = re.compile(r"#x([0-9A-Fa-f]+)")
 
@@ -46,67 +32,35 @@ def parse_ebnf(text: str, start: str | None = None) -> Rules:
     return _Ebnf(text).read(start)
 
 
-class _Ebnf(Reader):
+class _Ebnf(RuleReader):
     notation = "ebnf"
+    name_pattern = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+    space_pattern = re.compile(r"(?:\s|/\*.*?\*/|\[\s*(?:wfc|vc|WFC|VC|ns|NSC)\s*:[^\]]*\])*", re.DOTALL)
+    definition_pattern = re.compile(r"(?:\[[0-9]+[a-z]?\]\s*)?[A-Za-z_][A-Za-z0-9_.-]*\s*::=")
+    rule_form = "Name ::= ..."
 
     def read(self, start: str | None) -> Rules:
-        self._skip()
-        while self.next_char():
-            self._rule()
+        self.read_rules()
         names = list(self.bodies)
         for name in names:
             self._write_out(name)
         return self.finish(start or (names[0] if names else "start"))
 
-    def _rule(self) -> None:
+    def rule(self) -> None:
         numbered = _NUMBER.match(self.text, self.at)
         if numbered:
             self.at = numbered.end()
-            self._skip()
-        at = self.at
-        name = self._name()
-        if name is None:
-            self.fail("expected a rule", "a rule is written `Name ::= ...`")
-        self._skip()
-        self.expect("::=", "a rule is written `Name ::= ...`")
-        self._skip()
-        self.define(name, self._alternatives(), at)
-        if self.next_char() and not _DEFINITION.match(self.text, self.at):
-            self.fail(f"`{self.next_char()}` does not belong here", "a rule is written `Name ::= ...`")
+            self.skip()
+        super().rule()
 
-    def _alternatives(self) -> Node:
-        options = [self._sequence()]
-        while self.take("|"):
-            self._skip()
-            options.append(self._sequence())
-        return choice(options)
-
-    def _sequence(self) -> Node:
-        parts: list[Node] = []
-        while self.next_char() not in ("", "|", ")") and not _DEFINITION.match(self.text, self.at):
-            parts.append(self._difference())
-        return concat(parts) if parts else EMPTY
-
-    def _difference(self) -> Node:
-        body = self._repetition()
+    def part(self) -> Node:
+        body = super().part()
         while self.take("-"):
-            self._skip()
-            body = And((body, Not(self._repetition())))
+            self.skip()
+            body = And((body, Not(super().part())))
         return body
 
-    def _repetition(self) -> Node:
-        body = self._element()
-        self._skip()
-        while (at := self.at) < len(self.text) and self.next_char() in "*+?{":
-            sign = self.char()
-            low, high = {"*": (0, None), "+": (1, None), "?": (0, 1), "{": (0, 0)}[sign]
-            if sign == "{":
-                low, high = self._counts(at)
-            body = self.repeated(body, low, high, at)
-            self._skip()
-        return body
-
-    def _counts(self, at: int) -> tuple[int, int | None]:
+    def counts(self, at: int) -> tuple[int, int | None]:
         low = self.number()
         if low is None:
             self.fail("a repetition needs a count", "write `{2}`, `{2,}` or `{2,5}`", at)
@@ -114,28 +68,13 @@ class _Ebnf(Reader):
         self.expect("}", "write `{2}`, `{2,}` or `{2,5}`")
         return low, high
 
-    def _element(self) -> Node:
-        at = self.at
-        char = self.next_char()
-        if char in ("'", '"'):
+    def own_element(self, at: int) -> Node | None:
+        if self.next_char() in ("'", '"'):
             return self._literal(at)
         if self.peek("#"):
-            point = self._point()
+            point = self.point()
             return Chars(((point, point),))
-        if self.take("["):
-            return self._class(at)
-        if self.take("("):
-            self._skip()
-            self.nested()
-            body = self._alternatives()
-            self.expect(")", "close the group")
-            self.left()
-            return body
-        name = self._name()
-        if name is None:
-            self.fail(f"`{char}` does not belong here", "quote literal text")
-        self.called.setdefault(name, at)
-        return Call(name)
+        return None
 
     def _literal(self, at: int) -> Node:
         quote = self.char()
@@ -146,26 +85,7 @@ class _Ebnf(Reader):
         self.at = end + 1
         return Literal(text)
 
-    def _class(self, at: int) -> Node:
-        negated = self.take("^")
-        found: list[tuple[int, int]] = []
-        while not self.take("]"):
-            if not self.next_char():
-                self.fail("this class is not closed", "add a `]`", at)
-            begin = self.at
-            low = high = self._point()
-            if self.peek("-") and not self.peek("-]"):
-                self.at += 1
-                if not self.next_char():
-                    self.fail("this class is not closed", "add a `]`", at)
-                high = self._point()
-            if high < low:
-                self.fail("the range is out of order", "write the smaller end first", begin)
-            found.append((low, high))
-        ranges = merge_ranges(found)
-        return Chars(complement_ranges(ranges)) if negated else Chars(ranges)
-
-    def _point(self) -> int:
+    def point(self) -> int:
         """Read a character, or its code point."""
         at = self.at
         found = _CODE_POINT.match(self.text, at)
@@ -174,22 +94,10 @@ class _Ebnf(Reader):
             return self.scalar(int(found[1][:10], 16), at)
         return self.scalar(ord(self.char()), at)
 
-    def _name(self) -> str | None:
-        found = _NAME.match(self.text, self.at)
-        if found is None:
-            return None
-        self.at = found.end()
-        return found[0]
-
-    def _skip(self) -> None:
-        found = _SPACE.match(self.text, self.at)
-        assert found is not None
-        self.at = found.end()
-
     def _write_out(self, name: str) -> None:
         """Write out what differences in a rule call: they are decided on automata."""
         try:
-            self.bodies[name] = _without_calls(self.bodies[name], self.bodies, (), inside=False)
+            self.bodies[name] = replaced(self.bodies[name], self._difference)
         except _Recursive as error:
             self.fail(
                 f"what is taken from {error.args[0]}, or taken away, calls itself",
@@ -197,26 +105,20 @@ class _Ebnf(Reader):
                 self.places[name],
             )
 
+    def _difference(self, node: Node) -> Node | None:
+        """A difference without calls."""
+        return replaced(node, partial(_without_calls, self.bodies, ())) if isinstance(node, And) else None
+
 
 class _Recursive(Exception):
     """A rule inside a difference calls itself."""
 
 
-def _without_calls(node: Node, bodies: Mapping[str, Node], open_: tuple[str, ...], *, inside: bool) -> Node:
-    """`node`, with the calls inside of differences replaced by what they call."""
+def _without_calls(bodies: Mapping[str, Node], open_: tuple[str, ...], node: Node) -> Node | None:
+    """What a call stands for, without calls itself. Raises _Recursive for those of rules that are `open_`."""
     match node:
-        case Call(name) if inside and name in bodies:
+        case Call(name) if name in bodies:
             if name in open_:
                 raise _Recursive(name)
-            return _without_calls(bodies[name], bodies, (*open_, name), inside=True)
-        case And(parts):
-            return And(tuple(_without_calls(part, bodies, open_, inside=True) for part in parts))
-        case Not(body):
-            return Not(_without_calls(body, bodies, open_, inside=True))
-        case Concat(parts):
-            return Concat(tuple(_without_calls(part, bodies, open_, inside=inside) for part in parts))
-        case Choice(parts):
-            return Choice(tuple(_without_calls(part, bodies, open_, inside=inside) for part in parts))
-        case Repeat(body, low, high):
-            return Repeat(_without_calls(body, bodies, open_, inside=inside), low, high)
-    return node
+            return replaced(bodies[name], partial(_without_calls, bodies, (*open_, name)))
+    return None

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import CompileBudgetExceeded
+from .bits import bit_positions, bits_of
 from .char_automata import Budget
 from .grammar import Grammar, GrammarRefused
-from .lr import Tables, bit_positions
+from .lr import Tables
 from .reading import Position, Reading, Token
 from .scanner import FIRST_LABEL, IGNORED, Scanner, build_scanner
 
@@ -297,7 +298,7 @@ class _Ignoring:
         if found is not None:
             return found
         first = self._scanner.first_bytes(label)
-        good = sum(1 << i for i, barred in enumerate(self._ends) if first & ~barred)
+        good = bits_of(i for i, barred in enumerate(self._ends) if first & ~barred)
         while True:
             more = good
             for i, barred in enumerate(self._ends):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .lr import bit_positions
+from .bits import bit_positions
 from .parsing import Done, Enter, Leave, Move, Parser
 from .reading import Position, Token
 

@@ -9,12 +9,13 @@ Source: Knuth (1965), "On the translation of languages from left to right"; Aho 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import CompileBudgetExceeded
+from .bits import bit_positions, bits_of
 from .grammar import END, Grammar, Production
-from .lr_items import ENDED, Items, Kernel, bits_of
+from .lr_items import ENDED, Items, Kernel
 
 MAX_MERGED = 10_000
 MAX_STATES = 200_000
@@ -236,11 +237,3 @@ def _too_large(n_states: int) -> CompileBudgetExceeded:
         keyword="lark",
         hint="split it, or give parts that are regular as one terminal each",
     )
-
-
-def bit_positions(bits: int) -> Iterator[int]:
-    """The positions of the bits that are set, in rising order."""
-    while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest

@@ -119,8 +119,3 @@ class Items:
             first |= self.first[item]
             empty = empty or self.empty[item]
         return first, empty
-
-
-def bits_of(numbers: dict[int, int]) -> int:
-    """The keys as bits."""
-    return sum(1 << number for number in numbers)

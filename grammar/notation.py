@@ -1,122 +1,88 @@
-"""What the notations of context-free rules have in common: reading with places, and the checks of finished rules."""
+"""What the notations of context-free rules have in common: how rules are read, and the checks once all are."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+import re
+from typing import ClassVar
 
-from ..errors import CompileBudgetExceeded, GrammarSyntaxError
+from ..errors import CompileBudgetExceeded
 from .context_free.rules import Rules, productive, reachable
-from .nodes import Chars, Choice, Concat, Literal, Node, Repeat
+from .nodes import Call, Chars, Choice, Concat, Literal, Node, Repeat, complement_ranges, merge_ranges
+from .text_reader import Reader
 
 MAX_NESTING = 100
 MAX_REPEAT = 10_000
 """The highest count of a repetition that is written out."""
 
-_HEX = frozenset("0123456789abcdefABCDEF")
 
+class RuleReader(Reader):
+    """Reads rules; a notation says what it writes in its own way.
 
-class Reader:
-    """A text and a position in it.
-
-    notation : its name, the `keyword` of errors.  bodies : the rules so far.  places : where each was defined.
+    name_pattern, space_pattern : what a name is, and what is passed over.
+    definition_pattern : how a rule begins, for those before it end there.  rule_form : what it looks like, for hints.
+    bodies : the rules so far.  places : where each was defined.  called : where each name was first called.
     """
 
-    notation = ""
+    name_pattern: ClassVar[re.Pattern[str]]
+    space_pattern: ClassVar[re.Pattern[str]]
+    definition_pattern: ClassVar[re.Pattern[str]]
+    rule_form: ClassVar[str]
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+        super().__init__(text)
         self.bodies: dict[str, Node] = {}
         self.places: dict[str, int] = {}
         self.called: dict[str, int] = {}
         self._depth = 0
 
-    def fail(self, message: str, hint: str | None = None, at: int | None = None) -> NoReturn:
-        """Raise GrammarSyntaxError at a position, by default where reading has come to."""
-        at = min(self.at if at is None else at, len(self.text))
-        line = self.text.count("\n", 0, at) + 1
-        column = at - self.text.rfind("\n", 0, at)
-        raise GrammarSyntaxError(
-            message, source=self.text, line=line, column=column, keyword=self.notation, hint=hint
-        )
+    def own_element(self, at: int) -> Node | None:
+        """Read what only this notation has, literals among it; None where nothing of the kind begins."""
+        raise NotImplementedError
 
-    def peek(self, text: str) -> bool:
-        return self.text.startswith(text, self.at)
+    def point(self) -> int:
+        """Read a character of a class."""
+        raise NotImplementedError
 
-    def take(self, text: str) -> bool:
-        """Read `text` if it comes next."""
-        found = self.peek(text)
-        if found:
-            self.at += len(text)
-        return found
+    def counts(self, at: int) -> tuple[int, int | None]:
+        """Read the bounds of a repetition, behind `{`, with `}`."""
+        raise NotImplementedError
 
-    def expect(self, text: str, hint: str | None = None) -> None:
-        if not self.take(text):
-            found = self.text[self.at : self.at + 1]
-            self.fail(f"expected `{text}`, found {f'`{found}`' if found else 'the end of the grammar'}", hint)
+    def read_rules(self) -> None:
+        """Read the whole text."""
+        self.skip()
+        while self.next_char():
+            self.rule()
 
-    def next_char(self) -> str:
-        """The next character, "" at the end."""
-        return self.text[self.at : self.at + 1]
+    def rule(self) -> None:
+        at = self.at
+        name = self._name()
+        if name is None:
+            self.fail("expected a rule", self._rule_hint)
+        self.skip()
+        self.expect("::=", self._rule_hint)
+        self.skip()
+        self._define(name, self._alternatives(), at)
+        if self.next_char() and not self.definition_pattern.match(self.text, self.at):
+            self.fail(f"`{self.next_char()}` does not belong here", self._rule_hint)
 
-    def char(self) -> str:
-        """Read one character."""
-        self.at += 1
-        return self.text[self.at - 1]
+    def part(self) -> Node:
+        """Read a part of a sequence: an element and how often it stands there."""
+        body = self._element()
+        self.skip()
+        while (at := self.at) < len(self.text) and self.next_char() in "*+?{":
+            sign = self.char()
+            low, high = {"*": (0, None), "+": (1, None), "?": (0, 1), "{": (0, 0)}[sign]
+            if sign == "{":
+                low, high = self.counts(at)
+            body = self._repeated(body, low, high, at)
+            self.skip()
+        return body
 
-    def hexadecimal(self, n_digits: int) -> int:
-        """Read a code point in `n_digits` hexadecimal digits."""
-        start = self.at
-        digits = self.text[start : start + n_digits]
-        if len(digits) < n_digits or not _HEX.issuperset(digits):
-            self.fail(f"this escape needs {n_digits} hexadecimal digits", at=start)
-        self.at += n_digits
-        return self.scalar(int(digits, 16), start)
-
-    def scalar(self, point: int, at: int) -> int:
-        """`point`, if it is a character."""
-        if point > 0x10FFFF or 0xD800 <= point <= 0xDFFF:
-            self.fail(f"{point:X} is no character", "characters are Unicode scalar values", at)
-        return point
-
-    def nested(self) -> None:
-        """Enter a group."""
-        self._depth += 1
-        if self._depth > MAX_NESTING:
-            self.fail(f"groups are nested more than {MAX_NESTING} deep", "make a rule of the inner ones")
-
-    def left(self) -> None:
-        """Leave a group."""
-        self._depth -= 1
-
-    def define(self, name: str, body: Node, at: int) -> None:
-        """Take a rule. Raises if there is one with this name."""
-        if name in self.bodies:
-            self.fail(f"the rule {name} is defined twice", "join the two with `|`", at)
-        self.bodies[name] = body
-        self.places[name] = at
-
-    def repeated(self, body: Node, low: int, high: int | None, at: int) -> Node:
-        """`body`, `low` to `high` times."""
-        if high is not None and high < low:
-            self.fail(f"the repetition {{{low},{high}}} is out of order", "write the smaller count first", at)
-        if max(low, high or 0) > MAX_REPEAT:
-            raise CompileBudgetExceeded(
-                f"the repetition of {max(low, high or 0)} times is too long to be written out",
-                keyword=self.notation,
-                hint=f"repeat at most {MAX_REPEAT} times, or without an upper end",
-            )
-        return Repeat(body, low, high)
-
-    def number(self) -> int | None:
-        """Read digits, if there are any."""
-        start = self.at
-        while self.next_char().isascii() and self.next_char().isdigit():
-            self.at += 1
-        digits = self.text[start : self.at]
-        if len(digits) > 9:
-            self.fail(f"{digits[:20]}... is too large a count", at=start)
-        return int(digits) if digits else None
+    def skip(self) -> None:
+        """Pass over what does not count."""
+        found = self.space_pattern.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
 
     def finish(self, start: str) -> Rules:
         """The rules. Raises GrammarSyntaxError for those that are called and not defined, or that derive nothing."""
@@ -139,6 +105,96 @@ class Reader:
                     self.places[name],
                 )
         return rules
+
+    @property
+    def _rule_hint(self) -> str:
+        return f"a rule is written `{self.rule_form}`"
+
+    def _alternatives(self) -> Node:
+        options = [self._sequence()]
+        while self.take("|"):
+            self.skip()
+            options.append(self._sequence())
+        return choice(options)
+
+    def _sequence(self) -> Node:
+        parts: list[Node] = []
+        while self.next_char() not in ("", "|", ")") and not self.definition_pattern.match(
+            self.text, self.at
+        ):
+            parts.append(self.part())
+        return concat(parts) if parts else EMPTY
+
+    def _element(self) -> Node:
+        at = self.at
+        if self.take("["):
+            return self._class(at)
+        if self.take("("):
+            self.skip()
+            self._nested()
+            body = self._alternatives()
+            self.expect(")", "close the group")
+            self._depth -= 1
+            return body
+        own = self.own_element(at)
+        if own is not None:
+            return own
+        name = self._name()
+        if name is None:
+            self.fail(f"`{self.next_char()}` does not belong here", "quote literal text")
+        self.called.setdefault(name, at)
+        return Call(name)
+
+    def _class(self, at: int) -> Node:
+        negated = self.take("^")
+        found: list[tuple[int, int]] = []
+        while not self.take("]"):
+            if not self.next_char():
+                self.fail("this class is not closed", "add a `]`", at)
+            begin = self.at
+            low = high = self.point()
+            if self.peek("-") and not self.peek("-]"):
+                self.at += 1
+                if not self.next_char():
+                    self.fail("this class is not closed", "add a `]`", at)
+                high = self.point()
+            if high < low:
+                self.fail("the range is out of order", "write the smaller end first", begin)
+            found.append((low, high))
+        ranges = merge_ranges(found)
+        return Chars(complement_ranges(ranges)) if negated else Chars(ranges)
+
+    def _name(self) -> str | None:
+        found = self.name_pattern.match(self.text, self.at)
+        if found is None:
+            return None
+        self.at = found.end()
+        return found[0]
+
+    def _nested(self) -> None:
+        """Enter a group."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            self.fail(f"groups are nested more than {MAX_NESTING} deep", "make a rule of the inner ones")
+
+    def _define(self, name: str, body: Node, at: int) -> None:
+        """Take a rule. Raises if there is one with this name."""
+        if name in self.bodies:
+            self.fail(f"the rule {name} is defined twice", "join the two with `|`", at)
+        self.bodies[name] = body
+        self.places[name] = at
+
+    def _repeated(self, body: Node, low: int, high: int | None, at: int) -> Node:
+        """`body`, `low` to `high` times."""
+        if high is not None and high < low:
+            self.fail(f"the repetition {{{low},{high}}} is out of order", "write the smaller count first", at)
+        if max(low, high or 0) > MAX_REPEAT:
+            raise CompileBudgetExceeded(
+                f"the repetition of {max(low, high or 0)} times is too long to be written out",
+                keyword=self.notation,
+                hint=f"repeat at most {MAX_REPEAT} times, or without an upper end",
+            )
+        return Repeat(body, low, high)
 
 
 def concat(parts: list[Node]) -> Node:

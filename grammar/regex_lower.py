@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .bits import bits_of
 from .char_automata import Alphabet, Budget, CharDfa, intersect_char_dfas, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING
 from .nodes import Anchor, And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
@@ -298,8 +299,8 @@ class ContextSubsets:
         self._lowering = lowering
         self._nfa = nfa
         self._behinds = list(lowering.behinds)
-        self._word_mask = sum(1 << bit for bit in nfa.word_bits)
-        self._look_mask = sum(1 << bit for bit in nfa.looks)
+        self._word_mask = bits_of(nfa.word_bits)
+        self._look_mask = bits_of(nfa.looks)
         # What stands behind these is reached only when the next character is known.
         self._pending_mask = self._word_mask | nfa.end_bits
         self._aheads: list[CharDfa] = []
@@ -424,7 +425,7 @@ class ContextSubsets:
             free |= nfa.end_bits
         if following is not None:
             at_border = (before == IN_WORD) != (following == IN_WORD)
-            free |= sum(1 << bit for bit, border in nfa.word_bits.items() if border == at_border)
+            free |= bits_of(bit for bit, border in nfa.word_bits.items() if border == at_border)
         for bit, look in nfa.looks.items():
             if look.behind >= 0:
                 matched = self._behinds[look.behind].labels[behinds[look.behind]] != NOT_ACCEPTING

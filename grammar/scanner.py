@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from .bits import bits_of
 from .char_automata import Alphabet, Budget, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING, ByteDfa
 from .first_match import Program
@@ -54,7 +55,7 @@ class Scanner:
         self.voids = voids
         self.rows: list[list[int]] = dfa.delta.tolist()
         self.label: list[int] = dfa.label.tolist()
-        self.continued = [_bits(np.flatnonzero(row)) for row in dfa.delta]
+        self.continued = [bits_of(np.flatnonzero(row).tolist()) for row in dfa.delta]
         self.barring = [more | void for more, void in zip(self.continued, voids)]
         self._first_bytes: dict[int, int] = {}
         self.reach = self.ahead([0 if label < 0 else 1 << label for label in self.label])
@@ -77,7 +78,7 @@ class Scanner:
 
     def first_to(self, reach: list[int], wanted: int) -> int:
         """The first bytes (as bits) behind which some of the bits `wanted` of `reach` is ahead."""
-        return sum(1 << byte for byte, target in enumerate(self.row(NOTHING_READ)) if reach[target] & wanted)
+        return bits_of(byte for byte, target in enumerate(self.row(NOTHING_READ)) if reach[target] & wanted)
 
     def ends(self, label: int) -> list[int]:
         """The states in which a text of `label` may end."""
@@ -108,10 +109,6 @@ class Scanner:
         return found
 
 
-def _bits(positions: Iterable[int]) -> int:
-    return sum(1 << int(position) for position in positions)
-
-
 def build_scanner(terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> Scanner:
     """The scanner for some terminals, each with its label. Raises GrammarRefused, CompileBudgetExceeded."""
     return _Subsets(terminals, budget).run()
@@ -133,7 +130,7 @@ class _Subsets:
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
         self._aheads: dict[int, Ahead | None] = {}
         numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
-        self._behind = sum(1 << number for number in numbers)
+        self._behind = bits_of(numbers)
 
     def _find_keywords(self) -> None:
         """A string that a regexp of the same priority also matches is told apart behind the match."""

@@ -8,24 +8,23 @@ import re
 import sysconfig
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
 
 import lark.lexer
 import pytest
+from byte_matching import BYTES, accepts
 from lark import Lark
-from lark.exceptions import LarkError
+from reference.lark_parser import parses
 
 import gramask
 from gramask import GramaskError
 from gramask.grammar import collection
 from gramask.masks.constraint import Constraint
-from gramask.masks.vocabulary import Vocabulary
 
 CASES = tomllib.loads((Path(__file__).parent / "cases" / "collection.toml").read_text(encoding="utf-8"))
-BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[256])
 Accepts = Callable[[str], bool]
 
 # In these the two notations have one language. In those of the others keywords may be names.
@@ -41,13 +40,7 @@ def constraint(name: str, notation: str) -> Constraint:
 
 
 def by_constraint(name: str, notation: str) -> Accepts:
-    compiled = constraint(name, notation)
-
-    def accepts(text: str) -> bool:
-        matcher = compiled.matcher()
-        return all(map(matcher.advance, text.encode())) and matcher.is_accepting()
-
-    return accepts
+    return partial(accepts, constraint(name, notation))
 
 
 def read_by_lark(name: str, **options: bool) -> Lark:
@@ -58,16 +51,7 @@ def read_by_lark(name: str, **options: bool) -> Lark:
 
 @cache
 def by_lark(name: str) -> Accepts:
-    parser = read_by_lark(name)
-
-    def accepts(text: str) -> bool:
-        try:
-            parser.parse(text)
-        except LarkError:
-            return False
-        return True
-
-    return accepts
+    return parses(read_by_lark(name))
 
 
 def check(case: dict[str, list[str]], notation: str, accepts: Accepts) -> None:

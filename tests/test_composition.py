@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from byte_matching import BYTES, accepts, matcher_behind, restored
 
 import gramask
 from gramask import GramaskError, UnsupportedSchema
-from gramask.masks.constraint import Constraint
-from gramask.masks.matcher import Matcher
-from gramask.masks.vocabulary import Vocabulary
-
-EOS = 256
-BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
 
 PERSON = {
     "type": "object",
@@ -72,22 +67,12 @@ CASES: list[tuple[str, Any, list[str], list[str]]] = [
 ]
 
 
-def matcher_behind(compiled: Constraint, text: str) -> Matcher | None:
-    matcher = compiled.matcher()
-    return matcher if all(map(matcher.advance, text.encode())) else None
-
-
-def accepts(compiled: Constraint, text: str) -> bool:
-    matcher = matcher_behind(compiled, text)
-    return matcher is not None and matcher.is_accepting()
-
-
 @pytest.mark.parametrize("saved", [False, True], ids=["compiled", "restored"])
 @pytest.mark.parametrize(("name", "source", "accept", "reject"), CASES, ids=[case[0] for case in CASES])
 def test_case(name: str, source: Any, accept: list[str], reject: list[str], saved: bool) -> None:
     compiled = gramask.compile(source, BYTES)
     if saved:
-        compiled = Constraint.from_bytes(compiled.to_bytes(), BYTES)
+        compiled = restored(compiled)
     assert [text for text in accept if not accepts(compiled, text)] == []
     assert [text for text in reject if accepts(compiled, text)] == []
     assert compiled.parse(accept[0]) == accept[0]

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from byte_matching import BYTES, EOS, accepts, accepts_masked, allowed, matcher_behind, restored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.context_free import derives
@@ -21,7 +21,6 @@ import gramask
 from gramask import CompileBudgetExceeded, GrammarSyntaxError
 from gramask.grammar.context_free import sizes
 from gramask.masks.constraint import Constraint
-from gramask.masks.matcher import Matcher
 from gramask.masks.vocabulary import Vocabulary
 
 CASES_DIR = Path(__file__).parent / "cases"
@@ -30,8 +29,6 @@ FILES = {
 }
 CASES = [(kind, case) for kind, file in FILES.items() for case in file["case"]]
 REFUSED = [(kind, case) for kind, file in FILES.items() for case in file["refused"]]
-EOS = 256
-BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
 
 Productions = dict[str, list[tuple[str, ...]]]
 """For each rule its alternatives; the symbols "a" and "b" are letters."""
@@ -43,35 +40,11 @@ def constraint(kind: str, grammar: str, start: str | None) -> Constraint:
     return gramask.compile(maker(grammar, start) if start else maker(grammar), BYTES)
 
 
-def matcher_behind(compiled: Constraint, text: bytes) -> Matcher | None:
-    matcher = compiled.matcher()
-    return matcher if all(map(matcher.advance, text)) else None
-
-
-def accepts(compiled: Constraint, text: str) -> bool:
-    matcher = matcher_behind(compiled, text.encode())
-    return matcher is not None and matcher.is_accepting()
-
-
-def allowed(matcher: Matcher) -> set[int]:
-    mask = np.empty(matcher.constraint.n_words, np.int32)
-    matcher.fill_mask(mask)
-    return {
-        t for t in range(len(matcher.constraint.vocabulary)) if mask.view(np.uint32)[t >> 5] >> (t & 31) & 1
-    }
-
-
-def by_masks(compiled: Constraint, text: str) -> bool:
-    """A text is accepted if each byte is in the mask before it, and EOS is in the last one."""
-    matcher = compiled.matcher()
-    return all(token in allowed(matcher) and matcher.advance(token) for token in [*text.encode(), EOS])
-
-
 def by_saved_bytes(compiled: Constraint, text: str) -> bool:
-    return accepts(Constraint.from_bytes(compiled.to_bytes(), BYTES), text)
+    return accepts(restored(compiled), text)
 
 
-@pytest.mark.parametrize("route", [accepts, by_masks, by_saved_bytes], ids=lambda route: route.__name__)
+@pytest.mark.parametrize("route", [accepts, accepts_masked, by_saved_bytes], ids=lambda route: route.__name__)
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}: {case['name']}" for kind, case in CASES])
 def test_case(kind: str, case: dict[str, Any], route: Callable[[Constraint, str], bool]) -> None:
     compiled = constraint(kind, case["grammar"], case.get("start"))
@@ -131,7 +104,7 @@ def check_language(productions: Productions, length: int) -> None:
     viable: set[str] = set()
     for n in reversed(range(length + 1)):
         for text in map("".join, itertools.product("ab", repeat=n)):
-            matcher = matcher_behind(compiled, text.encode())
+            matcher = matcher_behind(compiled, text)
             expected = derived(text)
             assert (matcher is not None and matcher.is_accepting()) == expected, text
             if expected:
@@ -244,7 +217,7 @@ def test_deep_nesting() -> None:
     compiled = gramask.compile(gramask.gbnf('root ::= "[" root "]" | "x"'), BYTES)
     text = "[" * 20_000 + "x" + "]" * 20_000
     assert accepts(compiled, text)
-    matcher = matcher_behind(compiled, text[:20_000].encode())
+    matcher = matcher_behind(compiled, text[:20_000])
     assert matcher is not None
     assert bytes(matcher.closing_tokens()) in (b"x" + b"]" * 20_000,)
 

@@ -11,11 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from byte_matching import BYTES, accepts, accepts_masked, allowed, read, restored
 from lark import Lark
-from lark.exceptions import LarkError
 from reference.context_free import derives
+from reference.lark_parser import parses
 from reference.mask import mask_by_definition
 
 import gramask
@@ -31,8 +31,6 @@ from gramask.masks.vocabulary import Vocabulary
 
 FILE = tomllib.loads((Path(__file__).parent / "cases" / "lark.toml").read_text(encoding="utf-8"))
 CASES = {case["name"]: case for case in FILE["case"]}
-EOS = 256
-BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
 
 
 @cache
@@ -40,62 +38,20 @@ def constraint(grammar: str, start: str = "start") -> Constraint:
     return gramask.compile(gramask.lark(grammar, start), BYTES)
 
 
-def read(matcher: Matcher, text: str) -> bool:
-    """Advance byte by byte; False where one is not allowed."""
-    return all(matcher.advance(byte) for byte in text.encode())
-
-
-def accepts(compiled: Constraint, text: str) -> bool:
-    matcher = compiled.matcher()
-    return read(matcher, text) and matcher.is_accepting()
-
-
 def by_bytes(case: dict[str, Any]) -> Callable[[str], bool]:
-    compiled = constraint(case["grammar"], case.get("start", "start"))
-    return lambda text: accepts(compiled, text)
+    return partial(accepts, constraint(case["grammar"], case.get("start", "start")))
 
 
 def by_masks(case: dict[str, Any]) -> Callable[[str], bool]:
-    """A text is accepted if each byte is in the mask before it, and EOS is in the last one."""
-    compiled = constraint(case["grammar"], case.get("start", "start"))
-
-    def accepts_masked(text: str) -> bool:
-        matcher = compiled.matcher()
-        for token in [*text.encode(), EOS]:
-            if token not in allowed(matcher):
-                return False
-            assert matcher.advance(token)
-        return True
-
-    return accepts_masked
+    return partial(accepts_masked, constraint(case["grammar"], case.get("start", "start")))
 
 
 def by_saved_bytes(case: dict[str, Any]) -> Callable[[str], bool]:
-    compiled = constraint(case["grammar"], case.get("start", "start"))
-    restored = Constraint.from_bytes(compiled.to_bytes(), BYTES)
-    return lambda text: accepts(restored, text)
+    return partial(accepts, restored(constraint(case["grammar"], case.get("start", "start"))))
 
 
 def by_lark(case: dict[str, Any]) -> Callable[[str], bool]:
     return parses(Lark(case["grammar"], start=case.get("start", "start"), parser="lalr"))
-
-
-def parses(parser: Lark) -> Callable[[str], bool]:
-    def parsed(text: str) -> bool:
-        try:
-            parser.parse(text)
-        except LarkError:
-            return False
-        return True
-
-    return parsed
-
-
-def allowed(matcher: Matcher) -> set[int]:
-    constraint = matcher.constraint
-    mask = np.empty(constraint.n_words, np.int32)
-    matcher.fill_mask(mask)
-    return {t for t in range(constraint.n_logits) if mask.view(np.uint32)[t >> 5] >> (t & 31) & 1}
 
 
 ROUTES = [by_bytes, by_masks, by_saved_bytes, by_lark]

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from byte_matching import BYTES, accepts, matcher_behind, restored
 from lark import Lark
 from lark.exceptions import LarkError
 
 import gramask
 from gramask import GramaskError, GrammarSyntaxError
 from gramask.masks.constraint import Constraint
-from gramask.masks.matcher import Matcher
-from gramask.masks.vocabulary import Vocabulary
 
 FILE = tomllib.loads((Path(__file__).parent / "cases" / "lark_earley.toml").read_text(encoding="utf-8"))
-EOS = 256
-BYTES = Vocabulary([bytes([b]) for b in range(256)] + [b"<eos>"], eos_ids=[EOS])
 
 
 @cache
@@ -34,23 +31,12 @@ def reference(grammar: str, lexer: str) -> Lark:
     return Lark(grammar, parser="earley", lexer=lexer)
 
 
-def matcher_behind(compiled: Constraint, text: str) -> Matcher | None:
-    matcher = compiled.matcher()
-    return matcher if all(map(matcher.advance, text.encode())) else None
-
-
-def accepts(compiled: Constraint, text: str) -> bool:
-    matcher = matcher_behind(compiled, text)
-    return matcher is not None and matcher.is_accepting()
-
-
 def by_bytes(case: dict[str, Any], text: str) -> bool:
     return accepts(constraint(case["grammar"], case.get("lexer", "dynamic")), text)
 
 
 def by_saved_bytes(case: dict[str, Any], text: str) -> bool:
-    compiled = constraint(case["grammar"], case.get("lexer", "dynamic"))
-    return accepts(Constraint.from_bytes(compiled.to_bytes(), BYTES), text)
+    return accepts(restored(constraint(case["grammar"], case.get("lexer", "dynamic"))), text)
 
 
 def by_lark(case: dict[str, Any], text: str) -> bool:

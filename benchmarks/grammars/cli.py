@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.progress import TimeElapsedColumn
 
 from ..maskbench.errors import BenchmarkError, Interrupted
 from ..maskbench.machine import describe_machine
+from ..maskbench.progress import Progress
 from ..maskbench.tokens import Encoder
 from .engines import ENGINES, chosen
 from .languages import LANGUAGES
-from .progress import Progress
 from .report import plot, print_report
 from .runner import Engines, LanguageRun, summarise
 from .texts import gather
@@ -189,7 +190,7 @@ class Session:
 
     def execute(self) -> None:
         """Run all languages, or those until an interruption. Raises SetUpFailed, BenchmarkError."""
-        with Progress() as shown:
+        with Progress(TimeElapsedColumn()) as shown:
             try:
                 self._gather(lambda name: shown.say(f"gathering texts: {name}"))
                 shown.expect(sum(run.n_steps for run in self._runs.values()))

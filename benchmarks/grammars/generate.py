@@ -23,29 +23,31 @@ def generated(language: str, seed: int) -> Iterator[str]:
 
 def sql(rng: random.Random) -> str:
     """A query, with or without common tables, a union, an order and a limit."""
-    parts = []
-    if rng.random() < 0.15:
-        parts.append(f"WITH {rng.choice(ALIASES)} AS ({_select(rng, 1)})")
-    parts.append(_select(rng, 2))
-    if rng.random() < 0.15:
-        parts.append(f"{rng.choice(('UNION', 'UNION ALL', 'EXCEPT'))} {_select(rng, 1)}")
-    if rng.random() < 0.4:
-        parts.append(f"ORDER BY {_column(rng)} {rng.choice(('ASC', 'DESC'))}, {_column(rng)}")
-    if rng.random() < 0.3:
-        parts.append(f"LIMIT {rng.randint(1, 100)} OFFSET {rng.randint(0, 100)}")
+    parts = [
+        *_perhaps(rng, 0.15, lambda: f"WITH {rng.choice(ALIASES)} AS ({_select(rng, 1)})"),
+        _select(rng, 2),
+        *_perhaps(rng, 0.15, lambda: f"{rng.choice(('UNION', 'UNION ALL', 'EXCEPT'))} {_select(rng, 1)}"),
+        *_perhaps(rng, 0.4, lambda: f"ORDER BY {_column(rng)} {rng.choice(('ASC', 'DESC'))}, {_column(rng)}"),
+        *_perhaps(rng, 0.3, lambda: f"LIMIT {rng.randint(1, 100)} OFFSET {rng.randint(0, 100)}"),
+    ]
     text = rng.choice((" ", "\n")).join(parts)
     return text + (";" if rng.random() < 0.5 else "")
 
 
+def _perhaps(rng: random.Random, probability: float, write: Callable[[], str]) -> list[str]:
+    return [write()] if rng.random() < probability else []
+
+
 def _select(rng: random.Random, depth: int) -> str:
     items = [_item(rng, depth) for _ in range(rng.randint(1, 4))]
-    parts = [f"SELECT {rng.choice(('', '', 'DISTINCT '))}{', '.join(items)}", f"FROM {_source(rng, depth)}"]
-    if rng.random() < 0.7:
-        parts.append(f"WHERE {_condition(rng, depth)}")
+    parts = [
+        f"SELECT {rng.choice(('', '', 'DISTINCT '))}{', '.join(items)}",
+        f"FROM {_source(rng, depth)}",
+        *_perhaps(rng, 0.7, lambda: f"WHERE {_condition(rng, depth)}"),
+    ]
     if rng.random() < 0.3:
         parts.append(f"GROUP BY {_column(rng)}, {_column(rng)}")
-        if rng.random() < 0.5:
-            parts.append(f"HAVING count(*) > {rng.randint(1, 50)}")
+        parts += _perhaps(rng, 0.5, lambda: f"HAVING count(*) > {rng.randint(1, 50)}")
     return rng.choice((" ", "\n", "\n  ")).join(parts)
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import TimeRemainingColumn
 
 from .compare import compare, pairs
 from .engines import ENGINES, resolve
 from .errors import BenchmarkError
 from .failures import describe, write_failures
-from .progress import Progress
+from .progress import Passes, Progress
 from .records import read_results
 from .report import plot, print_report
 from .runner import Run, Settings
@@ -174,8 +175,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Progress(run) as progress:
-            run.on_record = progress.advance
+        passes = Passes(run.plan.members)
+        total = sum(map(len, run.plan.members.values()))
+        with Progress(TimeRemainingColumn(), "setting up", total=total, done=len(run.done)) as shown:
+            run.on_record = lambda record: shown.advance(passes.with_record(record))
             run.execute()
         _report(directory, arguments)
     finally:

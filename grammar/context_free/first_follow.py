@@ -5,10 +5,10 @@ Sets of bytes are ints, a bit for each. Source: Aho et al. (2006), section 4.4.2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
-
+from ..bits import bits_of, union
+from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat
 from .rules import Rules, callers_of, is_nullable, nullable, regular
 
@@ -23,7 +23,7 @@ class FirstFollow:
     def __init__(self, rules: Rules, first_of_foreign: Mapping[str, int]) -> None:
         self.nullable = nullable(rules)
         self.first = dict.fromkeys(rules.bodies, 0) | dict(first_of_foreign)
-        self.first |= {name: _bytes_of(dfa.delta[dfa.start]) for name, dfa in rules.terminals.items()}
+        self.first |= {name: first_bytes(dfa) for name, dfa in rules.terminals.items()}
         self.follow = dict.fromkeys(self.first, 0)
         self._find_first(rules)
         # `follow` of a rule is part of that of each rule that it may end with.
@@ -47,7 +47,7 @@ class FirstFollow:
             case Literal(text):
                 return 1 << text[0].encode()[0] if text else 0
             case Chars(ranges):
-                return sum_of(lead_bytes(low, high) for low, high in ranges)
+                return union(lead_bytes(low, high) for low, high in ranges)
             case Concat(parts):
                 found = 0
                 for part in parts:
@@ -56,14 +56,13 @@ class FirstFollow:
                         break
                 return found
             case Choice(options):
-                return sum_of(map(self._first, options))
+                return union(map(self._first, options))
             case Repeat(body, _, high):
                 return 0 if high == 0 else self._first(body)
             case Call(name):
                 return self.first[name]
             case And() | Not():
-                dfa = regular(node)
-                return _bytes_of(dfa.delta[dfa.start])
+                return first_bytes(regular(node))
         raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
     def _walk(self, rule: str, node: Node, after: int, *, at_end: bool) -> None:
@@ -96,16 +95,8 @@ class FirstFollow:
                     todo.append(last)
 
 
-def sum_of(sets: Iterable[int]) -> int:
-    """The union of sets of bytes."""
-    found = 0
-    for bits in sets:
-        found |= bits
-    return found
-
-
-def _bytes_of(row: np.ndarray) -> int:
-    return sum(1 << byte for byte in np.flatnonzero(row).tolist())
+def first_bytes(dfa: ByteDfa) -> int:
+    return bits_of(dfa.delta[dfa.start].nonzero()[0].tolist())
 
 
 def lead_bytes(low: int, high: int) -> int:

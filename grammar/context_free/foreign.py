@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...errors import UnsupportedSchema
-from .first_follow import sum_of
+from ..bits import bit_positions, bits_of
 from .networks import Networks
 
-_GOES_ON = sum_of(1 << byte for byte in b"0123456789.eE")
-_BEGINS = sum_of(1 << byte for byte in b"-0123456789")
+_GOES_ON = bits_of(b"0123456789.eE")
+_BEGINS = bits_of(b"-0123456789")
 
 
 def check_foreign(networks: Networks) -> None:
     """Raise UnsupportedSchema for what a place in one rule does not decide."""
     for rule, entry in networks.foreign.items():
         if entry.first & _BEGINS and networks.follow[rule] & _GOES_ON:
-            byte = bits(networks.follow[rule] & _GOES_ON)[0]
+            byte = next(bit_positions(networks.follow[rule] & _GOES_ON))
             raise UnsupportedSchema(
                 f"a JSON value that may be a number is followed by what may begin with {chr(byte)!r}",
                 hint="put a separator behind the value",
@@ -32,14 +32,9 @@ def check_foreign(networks: Networks) -> None:
 def undecided(clashes: int) -> UnsupportedSchema:
     """The error for bytes (bits) that begin a foreign rule and something else."""
     return UnsupportedSchema(
-        f"{chr(bits(clashes)[0])!r} may begin a JSON value or something else in the same place",
+        f"{chr(next(bit_positions(clashes)))!r} may begin a JSON value or something else in the same place",
         hint="put a text before the value that tells the two apart",
     )
-
-
-def bits(mask: int) -> list[int]:
-    """The bytes of a set."""
-    return [byte for byte in range(256) if mask >> byte & 1]
 
 
 def _states(networks: Networks) -> Iterable[int]:
@@ -63,7 +58,7 @@ def _check_state(networks: Networks, state: int) -> None:
     taken = networks.follow[networks.owner[state]] if networks.may_end(state) else 0
     for start in (state, *(networks.start(rule) for rule in corners)):
         for here in networks.closure(start):
-            taken |= sum_of(1 << byte for byte in networks.rows[here].nonzero()[0].tolist())
+            taken |= bits_of(networks.rows[here].nonzero()[0].tolist())
     for first in foreign:
         if first & taken:
             raise undecided(first & taken)

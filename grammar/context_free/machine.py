@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..bits import bit_positions, bits_of, union
 from ..pushdown import (
     DONE_STATE,
     END,
@@ -21,7 +22,7 @@ from ..pushdown import (
     leave,
 )
 from .debts import NOTHING
-from .foreign import bits, check_foreign, undecided
+from .foreign import check_foreign, undecided
 from .items import Items, ItemSets, Place
 from .networks import Entry, Networks
 from .rules import Rules
@@ -60,9 +61,7 @@ def compile_rules(rules: Rules) -> Pushdown:
 def _entry(pushdown: Pushdown, state: int) -> Entry:
     pushdown.ensure(state)
     operations = pushdown.table[state, :256]
-    return Entry(
-        state, sum(1 << byte for byte in np.flatnonzero((operations != 0) & (operations != SPACE)).tolist())
-    )
+    return Entry(state, bits_of(np.flatnonzero((operations != 0) & (operations != SPACE)).tolist()))
 
 
 class _Machine:
@@ -123,12 +122,10 @@ class _Machine:
 
     def _expand(self, place: Place, row: Row) -> None:
         """The transitions and the end of a state."""
-        follow = 0
-        for _, bytes_ in place.exits:
-            follow |= bytes_
+        follow = union(bytes_ for _, bytes_ in place.exits)
         for items, bytes_ in self._sets.moves(place.items).items():
             operation = self._operation(items) if bytes_ & ~follow else 0
-            for byte in bits(bytes_):
+            for byte in bit_positions(bytes_):
                 row[byte] = self._fork(place, items, byte) if follow >> byte & 1 else operation
         for rule, belows, owed in self._sets.predicted(place.items):
             entry = self._sets.networks.foreign.get(rule)
@@ -140,13 +137,13 @@ class _Machine:
 
     def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row) -> None:
         """Let a foreign rule begin, which returns to `belows`."""
-        clashes = entry.first & (follow | sum(1 << byte for byte in np.flatnonzero(row[:256]).tolist()))
+        clashes = entry.first & (follow | bits_of(np.flatnonzero(row[:256]).tolist()))
         if clashes:
             raise undecided(clashes)
         behind = frozenset((self._sets.networks.behind(rule), below, NOTHING) for below in belows)
         nodes, place = self._sets.factored(Place(behind))
         frames = [*map(self._frame, nodes), self._return_frame(place.items)]
-        for byte in bits(entry.first):
+        for byte in bit_positions(entry.first):
             row[byte] = self._above(frames, int(self.pushdown.table[entry.state, byte]), behind)
 
     def _above(self, frames: list[int], operation: int, behind: Items) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import repeat
 from typing import Protocol
 
 from ..dfa import ByteDfa
@@ -58,6 +59,39 @@ def calls(node: Node) -> Iterator[str]:
         todo += parts(here)
 
 
+def replaced(node: Node, replacement: Callable[[Node], Node | None]) -> Node:
+    """A tree with each node, from the top, replaced for which there is a replacement."""
+    found = replacement(node)
+    if found is not None:
+        return found
+    match node:
+        case Concat(children):
+            return Concat(tuple(map(replaced, children, repeat(replacement))))
+        case Choice(children):
+            return Choice(tuple(map(replaced, children, repeat(replacement))))
+        case And(children):
+            return And(tuple(map(replaced, children, repeat(replacement))))
+        case Not(body):
+            return Not(replaced(body, replacement))
+        case Repeat(body, low, high):
+            return Repeat(replaced(body, replacement), low, high)
+    return node
+
+
+def with_calls(node: Node, replacement: Callable[[str], Node | None]) -> Node:
+    """The tree of a rule with the calls replaced whose names have a replacement."""
+
+    def of_node(part: Node) -> Node | None:
+        match part:
+            case Call(name):
+                return replacement(name)
+            case And() | Not():
+                return part  # no call stands there; the same object, so that `regular` knows it again at once
+        return None
+
+    return replaced(node, of_node)
+
+
 def reachable(rules: Rules) -> list[str]:
     """The rules that `start` needs, itself first. Names that no rule has are among them."""
     found = {rules.start: None}
@@ -82,33 +116,17 @@ def callers_of(bodies: Mapping[str, Node]) -> dict[str, list[str]]:
 
 def productive(rules: Rules) -> set[str]:
     """The rules that derive some finite text."""
-    return _least(rules.bodies, _derives, {*rules.terminals, *rules.foreign})
+    return _least(rules.bodies, _has_text, {*rules.terminals, *rules.foreign})
 
 
 def nullable(rules: Rules) -> set[str]:
     """The rules that derive the empty text."""
-    return _least(rules.bodies, is_nullable)
+    return _least(rules.bodies, _has_empty_text, set())
 
 
 def is_nullable(node: Node, empty_rules: set[str]) -> bool:
     """Whether a tree matches the empty text, where just `empty_rules` do."""
-    match node:
-        case Literal(text):
-            return not text
-        case Chars():
-            return False
-        case Concat(children):
-            return all(is_nullable(child, empty_rules) for child in children)
-        case Choice(children):
-            return any(is_nullable(child, empty_rules) for child in children)
-        case Repeat(body, low):
-            return low == 0 or is_nullable(body, empty_rules)
-        case Call(name):
-            return name in empty_rules
-        case And() | Not():
-            dfa = regular(node)
-            return bool(dfa.label[dfa.start] >= 0)
-    raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+    return _has_one(node, empty_rules, _has_empty_text)
 
 
 @lru_cache(maxsize=256)
@@ -117,35 +135,52 @@ def regular(node: Node) -> ByteDfa:
     return compile_node(node)
 
 
-def _derives(node: Node, known: set[str]) -> bool:
-    match node:
+def _has_empty_text(leaf: Node) -> bool:
+    match leaf:
+        case Literal(text):
+            return not text
+        case Chars():
+            return False
+    dfa = regular(leaf)
+    return bool(dfa.label[dfa.start] >= 0)
+
+
+def _has_text(leaf: Node) -> bool:
+    match leaf:
         case Literal():
             return True
         case Chars(ranges):
             return bool(ranges)
+    return not regular(leaf).is_empty
+
+
+def _has_one(node: Node, known: set[str], of_leaf: Callable[[Node], bool]) -> bool:
+    """Whether a tree has a text of some kind, put together from texts of that kind.
+
+    of_leaf : whether a tree without calls has one.  known : the rules that have one.
+    """
+    match node:
         case Concat(children):
-            return all(_derives(child, known) for child in children)
+            return all(_has_one(child, known, of_leaf) for child in children)
         case Choice(children):
-            return any(_derives(child, known) for child in children)
+            return any(_has_one(child, known, of_leaf) for child in children)
         case Repeat(body, low):
-            return low == 0 or _derives(body, known)
+            return low == 0 or _has_one(body, known, of_leaf)
         case Call(name):
             return name in known
-        case And() | Not():
-            return not regular(node).is_empty
+        case Literal() | Chars() | And() | Not():
+            return of_leaf(node)
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
 
-def _least(
-    bodies: Mapping[str, Node], holds: Callable[[Node, set[str]], bool], known: set[str] | None = None
-) -> set[str]:
-    """The least set of rules whose bodies `holds` accepts, given the set itself, with those that are `known`."""
+def _least(bodies: Mapping[str, Node], of_leaf: Callable[[Node], bool], known: set[str]) -> set[str]:
+    """The least set of rules whose bodies have a text of some kind (`_has_one`), given the set itself and `known`."""
     callers = callers_of(bodies)
-    found = known or set()
+    found = set(known)
     todo = list(bodies)
     while todo:
         name = todo.pop()
-        if name not in found and name in bodies and holds(bodies[name], found):
+        if name not in found and name in bodies and _has_one(bodies[name], found, of_leaf):
             found.add(name)
             todo += callers.get(name, ())
     return found

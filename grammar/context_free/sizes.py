@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
-from .rules import Rules, calls, parts, reachable
+from .rules import Rules, calls, parts, reachable, with_calls
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -77,11 +77,11 @@ def inlined(rules: Rules) -> Rules:
         if all(written.get(other) is not None for other in called):
             size = _size(body, sizes)
             if size <= MAX_INLINED:
-                written[name], sizes[name] = _replaced(body, written), size
+                written[name], sizes[name] = with_calls(body, written.get), size
                 continue
         written[name] = None
     bodies = {
-        name: _replaced(rules.bodies[name], written)
+        name: with_calls(rules.bodies[name], written.get)
         for name in names
         if written[name] is None or name == rules.start
     }
@@ -120,16 +120,3 @@ def _size(node: Node, sizes: Mapping[str, int] = _NO_SIZES) -> int:
         case Repeat(body, low, high):
             return 1 + _size(body, sizes) * max(1, low, high or 0)
     return 1 + sum(_size(part, sizes) for part in parts(node))
-
-
-def _replaced(node: Node, written: Mapping[str, Node | None]) -> Node:
-    match node:
-        case Call(name):
-            return written.get(name) or node
-        case Concat(children):
-            return Concat(tuple(_replaced(child, written) for child in children))
-        case Choice(children):
-            return Choice(tuple(_replaced(child, written) for child in children))
-        case Repeat(body, low, high):
-            return Repeat(_replaced(body, written), low, high)
-    return node

@@ -9,6 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import CompileBudgetExceeded
+from ..bits import bit_positions
 from ..finite import MANY
 from .shapes import ANYTHING, NOTHING, Goal, conjoin
 
@@ -89,8 +90,8 @@ class Placing:
             return None
         found = None if near is None else self._mended(near, must)
         if found is None:
-            needs = ones(self.progress.open)
-            goals = {i: goal for i in ones(must) if (goal := plan.goals[i]) is not None}
+            needs = list(bit_positions(self.progress.open))
+            goals = {i: goal for i in bit_positions(must) if (goal := plan.goals[i]) is not None}
             placed = self._place(needs, Placed(goals, (), 0))
             if placed is not None:
                 met: dict[int, int] = {}
@@ -109,16 +110,16 @@ class Placing:
         goals, extras, banned = near.placed
         goals, met = dict(goals), dict(near.met)
         lost = 0
-        for i in ones(near.used & ~self.usable):
+        for i in bit_positions(near.used & ~self.usable):
             del goals[i]
             lost |= met.pop(i, 0)
-        for i in ones(banned & self.progress.seen):
+        for i in bit_positions(banned & self.progress.seen):
             lost |= met.pop(~i, 0)
         placed = Placed(goals, extras, banned & ~self.progress.seen)
         if must & placed.banned:
             return None
-        goals.update((i, plan.goals[i] or NOTHING) for i in ones(must & ~near.used))
-        for need in ones(self.progress.open & ~(near.needs & ~lost)):
+        goals.update((i, plan.goals[i] or NOTHING) for i in bit_positions(must & ~near.used))
+        for need in bit_positions(self.progress.open & ~(near.needs & ~lost)):
             more = next(self._ways(need, placed), None)
             if more is None:
                 return None
@@ -199,7 +200,7 @@ class Placing:
         must = plan.must(occurring) & self.unseen
         if must & (banned | ~self.usable):
             return None
-        return {**{i: plan.goals[i] or NOTHING for i in ones(must)}, **goals}
+        return {**{i: plan.goals[i] or NOTHING for i in bit_positions(must)}, **goals}
 
     def _ways_by_extra(self, need: int, placed: Placed) -> Iterator[Placed]:
         plan = self.plan
@@ -248,7 +249,7 @@ class Placing:
         """The same by trying each set of names that imply others: exact, and rarely asked for."""
         plan = self.plan
         room = single.bit_count() + sum(size for *_, size in plan.kinds)
-        triggers = ones(free & ~single)
+        triggers = list(bit_positions(free & ~single))
         if len(triggers) > 10:
             raise CompileBudgetExceeded(
                 "too many members that depend on others under minProperties and maxProperties",
@@ -256,7 +257,7 @@ class Placing:
                 hint="drop one of the bounds",
             )
         for chosen in range(1 << len(triggers)):
-            occurring = sum(1 << triggers[j] for j in ones(chosen))
+            occurring = sum(1 << triggers[j] for j in bit_positions(chosen))
             occurring |= plan.must(occurring) & self.unseen & free
             n = occurring.bit_count()
             if (
@@ -272,13 +273,3 @@ def too_many_ways() -> CompileBudgetExceeded:
         "too many ways to meet what a negated schema asks of some member",
         hint="describe the members directly",
     )
-
-
-def ones(bits: int) -> list[int]:
-    """The indices of the bits that are set."""
-    found = []
-    while bits:
-        low = bits & -bits
-        found.append(low.bit_length() - 1)
-        bits ^= low
-    return found

@@ -6,12 +6,13 @@ from collections.abc import Hashable, Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+from ..bits import bit_positions
 from ..dfa import ByteDfa, difference, literals
 from ..utf8 import UTF8
 from .containers import Live, Step
 from .members import Members, is_text, only_labels
 from .objects import ObjectPlan, SimpleObjectPlan
-from .placing import MAX_PLACINGS, Placing, Witness, ones, too_many_ways
+from .placing import MAX_PLACINGS, Placing, Witness, too_many_ways
 from .shapes import Goal, conjoin
 
 MAX_NEEDS = 40
@@ -183,7 +184,7 @@ class RichObjectPlan(ObjectPlan):
             return []
         if self.completable(behind):
             return [self._step(behind, goal, meets)]
-        open_needs = [need for need in ones(behind.open) if need in meets]
+        open_needs = [need for need in bit_positions(behind.open) if need in meets]
         needed = self._needed(behind, open_needs)
         others = [need for need in open_needs if need not in needed]
         found: list[Step] = []
@@ -280,7 +281,9 @@ class RichObjectPlan(ObjectPlan):
     def _pressing(self, progress: Progress) -> list[int]:
         """The needs that some member has to meet: it is too late to do without those whose absence would."""
         return [
-            need for need in ones(progress.open) if all(progress.seen >> i & 1 for i in self.absent[need])
+            need
+            for need in bit_positions(progress.open)
+            if all(progress.seen >> i & 1 for i in self.absent[need])
         ]
 
     def must(self, seen: int) -> int:

@@ -1,0 +1,29 @@
+"""Sets of small numbers as ints, a bit for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def bits_of(numbers: Iterable[int]) -> int:
+    """The set of `numbers`; Python's own ints, since NumPy's overflow."""
+    found = 0
+    for number in numbers:
+        found |= 1 << number
+    return found
+
+
+def bit_positions(bits: int) -> Iterator[int]:
+    """The positions of the bits that are set, in rising order."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
+
+
+def union(sets: Iterable[int]) -> int:
+    """The union of sets."""
+    found = 0
+    for bits in sets:
+        found |= bits
+    return found
