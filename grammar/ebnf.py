@@ -14,14 +14,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 
+from ..errors import CompileBudgetExceeded
 from .context_free.rules import Rules, replaced
 from .nodes import And, Call, Chars, Literal, Node, Not
 from .notation import RuleReader
 
 _NUMBER = re.compile(r"\[[0-9]+[a-z]?\](?=\s*[A-Za-z_][A-Za-z0-9_.-]*\s*::=)")
 _CODE_POINT = re.compile(r"#x([0-9A-Fa-f]+)")
+
+
+MAX_DEPTH = 200
+MAX_WRITTEN_OUT = 20_000
+"""A difference may have so many nodes once its calls are written out, which may be so many within each other."""
 
 
 def parse_ebnf(text: str, start: str | None = None) -> Rules:
@@ -107,18 +112,35 @@ class _Ebnf(RuleReader):
 
     def _difference(self, node: Node) -> Node | None:
         """A difference without calls."""
-        return replaced(node, partial(_without_calls, self.bodies, ())) if isinstance(node, And) else None
+        return replaced(node, _WithoutCalls(self.bodies)) if isinstance(node, And) else None
 
 
 class _Recursive(Exception):
     """A rule inside a difference calls itself."""
 
 
-def _without_calls(bodies: Mapping[str, Node], open_: tuple[str, ...], node: Node) -> Node | None:
-    """What a call stands for, without calls itself. Raises _Recursive for those of rules that are `open_`."""
-    match node:
-        case Call(name) if name in bodies:
-            if name in open_:
-                raise _Recursive(name)
-            return replaced(bodies[name], partial(_without_calls, bodies, (*open_, name)))
-    return None
+class _WithoutCalls:
+    """Gives for a call what it stands for, without calls itself. Raises _Recursive, CompileBudgetExceeded."""
+
+    def __init__(self, bodies: Mapping[str, Node]) -> None:
+        self._bodies = bodies
+        self._open: list[str] = []
+        self._n_nodes = 0
+
+    def __call__(self, node: Node) -> Node | None:
+        self._n_nodes += 1
+        if self._n_nodes > MAX_WRITTEN_OUT or len(self._open) > MAX_DEPTH:
+            raise CompileBudgetExceeded(
+                f"a difference needs more than {MAX_WRITTEN_OUT} nodes, or rules {MAX_DEPTH} deep",
+                keyword="ebnf",
+                hint="take the difference of smaller parts",
+            )
+        match node:
+            case Call(name) if name in self._bodies:
+                if name in self._open:
+                    raise _Recursive(name)
+                self._open.append(name)
+                found = replaced(self._bodies[name], self)
+                self._open.pop()
+                return found
+        return None

@@ -104,6 +104,10 @@ class Closing:
         try:
             return Search(self._ways, state, count, node, begun).run()
         except CompileBudgetExceeded:
+            pass
+        try:
+            return Search(self._ways, state, count, node, begun, hurries=True, commits=True).run()
+        except CompileBudgetExceeded:
             return Search(self._ways, state, count, node, begun, hurries=True).run()
 
     def _finish_escape(self, config: Config) -> tuple[bytes, Config]:

@@ -62,9 +62,10 @@ class Search:
     What waits in the heap is ordered by its cost from the beginning of the search; the places of a called level count
     from where it was entered first. So whatever is taken from the heap has its least cost.
 
-    hurries : of the places in one object that miss equally many members, only the first is gone on from, and where an
-              object of the text itself is reached, all else is forgotten. Each place can be completed, but another one
-              might be nearer to the end.
+    hurries : of the places in one object that miss equally many members, only the first is gone on from. Each place
+              can be completed, but another one might be nearer to the end.
+    commits : where an object of the text itself is reached of which it is known what it needs, all else is forgotten,
+              though this one may be hard to end.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class Search:
         begun: dict[int, bytes],
         *,
         hurries: bool = False,
+        commits: bool = False,
     ) -> None:
         self._ways = ways
         self.pushdown = ways.pushdown
         self._endings = ways.pushdown.endings
         self._hurries = hurries
+        self._commits = commits
         self._last_state = NO_LIMIT if hurries else self.pushdown.n_states + MAX_NEW_STATES
         self._begun = begun  # by the stack node on which an open item lies: its text so far
         # (cost, tie, level, what, frames, path): the state `what` is reached, or entered above `frames`;
@@ -125,14 +128,15 @@ class Search:
             elif (place := self._place(what)) not in level.seen and len(level.exits) < level.wanted:
                 n_places += 1
                 level.seen.add(place)
-                if self._hurries and level.node >= 0 and self._needs_members(what):
+                if self._commits and level.node >= 0 and self._needs_members(what):
                     self._commit()
                 self._arrive(level, what, path)
         raise too_long()
 
     def _needs_members(self, state: int) -> bool:
+        """Whether an object still needs members, and it is known which."""
         left = self.pushdown.members_left.get(state)
-        return left is not None and left.nearest()[0] > 0
+        return left is not None and bool(left.nearest()[1])
 
     def _commit(self) -> None:
         """Forget all other ways: in an object of the text itself it is known which members are still needed."""

@@ -241,6 +241,14 @@ def test_many_rules() -> None:
     assert not accepts(compiled, "0;1;3;")
 
 
+@pytest.mark.parametrize(("n", "rule"), [(10_000, "r{}"), (30, "r{0} r{0}")])
+def test_a_difference_of_many_rules_is_a_named_error(n: int, rule: str) -> None:
+    rules = [f"r{i} ::= {rule.format(i + 1)}" for i in range(n)]
+    grammar = "\n".join(["root ::= r0 - 'b'", *rules, f"r{n} ::= 'a'"])
+    with pytest.raises(CompileBudgetExceeded, match="difference"):
+        gramask.compile(gramask.ebnf(grammar), BYTES)
+
+
 @pytest.mark.parametrize("notation", ["gbnf", "ebnf"])
 def test_a_file_says_its_notation(tmp_path: Path, notation: str) -> None:
     path = tmp_path / f"g.{notation}"

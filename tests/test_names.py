@@ -13,6 +13,7 @@ from reference.judge import Judge
 from strategies import EOS, byte_tokens, tokenize
 
 import gramask
+from gramask.masks import closing_search
 
 ALPHABET = [b"{", b"}", b'"', b":", b",", b"1", b"d", b"e"]
 PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
@@ -223,6 +224,25 @@ def test_a_name_begun_is_completed_where_other_members_are_large() -> None:
     }
     matcher = gramask.compile(schema, VOCABULARY, order="any").matcher()
     assert all(matcher.advance(TOKENS.index(text)) for text in (b"{", b'"'))
+    closing = matcher.closing_tokens()
+    assert all(map(matcher.advance, closing))
+    assert matcher.is_accepting()
+
+
+def test_an_object_is_completed_that_needs_one_of_several_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it needs depends on what comes: a search in a hurry must not settle on what does not help."""
+    monkeypatch.setattr(closing_search, "MAX_PLACES", 250)
+    text = {"type": "string"}
+    member = {"type": "object", "properties": {"x": text}, "required": ["x"], "additionalProperties": False}
+    base = {"properties": {"name": text}, "required": ["name"]}
+    kinds = [f"kind {i}" for i in range(4)]
+    schema = {
+        "type": "object",
+        "properties": {"a": text, "name": text, **dict.fromkeys(kinds, True), "z": text},
+        "additionalProperties": False,
+        "oneOf": [{"allOf": [base, {"properties": {k: member}, "required": [k]}]} for k in kinds],
+    }
+    matcher = gramask.compile(schema, VOCABULARY, order="schema").matcher()
     closing = matcher.closing_tokens()
     assert all(map(matcher.advance, closing))
     assert matcher.is_accepting()
