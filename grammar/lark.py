@@ -8,12 +8,14 @@ expanded. What a text has to be is then what Lark's LALR(1) parser with its cont
   the first that matches wins, and it matches as far as Python's `re` matches it (greedy and lazy as written).
 - A string that a regexp also matches is told apart after the match, as a keyword from a name.
 - Ignored terminals may stand before, between and behind terminals.
-- Where a rule could end or go on, and going on loses no text (`e: e "+" e`), it goes on.
+- Where a rule could end or go on, it goes on. Often no text is lost by that (`e: e "+" e`), sometimes some are
+  (`(NAME ":" NAME*)+`): they are none of Lark's either.
 
-Refused, because it would not be exact, would lose texts, or could lead into a dead end: other grammars that one
-terminal of lookahead does not make deterministic (Lark resolves some silently, at the cost of texts), terminals that
-look ahead, behind by several characters, or that match the empty text, and terminals that touch without anything to
-tell where the first ends. White space that is ignored may be of any length, as in Lark.
+Refused, because it would not be exact or could lead into a dead end: grammars in which two rules may end before the
+same terminal, or in which going on leaves no way to the end (`a: "x" a |` in front of "x"); terminals that look behind
+by several characters, or behind their end for more than the absence of one ASCII character, or that match the empty
+text; and terminals that touch without anything to tell where the first ends. White space that is ignored may be of any
+length, as in Lark.
 """
 
 from __future__ import annotations

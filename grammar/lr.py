@@ -9,7 +9,7 @@ Source: Knuth (1965), "On the translation of languages from left to right"; Aho 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import CompileBudgetExceeded
@@ -61,7 +61,8 @@ class Tables:
     terminals   : names by number, the last is the end of the text.
     productions : (rule number, number of symbols), number ACCEPT is `start`, once, at the top.
     merged      : the LALR(1) states, which lead to one another.
-    Raises Conflict where the LALR(1) tables are not deterministic, CompileBudgetExceeded.
+    conflicts   : where a terminal is shifted though a rule may end before it, and texts could be lost by that.
+    Raises Conflict where two rules may end before the same terminal, CompileBudgetExceeded.
     """
 
     def __init__(self, grammar: Grammar) -> None:
@@ -75,7 +76,7 @@ class Tables:
         self._merged_by_items: dict[tuple[int, ...], int] = {}
         self._lookaheads: list[dict[int, int]] = []
         self._merge(start)
-        _Determinism(self, self._items, self._lookaheads).check()
+        self.conflicts = list(_Determinism(self, self._items, self._lookaheads).conflicts())
         for state in self.merged:
             state.prefer_shifts()
         self._kernels = [start]
@@ -178,12 +179,12 @@ class _Determinism:
             for target in [*state.shift.values(), *state.goto.values()]:
                 self._before[target].append(number)
 
-    def check(self) -> None:
-        """Raise Conflict where shifting a terminal, as Lark does, could lose texts."""
+    def conflicts(self) -> Iterator[Conflict]:
+        """Where shifting a terminal, as Lark does, could lose texts."""
         for number, state in enumerate(self._tables.merged):
             for terminal, production in state.reduce.items():
                 if terminal in state.shift and not self._is_harmless(number, terminal, production):
-                    self._refuse(state, terminal, production)
+                    yield self._conflict(state, terminal, production)
 
     def _is_harmless(self, number: int, terminal: int, production: int) -> bool:
         """Whether shifting, as Lark does, loses no text though the end of `production` could be reduced as well.
@@ -224,11 +225,11 @@ class _Determinism:
         ends = {items.production[item] for item in lookaheads if items.symbol[item] == ENDED}
         return reduced is None or reduced in ends
 
-    def _refuse(self, state: State, terminal: int, production: int) -> None:
+    def _conflict(self, state: State, terminal: int, production: int) -> Conflict:
         sources = self._tables.sources
         shifted = self._lookaheads[state.shift[terminal]]
         choices = [sources[production], *(sources[self._items.production[item]] for item in shifted)]
-        raise Conflict(self._tables.terminals[terminal], choices, shift=True)
+        return Conflict(self._tables.terminals[terminal], choices, shift=True)
 
 
 def _too_large(n_states: int) -> CompileBudgetExceeded:

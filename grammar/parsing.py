@@ -47,6 +47,7 @@ class Parser:
     """The parser of a grammar. Its states, canonical ones, are made when they are asked for.
 
     lexing   : what can happen at all.  reading : what does in a state.
+    doubts   : refusals, unless it is shown for the parser as a whole that no prefix is a dead end.
     outcomes : (states left to pop, rule, terminal ahead) for each reduction that has left the known stack so far.
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
@@ -57,6 +58,8 @@ class Parser:
         except Conflict as conflict:
             raise _refusal(grammar, conflict) from None
         self.lexing = Lexing(grammar, self.tables)
+        conflicts = (_refusal(grammar, conflict) for conflict in self.tables.conflicts)
+        self.doubts = [*conflicts, *self.lexing.doubts]
         self.reading = CanonicalReading(self.tables, self.lexing)
         self.outcomes: list[tuple[int, int, Token]] = []
         self._numbers: dict[tuple[int, int, Token], int] = {}

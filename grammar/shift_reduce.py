@@ -24,9 +24,8 @@ def compile_grammar(grammar: Grammar) -> Pushdown:
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
     parser = Parser(grammar)
-    doubts = parser.lexing.doubts
-    if doubts and not Liveness(parser).holds():
-        raise doubts[0]
+    if parser.doubts and not Liveness(parser).holds():
+        raise parser.doubts[0]
     return _Machine(parser).pushdown
 
 
