@@ -30,34 +30,72 @@ class Program:
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
-        self._looks_ahead = False
 
     def add(self, pattern: str, label: int) -> int:
         """Append `pattern`, whose matches end in ("match", label), and return its first operation."""
-        tree = sre_parser.parse(pattern)
-        return self._sequence(tree, tree.state.flags, self._emit("match", label))
+        first, operations = _compiled(pattern)
+        base = len(self.operations)
+        _check_size(base + len(operations))
+        self.operations += [_moved(operation, base, label) for operation in operations]
+        return base + first
 
-    def _emit(self, *operation: Any) -> int:
-        if len(self.operations) >= MAX_OPERATIONS:
-            raise GrammarRefused(
-                f"the terminal needs more than {MAX_OPERATIONS} states", "shorten its counted repetitions"
-            )
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> tuple[int, list[Operation]]:
+    """The first operation of a pattern, and all, numbered from 0. Terminals are in the programs of many scanners."""
+    compiler = _Compiler()
+    tree = sre_parser.parse(pattern)
+    return compiler.sequence(tree, tree.state.flags, compiler.emit("match", None)), compiler.operations
+
+
+def _moved(operation: Operation, base: int, label: int) -> Operation:
+    """An operation of a pattern, as it is numbered from `base` on."""
+    match operation:
+        case ("char", ranges, after):
+            return "char", ranges, base + after
+        case ("behind", ranges, wanted, after):
+            return "behind", ranges, wanted, base + after
+        case ("match", _):
+            return "match", label
+        case (kind, first, second):
+            return kind, base + first, base + second
+    return operation
+
+
+def _check_size(n_operations: int) -> None:
+    if n_operations > MAX_OPERATIONS:
+        raise GrammarRefused(
+            f"the terminal needs more than {MAX_OPERATIONS} states", "shorten its counted repetitions"
+        )
+
+
+class _Compiler:
+    """Appends the operations of a pattern, last ones first."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._looks_ahead = False
+
+    def emit(self, *operation: Any) -> int:
+        """Append an operation: its number."""
+        _check_size(len(self.operations) + 1)
         self.operations.append(operation)
         return len(self.operations) - 1
 
-    def _sequence(self, items: Any, flags: int, after: int) -> int:
+    def sequence(self, items: Any, flags: int, after: int) -> int:
+        """Append what matches `items`, and then goes on with the operation `after`: its first operation."""
         for op, value in reversed(list(items)):
             after = self._item(op, value, flags, after)
         return after
 
     def _item(self, op: Any, value: Any, flags: int, after: int) -> int:
         if op in _CHARACTERS:
-            return self._emit("char", _characters(op, value, flags), after)
+            return self.emit("char", _characters(op, value, flags), after)
         if op is sre.BRANCH:
             return self._branch(value[1], flags, after)
         if op is sre.SUBPATTERN:
             _, added, removed, body = value
-            return self._sequence(body, (flags | added) & ~removed, after)
+            return self.sequence(body, (flags | added) & ~removed, after)
         if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
             low, high, body = value
             return self._repeat(low, high, body, flags, after, greedy=op is sre.MAX_REPEAT)
@@ -72,10 +110,10 @@ class Program:
         _refuse(op)
 
     def _branch(self, options: list[Any], flags: int, after: int) -> int:
-        entries = [self._sequence(option, flags, after) for option in options]
+        entries = [self.sequence(option, flags, after) for option in options]
         entry = entries.pop()
         while entries:
-            entry = self._emit("split", entries.pop(), entry)
+            entry = self.emit("split", entries.pop(), entry)
         return entry
 
     def _repeat(self, low: int, high: Any, body: Any, flags: int, after: int, *, greedy: bool) -> int:
@@ -85,23 +123,23 @@ class Program:
                 "the terminal repeats what may be empty", "let each repetition match a character"
             )
         if unbounded:
-            entry = self._emit("split", after, after)
-            inner = self._sequence(body, flags, entry)
+            entry = self.emit("split", after, after)
+            inner = self.sequence(body, flags, entry)
             self.operations[entry] = ("split", inner, after) if greedy else ("split", after, inner)
         else:
             entry = after
             for _ in range(high - low):
-                inner = self._sequence(body, flags, entry)
-                entry = self._emit("split", inner, after) if greedy else self._emit("split", after, inner)
+                inner = self.sequence(body, flags, entry)
+                entry = self.emit("split", inner, after) if greedy else self.emit("split", after, inner)
         for _ in range(low):
-            entry = self._sequence(body, flags, entry)
+            entry = self.sequence(body, flags, entry)
         return entry
 
     def _not_ahead(self, body: Any, flags: int, after: int) -> int:
         self._looks_ahead = True
-        first = self._sequence(body, flags, self._emit("found"))
+        first = self.sequence(body, flags, self.emit("found"))
         self._looks_ahead = False
-        return self._emit("not_ahead", first, after)
+        return self.emit("not_ahead", first, after)
 
     def _behind(self, body: Any, flags: int, after: int, *, wanted: bool) -> int:
         items = list(body)
@@ -115,7 +153,7 @@ class Program:
                 "only `(?<=x)` and `(?<!x)` are exact here",
             )
         op, value = items[0]
-        return self._emit("behind", _characters(op, value, flags), wanted, after)
+        return self.emit("behind", _characters(op, value, flags), wanted, after)
 
 
 _CHARACTERS = (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN)
@@ -207,13 +245,18 @@ def _variants(point: int, ascii_only: bool) -> tuple[int, ...]:
     return tuple(sorted({point, *(ord(other) for other in near if pattern.fullmatch(other))}))
 
 
+@lru_cache(maxsize=1)
+def _cased_points() -> frozenset[int]:
+    return frozenset(ord(char) for chars in _cased().values() for char in chars)
+
+
 def _any_case(ranges: Ranges, *, ascii_only: bool) -> Ranges:
-    cased = {ord(char) for chars in _cased().values() for char in chars}
+    cased = _cased_points()
     inside = (point for low, high in ranges for point in _overlap(low, high, cased))
     return merge_ranges([*ranges, *((v, v) for point in inside for v in _variants(point, ascii_only))])
 
 
-def _overlap(low: int, high: int, points: set[int]) -> list[int]:
+def _overlap(low: int, high: int, points: frozenset[int]) -> list[int]:
     if high - low < len(points):
         return [point for point in range(low, high + 1) if point in points]
     return [point for point in points if low <= point <= high]

@@ -12,25 +12,19 @@ are settled here, before any text is read:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 from ..errors import CompileBudgetExceeded
-from .bits import bit_positions, bits_of, union
+from .bits import bit_positions, bits_of
 from .char_automata import Budget
 from .grammar import Grammar, GrammarRefused
+from .late_ends import MAX_LATE_ENDS, LateEnd, LateEnds, TooLate
 from .lr import Tables
 from .reading import Position, Reading, Token
 from .scanner import FIRST_LABEL, IGNORED, Scanner, build_scanner
-
-MAX_LATE_ENDS = 2000
-MAX_LATE_BYTES = 16
-
-
-_ANY_BYTE = (1 << 256) - 1
-_LateEnd = tuple[bytes, int]
-"""The bytes behind a terminal's end that may continue it, and those (as bits) that then would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +33,7 @@ class _End:
 
     label: int
     barred: int
-    late: tuple[_LateEnd, ...]
+    late: tuple[LateEnd, ...]
     after: tuple[int, ...]
 
 
@@ -146,86 +140,21 @@ class Lexing(Reading):
                     self.tokens[Token(label, text, barred)] = None
                 self._add_end(Position(group[0], state), group, late)
 
-    def _add_end(self, position: Position, group: tuple[int, ...], late: tuple[_LateEnd, ...]) -> None:
+    def _add_end(self, position: Position, group: tuple[int, ...], late: tuple[LateEnd, ...]) -> None:
         token = self.ended(position)
         assert token is not None
         self.tokens[token] = None
         late = tuple((text, barred) for text, barred in late if not position.barred >> text[0] & 1)
         self._ends[_End(token.label, token.barred, late, self.after(token.label, group))] = None
 
-    def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[_LateEnd, ...]:
-        """The texts behind an end of `label` that may turn out not to continue it, and what they begin with."""
-        scanner = self._scanners[group[0]]
-        after = self._unlike(self.after(label, group))
-        found: list[_LateEnd] = []
-        barren: set[Hashable] = set()  # places behind which no end shows late
-        n_seen = 0
+    def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[LateEnd, ...]:
+        """The texts behind an end of `label` that may turn out not to continue it."""
+        try:
+            return LateEnds(self, group[0], self.after(label, group)).find(state)
+        except TooLate as error:
+            self._refuse_late(label, error.text)
 
-        def explore(here: int, text: bytes) -> bool:
-            nonlocal n_seen
-            shows = False
-            # What ends here and is void before a byte has ended nowhere.
-            for byte in bit_positions(scanner.continued[here] & ~scanner.voids[here]):
-                target, longer = scanner.rows[here][byte], text + bytes([byte])
-                if scanner.label[target] >= 0:
-                    self._check_voids(label, longer, scanner.voids[target], after)
-                    continue
-                others = self._others(after, longer)
-                place = target, frozenset(others)
-                if not others or place in barren:
-                    continue
-                n_seen += 1
-                if n_seen > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
-                    self._refuse_late(label, longer)
-                n_found = len(found)
-                found.append((longer, scanner.continued[target]))
-                may_end = union(others.values()) & ~scanner.continued[target]
-                if explore(target, longer) or may_end:
-                    shows = True
-                    if not self.is_live(group[0], target):
-                        self._refuse_late(label, longer)
-                else:
-                    del found[n_found:]
-                    barren.add(place)
-            return shows
-
-        explore(state, b"")
-        return tuple(found)
-
-    def _unlike(self, parser_states: tuple[int, ...]) -> tuple[int, ...]:
-        """One of each of those that read alike."""
-        return tuple({(id(self._scanners[q]), self._wanted[q]): q for q in parser_states}.values())
-
-    def _others(self, parser_states: tuple[int, ...], text: bytes) -> dict[Hashable, int]:
-        """Where `text` leads at the start of a terminal in the parser states, with the bytes that may come next."""
-        found: dict[Hashable, int] = {}
-        for parser in parser_states:
-            if not self._firsts[parser] >> text[0] & 1:
-                continue
-            read = self.read(parser, text)
-            if isinstance(read, Token):
-                found[read] = _ANY_BYTE
-            elif read is not None:
-                found[parser, read.state] = self._bytes_on(parser, text)
-        return found
-
-    def _bytes_on(self, parser: int, text: bytes) -> int:
-        """The bytes that may come next behind `text`, which begins a terminal; any, if one may have ended in it."""
-        scanner = self._scanners[parser]
-        state = scanner.dfa.start
-        for byte in text:
-            state = scanner.rows[state][byte]
-            if scanner.label[state] >= 0:
-                return _ANY_BYTE
-        return scanner.continued[state]
-
-    def _check_voids(self, label: int, text: bytes, voids: int, after: tuple[int, ...]) -> None:
-        """Raise if a terminal may end before `text` because the longer one that ends behind it is void."""
-        for byte in bit_positions(voids):
-            if self._others(after, text + bytes([byte])):
-                self._refuse_late(label, text + bytes([byte]))
-
-    def _refuse_late(self, label: int, text: bytes) -> None:
+    def _refuse_late(self, label: int, text: bytes) -> NoReturn:
         shown = text.decode(errors="backslashreplace")
         raise GrammarRefused(
             f"where {self.name(label)} ends shows too late: {shown!r} may continue it or be something else",
@@ -274,7 +203,7 @@ class Lexing(Reading):
                     ):
                         self.doubts.append(self._inseparable(end.label, label))
 
-    def _follows_late(self, parser: int, label: int, late: tuple[_LateEnd, ...]) -> bool:
+    def _follows_late(self, parser: int, label: int, late: tuple[LateEnd, ...]) -> bool:
         """Whether bytes that might have continued the terminal before turn out to begin a text of `label`."""
         scanner = self._scanners[parser]
         for text, barred in late:

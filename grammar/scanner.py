@@ -65,6 +65,18 @@ class Scanner:
         """For each state its successors, each once."""
         return [tuple(sorted(set(row) - {DEAD})) for row in self.rows]
 
+    @cached_property
+    def bytes_to(self) -> list[list[tuple[int, int]]]:
+        """For each state its successors, each with the bytes (as bits) that lead to it."""
+        found = []
+        for row in self.rows:
+            bits: dict[int, int] = {}
+            for byte, target in enumerate(row):
+                if target != DEAD:
+                    bits[target] = bits.get(target, 0) | 1 << byte
+            found.append(list(bits.items()))
+        return found
+
     def row(self, state: int) -> list[int]:
         """The successors of a state for each byte; `state` may be NOTHING_READ."""
         return self.rows[self.dfa.start if state == NOTHING_READ else state]

@@ -1,0 +1,113 @@
+"""Where the end of a terminal shows late: `1.` is the number 1 and a dot, unless a digit follows.
+
+Behind the end of a terminal, the bytes that may continue it are read on, beside what else may stand there, for as long
+as both may be meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from .bits import bit_positions, union
+from .reading import Reading, Token
+
+MAX_LATE_ENDS = 2000
+MAX_LATE_BYTES = 16
+
+LateEnd = tuple[bytes, int]
+"""The bytes behind a terminal's end that may continue it, and those (as bits) that then would."""
+
+_ANY_BYTE = (1 << 256) - 1
+
+
+class TooLate(Exception):
+    """Where a terminal ends shows behind `text` at the earliest: too many bytes on, or in too many ways."""
+
+    def __init__(self, text: bytes) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class LateEnds:
+    """The late ends of terminals that end in one parser state, in front of what is read in the states `after`.
+
+    found : those behind the end given to `find`, and what they begin with.
+    """
+
+    def __init__(self, reading: Reading, parser: int, after: tuple[int, ...]) -> None:
+        self.found: list[LateEnd] = []
+        self._reading = reading
+        self._parser = parser
+        self._scanner = reading.scanner(parser)
+        unlike = {(id(reading.scanner(q)), reading.wanted(q)): q for q in after}
+        self._after = tuple(unlike.values())
+        self._barren: set[Hashable] = set()  # places behind which no end shows late
+        self._n_visited = 0
+
+    def find(self, state: int) -> tuple[LateEnd, ...]:
+        """The late ends behind a state of the scanner in which a terminal ends. Raises TooLate."""
+        self._explore(state, b"", union(self._reading.first(parser) for parser in self._after))
+        return tuple(self.found)
+
+    def _explore(self, here: int, text: bytes, begun: int) -> bool:
+        """Whether an end shows late behind `text`; `begun` are the bytes that go on in what may stand there."""
+        shows = False
+        for target, bytes_ in self._scanner.bytes_to[here]:
+            # What ends here and is void before a byte has ended nowhere.
+            bytes_ &= begun & ~self._scanner.voids[here]
+            if self._scanner.label[target] < 0:
+                for byte in bit_positions(bytes_):
+                    shows = self._visit(target, text + bytes([byte])) or shows
+            elif self._scanner.voids[target]:
+                for byte in bit_positions(bytes_):
+                    self._check_voids(text + bytes([byte]), self._scanner.voids[target])
+        return shows
+
+    def _visit(self, target: int, text: bytes) -> bool:
+        others = self._others(text)
+        place = target, frozenset(others)
+        if not others or place in self._barren:
+            return False
+        self._n_visited += 1
+        if self._n_visited > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
+            raise TooLate(text)
+        n_found = len(self.found)
+        self.found.append((text, self._scanner.continued[target]))
+        goes_on = union(others.values())
+        if not self._explore(target, text, goes_on) and not goes_on & ~self._scanner.continued[target]:
+            # So it is inside of a character, where all characters continue the terminal.
+            del self.found[n_found:]
+            self._barren.add(place)
+            return False
+        if not self._reading.is_live(self._parser, target):
+            raise TooLate(text)
+        return True
+
+    def _others(self, text: bytes) -> dict[Hashable, int]:
+        """Where `text` leads as the beginning of what may stand there, with the bytes that may come next."""
+        found: dict[Hashable, int] = {}
+        for parser in self._after:
+            if not self._reading.first(parser) >> text[0] & 1:
+                continue
+            read = self._reading.read(parser, text)
+            if isinstance(read, Token):
+                found[read] = _ANY_BYTE
+            elif read is not None:
+                found[parser, read.state] = self._bytes_on(parser, text)
+        return found
+
+    def _bytes_on(self, parser: int, text: bytes) -> int:
+        """The bytes that may come next behind `text`, which begins a terminal; any, if one may have ended in it."""
+        scanner = self._reading.scanner(parser)
+        state = scanner.dfa.start
+        for byte in text:
+            state = scanner.rows[state][byte]
+            if scanner.label[state] >= 0:
+                return _ANY_BYTE
+        return scanner.continued[state]
+
+    def _check_voids(self, text: bytes, voids: int) -> None:
+        """Raise if the terminal may end before `text` because the longer one that ends behind it is void."""
+        for byte in bit_positions(voids):
+            if self._others(text + bytes([byte])):
+                raise TooLate(text + bytes([byte]))
