@@ -6,7 +6,7 @@ it with an outcome that says how many states are left to pop, to which rule, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..errors import CompileBudgetExceeded
@@ -43,12 +43,17 @@ Move: TypeAlias = Leave | Enter | Done | None
 """None where the terminal cannot be parsed."""
 
 
+Outcome: TypeAlias = Token | Position | tuple[int, int, Token]
+
+
 class Parser:
     """The parser of a grammar. Its states, canonical ones, are made when they are asked for.
 
     lexing   : what can happen at all.  reading : what does in a state.
     doubts   : refusals, unless it is shown for the parser as a whole that no prefix is a dead end.
-    outcomes : (states left to pop, rule, terminal ahead) for each reduction that has left the known stack so far.
+    outcomes : what frames have been told so far: a terminal that has ended on them; that nothing wanted is read any
+               more, so that a terminal has to have ended before; or a reduction that has left the known stack:
+               (states left to pop, rule, terminal ahead).
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
 
@@ -61,8 +66,8 @@ class Parser:
         conflicts = (_refusal(grammar, conflict) for conflict in self.tables.conflicts)
         self.doubts = [*conflicts, *self.lexing.doubts]
         self.reading = CanonicalReading(self.tables, self.lexing)
-        self.outcomes: list[tuple[int, int, Token]] = []
-        self._numbers: dict[tuple[int, int, Token], int] = {}
+        self.outcomes: list[Outcome] = []
+        self._numbers: dict[Outcome, int] = {}
 
     def take(self, known: tuple[int, ...], token: Token) -> Move:
         """Parse `token`, where `known` is the known top of the stack."""
@@ -79,7 +84,7 @@ class Parser:
                         return Done()
                     rule, length = self.tables.productions[production]
                     if length >= len(stack):
-                        return self._leave(length - len(stack), rule, token)
+                        return Leave(self.outcome((length - len(stack), rule, token)))
                     del stack[len(stack) - length :]
                     stack.append(self.tables.state(stack[-1]).goto[rule])
                     continue
@@ -93,25 +98,44 @@ class Parser:
 
     def resume(self, state: int, outcome: int) -> Move:
         """What happens when the stack was popped down to `state`, which is popped with it."""
-        left, rule, token = self.outcomes[outcome]
+        told = self.outcomes[outcome]
+        if isinstance(told, Token):
+            return self.take((state,), told)
+        if isinstance(told, Position):
+            return self._turn_out(replace(told, parser=state))
+        left, rule, token = told
         if left:
-            return self._leave(left - 1, rule, token)
+            return Leave(self.outcome((left - 1, rule, token)))
         target = self.tables.state(state).goto.get(rule)
         return None if target is None else self.take((state, target), token)
 
-    def _leave(self, left: int, rule: int, token: Token) -> Leave:
-        key = left, rule, token
-        number = self._numbers.get(key)
+    def _turn_out(self, position: Position) -> Move:
+        """Stay where nothing wanted is being read, if the terminal that has ended before may have been one."""
+        token = self.reading.ended(position)
+        move = None if token is None else self.take((position.parser,), token)
+        if isinstance(move, Leave):
+            # It depends on the stack whether what was read behind the terminal begins something.
+            raise CompileBudgetExceeded(
+                "where a terminal ends shows too late: "
+                f"{position.late!r} may continue it, or be something else in some places only",
+                keyword="lark",
+                hint="let the terminals that may follow each other begin differently",
+            )
+        return None if move is None else Enter((position.parser,), position)
+
+    def outcome(self, told: Outcome) -> int:
+        """The number of an outcome."""
+        number = self._numbers.get(told)
         if number is None:
-            number = self._numbers[key] = len(self.outcomes)
-            self.outcomes.append(key)
+            number = self._numbers[told] = len(self.outcomes)
+            self.outcomes.append(told)
             if number > MAX_OUTCOMES:
                 raise CompileBudgetExceeded(
                     "the grammar is too large",
                     keyword="lark",
                     hint="shorten its rules, or use fewer terminals",
                 )
-        return Leave(number)
+        return number
 
 
 def _refusal(grammar: Grammar, conflict: Conflict) -> GrammarRefused:

@@ -126,6 +126,11 @@ class CanonicalReading(Reading):
         self._tables = tables
         self._merged = merged
         self._firsts: dict[tuple[int, int], int] = {}
+        self._alike: dict[tuple[int, int], int] = {}
+
+    def first_alike(self, parser: int) -> int:
+        """The first state that was asked for among those in which the same is tried and wanted: they lex alike."""
+        return self._alike.setdefault((id(self.scanner(parser)), self.wanted(parser)), parser)
 
     def scanner(self, parser: int) -> Scanner:
         return self._merged.scanner(self._tables.state(parser).merged)

@@ -77,6 +77,10 @@ class Scanner:
             found.append(list(bits.items()))
         return found
 
+    def bytes_on(self, state: int) -> list[tuple[int, int]]:
+        """As `bytes_to`, of a state that may be NOTHING_READ."""
+        return self.bytes_to[self.dfa.start if state == NOTHING_READ else state]
+
     def row(self, state: int) -> list[int]:
         """The successors of a state for each byte; `state` may be NOTHING_READ."""
         return self.rows[self.dfa.start if state == NOTHING_READ else state]

@@ -1,18 +1,22 @@
 """A deterministic context-free grammar as states of a pushdown automaton: a shift-reduce parser over bytes.
 
-A state is a parser state with a position in the terminal being read; the frames are the parser states below it. Only
-recognition is left of the parser, so a left-recursive list keeps a flat stack.
+The frames are the parser states, the top one too. A state is a position in the terminal being read, which is the same
+for all parser states that lex alike; where the terminal ends, the frame is told which one it was. Only recognition is
+left of the parser, so a left-recursive list keeps a flat stack.
 """
 
 from __future__ import annotations
 
-from ..errors import CompileBudgetExceeded
+from dataclasses import replace
+from functools import partial
+
+from .bits import bit_positions
 from .grammar import Grammar
 from .liveness import Liveness
 from .parsing import Done, Enter, Leave, Move, Parser
-from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Pushdown, Row, goto, leave
+from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Portable, Pushdown, Row, goto, leave
 from .reading import Position, Token
-from .scanner import NOTHING_READ
+from .scanner import IGNORED, NOTHING_READ
 
 # A run of white space of length at most 0: a byte that is refused without ending the terminal first.
 REJECT = SPACE
@@ -38,22 +42,28 @@ class _Machine:
         self.pushdown.frames_grow = True
         self._parser = parser
         self._reading = parser.reading
+        self._key = object()  # of the rows of this grammar's masks
         self._states: dict[Position, int] = {}
         self._frames: dict[int, int] = {}
-        self.pushdown.start = self._state(Position(0))
+        self._late_labels = {label for label, _ in self._reading.late}
+        self.pushdown.start = self._relay(self._operation(Enter((0,), Position(0))))
 
     def _state(self, position: Position) -> int:
+        """The state of a position, whatever the parser state is among those that lex alike."""
+        parser = self._reading.first_alike(position.parser)
+        if parser != position.parser:
+            position = replace(position, parser=parser)
         state = self._states.get(position)
         if state is None:
-            state = self._states[position] = self.pushdown.new_state(
-                lambda _, row: self._expand(position, row)
-            )
+            origin = Portable(self.pushdown.n_states, (self._key, len(self._states)))
+            expand = partial(self._expand, position)
+            state = self._states[position] = self.pushdown.new_states(1, expand, origin)
         return state
 
     def _frame(self, parser: int) -> int:
         frame = self._frames.get(parser)
         if frame is None:
-            frame = self.pushdown.new_frame((UNFILLED,), lambda outcome: self._resume(parser, outcome))
+            frame = self.pushdown.new_frame((UNFILLED,), partial(self._resume, parser))
             self._frames[parser] = frame
         return frame
 
@@ -71,57 +81,8 @@ class _Machine:
 
         return self.pushdown.new_state(expand)
 
-    def _expand(self, position: Position, row: Row) -> None:
-        """The transitions and the end of a state."""
-        row[END] = self._end(position)
-        scanner = self._reading.scanner(position.parser)
-        for byte, target in enumerate(scanner.row(position.state)):
-            if target == 0 or position.barred >> byte & 1:
-                continue
-            row[byte] = self._move(position, target, byte)
-            if row[byte] == DEAD and row[END]:
-                row[byte] = REJECT
-
-    def _move(self, position: Position, target: int, byte: int) -> int:
-        """The operation for a byte that leads to `target` of the scanner."""
-        parser = position.parser
-        scanner = self._reading.scanner(parser)
-        is_live = self._reading.is_live(parser, target)
-        if scanner.label[target] >= 0:
-            if not is_live:
-                return DEAD
-            if scanner.barring[target]:
-                return goto(self._state(Position(parser, target)))
-            return self._operation(self._parser.take((parser,), Token(scanner.label[target])))
-        late = None
-        if position.state != NOTHING_READ and scanner.label[position.state] >= 0:
-            if not scanner.voids[position.state] >> byte & 1:
-                late = scanner.label[position.state], bytes([byte])
-        elif position.late:
-            late = position.late[0], position.late[1] + bytes([byte])
-        longer = Position(parser, target, late if late in self._reading.late else None)
-        return goto(self._state(longer)) if is_live or self._may_turn_out(longer) else DEAD
-
-    def _may_turn_out(self, position: Position) -> bool:
-        """Whether a text may go on from where nothing wanted is being read, but a terminal has ended before."""
-        token = self._reading.ended(position)
-        move = None if token is None else self._parser.take((position.parser,), token)
-        if isinstance(move, Leave):
-            # It depends on the stack whether what was read behind the terminal begins something.
-            raise CompileBudgetExceeded(
-                "where a terminal ends shows too late: "
-                f"{position.late!r} may continue it, or be something else in some places only",
-                keyword="lark",
-                hint="let the terminals that may follow each other begin differently",
-            )
-        return move is not None
-
-    def _end(self, position: Position) -> int:
-        """The operation for the end of the terminal, or of the text, in front of a byte that does not continue it."""
-        token = self._reading.ended(position)
-        return goto(DEAD) if token is None else self._operation(self._parser.take((position.parser,), token))
-
     def _operation(self, move: Move) -> int:
+        """What a move does once the frame on top was popped."""
         if isinstance(move, Leave):
             return leave(move.outcome)
         if isinstance(move, Done):
@@ -129,6 +90,60 @@ class _Machine:
         if not isinstance(move, Enter):
             return goto(DEAD)
         state = self._state(move.position)
-        if len(move.stack) == 1:
-            return goto(state)
-        return self.pushdown.push([self._frame(parser) for parser in move.stack[:-1]], state)
+        return self.pushdown.push([self._frame(parser) for parser in move.stack], state)
+
+    def _expand(self, position: Position, _: int, row: Row) -> None:
+        """The transitions and the end of a state."""
+        row[END] = self._end(position)
+        scanner = self._reading.scanner(position.parser)
+        for target, bytes_ in scanner.bytes_on(position.state):
+            bytes_ &= ~position.barred
+            for late in self._late_ends(position, bytes_):
+                operation = self._move(position.parser, target, late)
+                if operation == DEAD and row[END]:
+                    operation = REJECT
+                told_apart = bytes_ if late is None else 1 << late[1][-1]
+                row[list(bit_positions(told_apart))] = operation
+
+    def _late_ends(self, position: Position, bytes_: int) -> list[tuple[int, bytes] | None]:
+        """The terminal that may have ended before, behind each of some bytes where it counts; first for all others."""
+        scanner = self._reading.scanner(position.parser)
+        before = position.late
+        if position.state != NOTHING_READ and scanner.label[position.state] >= 0:
+            before = scanner.label[position.state], b""
+            bytes_ &= ~scanner.voids[position.state]
+        if before is None or before[0] not in self._late_labels:
+            return [None]
+        behind = ((before[0], before[1] + bytes([byte])) for byte in bit_positions(bytes_))
+        return [None, *(late for late in behind if late in self._reading.late)]
+
+    def _move(self, parser: int, target: int, late: tuple[int, bytes] | None) -> int:
+        """The operation for bytes that lead to `target` of the scanner; `late` has ended before, or nothing has."""
+        scanner = self._reading.scanner(parser)
+        is_live = self._reading.is_live(parser, target)
+        if scanner.label[target] >= 0:
+            if not is_live:
+                return DEAD
+            if scanner.barring[target]:
+                return goto(self._state(Position(parser, target)))
+            return self._ended(parser, Token(scanner.label[target]))
+        longer = Position(parser, target, late)
+        if is_live:
+            return goto(self._state(longer))
+        return leave(self._parser.outcome(longer)) if late else DEAD
+
+    def _end(self, position: Position) -> int:
+        """The operation for the end of the terminal, or of the text, in front of a byte that does not continue it."""
+        token = self._reading.ended(position)
+        return goto(DEAD) if token is None else self._ended(position.parser, token)
+
+    def _ended(self, parser: int, token: Token) -> int:
+        """The operation behind a terminal: the frame is told; behind ignored text reading begins anew."""
+        while token.label == IGNORED:
+            found = self._reading.read(parser, token.rest)
+            if found is None:
+                return goto(DEAD)
+            if isinstance(found, Position):
+                return goto(self._state(self._reading.restricted(found, token.barred)))
+            token = Token(found.label, found.rest, token.barred)
+        return leave(self._parser.outcome(token))

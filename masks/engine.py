@@ -210,10 +210,8 @@ class Engine:
         state, count, escape, node = config
         row = self.tables.level_row((*key, count), self.pushdown, start_at(state, count, escape))
         mask[:] = row.inside
-        if len(row.exits):
-            popped = [
-                self.perform(o << 2 | EXIT, node) or _NOWHERE for o in range(int(row.exits[:, 1].max()) + 1)
-            ]
+        if row.outcomes:
+            popped = [self.perform(outcome << 2 | EXIT, node) or _NOWHERE for outcome in row.outcomes]
             walk_exits(self.pushdown, self.tables.all.levels, mask, row.exits, np.array(popped, np.int32))
 
     def _cross(

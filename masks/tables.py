@@ -55,11 +55,14 @@ class LexemeRow:
 class LevelRow:
     """Where a state can go before its stack level ends.
 
-    inside : uint32[n_words], the tokens that do not end it.  exits : where in the trie it ends.
+    inside   : uint32[n_words], the tokens that do not end it.
+    exits    : where in the trie it ends, with positions in `outcomes` in place of outcomes.
+    outcomes : those with which it may end.
     """
 
     inside: np.ndarray
     exits: Exits
+    outcomes: tuple[int, ...]
 
 
 class TokenTables:
@@ -149,7 +152,9 @@ class TokenTables:
 
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
-        return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
+        exits = walk_trie(pushdown, start, self.all.levels, inside)
+        outcomes, exits[:, 1] = np.unique(exits[:, 1], return_inverse=True)
+        return LevelRow(inside, exits, tuple(outcomes.tolist()))
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
