@@ -113,14 +113,19 @@ class Parser:
         """Stay where nothing wanted is being read, if the terminal that has ended before may have been one."""
         token = self.reading.ended(position)
         move = None if token is None else self.take((position.parser,), token)
-        if isinstance(move, Leave):
-            # It depends on the stack whether what was read behind the terminal begins something.
-            raise CompileBudgetExceeded(
-                "where a terminal ends shows too late: "
-                f"{position.late!r} may continue it, or be something else in some places only",
-                keyword="lark",
-                hint="let the terminals that may follow each other begin differently",
-            )
+        if isinstance(move, Leave) and token is not None:
+            # The stack says which state comes behind the terminal, and so whether the rest begins something there.
+            found = {
+                self.lexing.read(state, token.rest) is None for state in self.lexing.after(token.label, ())
+            }
+            if len(found) != 1:
+                raise CompileBudgetExceeded(
+                    "where a terminal ends shows too late: "
+                    f"{position.late!r} may continue it, or be something else in some places only",
+                    keyword="lark",
+                    hint="let the terminals that may follow each other begin differently",
+                )
+            move = None if found.pop() else move
         return None if move is None else Enter((position.parser,), position)
 
     def outcome(self, told: Outcome) -> int:
