@@ -39,8 +39,7 @@ class LateEnds:
         self._reading = reading
         self._parser = parser
         self._scanner = reading.scanner(parser)
-        unlike = {(id(reading.scanner(q)), reading.wanted(q)): q for q in after}
-        self._after = tuple(unlike.values())
+        self._after = tuple({reading.lexed_as(q): q for q in after}.values())
         self._barren: set[Hashable] = set()  # places behind which no end shows late
         self._n_visited = 0
 

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import NoReturn
 
 from ..errors import CompileBudgetExceeded
-from .bits import bit_positions, bits_of
+from .bits import bit_positions, bits_of, union
 from .char_automata import Budget
 from .grammar import Grammar, GrammarRefused
 from .late_ends import MAX_LATE_ENDS, LateEnd, LateEnds, TooLate
@@ -83,10 +83,7 @@ class Lexing(Reading):
         return parser_states if label == IGNORED else self._targets.get(label, ())
 
     def firsts_after(self, label: int, parser: int) -> int:
-        firsts = 0
-        for target in self.after(label, (parser,)):
-            firsts |= self._firsts[target]
-        return firsts
+        return union(self._firsts[target] for target in self.after(label, (parser,)))
 
     def _build_scanners(self) -> None:
         budget = Budget()
@@ -126,8 +123,8 @@ class Lexing(Reading):
     def _groups(self) -> list[tuple[int, ...]]:
         """Parser states that lex alike: the same scanner and the same wanted terminals."""
         groups: dict[tuple[int, int], list[int]] = {}
-        for parser, scanner in enumerate(self._scanners):
-            groups.setdefault((id(scanner), self._wanted[parser]), []).append(parser)
+        for parser in range(len(self._scanners)):
+            groups.setdefault(self.lexed_as(parser), []).append(parser)
         return [tuple(group) for group in groups.values()]
 
     def _collect_ends(self, group: tuple[int, ...]) -> None:

@@ -16,7 +16,7 @@ from .lr import ACCEPT, Conflict, Tables
 from .reading import CanonicalReading, Position, Token
 from .scanner import FIRST_LABEL, IGNORED
 
-MAX_OUTCOMES = 100_000
+MAX_OUTCOMES = 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,10 @@ class Reading(ABC):
     def firsts_after(self, label: int, parser: int) -> int:
         """The bytes (as bits) that may begin what stands behind a terminal read in the state `parser`."""
 
+    def lexed_as(self, parser: int) -> tuple[int, int]:
+        """Equal for parser states in which the same is tried and wanted: they lex alike."""
+        return id(self.scanner(parser)), self.wanted(parser)
+
     def ended(self, position: Position) -> Token | None:
         """The terminal that ends at `position`, if the next byte does not continue it."""
         if position.state == NOTHING_READ:
@@ -129,8 +133,8 @@ class CanonicalReading(Reading):
         self._alike: dict[tuple[int, int], int] = {}
 
     def first_alike(self, parser: int) -> int:
-        """The first state that was asked for among those in which the same is tried and wanted: they lex alike."""
-        return self._alike.setdefault((id(self.scanner(parser)), self.wanted(parser)), parser)
+        """The first state that was asked for among those that lex alike."""
+        return self._alike.setdefault(self.lexed_as(parser), parser)
 
     def scanner(self, parser: int) -> Scanner:
         return self._merged.scanner(self._tables.state(parser).merged)
