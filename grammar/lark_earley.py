@@ -22,7 +22,8 @@ from .dfa import ByteDfa
 from .grammar import Grammar, GrammarRefused, Terminal
 from .nodes import Call, Choice, Concat, Literal, Node, Repeat
 from .pushdown import Pushdown
-from .scanner import FIRST_LABEL, build_scanner
+from .scanner import FIRST_LABEL
+from .scanner_build import build_scanner
 
 _TOP = "%text"
 _GAP = "%ignored"

@@ -24,7 +24,8 @@ from .grammar import Grammar, GrammarRefused
 from .late_ends import MAX_LATE_ENDS, LateEnd, LateEnds, TooLate
 from .lr import Tables
 from .reading import Position, Reading, Token
-from .scanner import FIRST_LABEL, IGNORED, Scanner, build_scanner
+from .scanner import FIRST_LABEL, IGNORED, Scanner
+from .scanner_build import build_scanner
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from gramask.grammar.char_automata import Budget
 from gramask.grammar.first_match import _variants
 from gramask.grammar.grammar import Terminal
 from gramask.grammar.lark import parse_lark
-from gramask.grammar.scanner import FIRST_LABEL, NOTHING_READ, build_scanner
+from gramask.grammar.scanner import FIRST_LABEL, NOTHING_READ
+from gramask.grammar.scanner_build import build_scanner
 from gramask.masks.constraint import Constraint
 from gramask.masks.matcher import Matcher
 from gramask.masks.vocabulary import Vocabulary
