@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DeadEnd, GramaskError
+from ..errors import CompileBudgetExceeded, DeadEnd, GramaskError
 from .names import NO_NAMES, Names
 from .tables import bit_positions
 from .units import NO_ITEMS, Open
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .constraint import Constraint
 
 _SPELLED_AHEAD = 64
+_TAKEN_BACK = 5
+MAX_TURNS = 5_000
+_TRIED = 128
 _INT32 = np.dtype(np.int32)
 FINISHED: Config = (-1, 0, 0, 0)
 """Behind an EOS token."""
@@ -226,10 +229,11 @@ def _close(matcher: Matcher) -> list[int]:
     """Tokens that complete the text.
 
     The shortest completion does not know what its names forbid each other: it is taken as far as it is allowed, and
-    made again from there.
+    made again from there. Where that leads nowhere, some of its last tokens are taken back for others.
     """
     found: list[int] = []
     limit = None
+    turn = 0
     while not matcher.is_accepting():
         before = len(found)
         for token in matcher.constraint.closing.tokens(matcher._config, matcher._seen[0], limit):
@@ -239,7 +243,13 @@ def _close(matcher: Matcher) -> list[int]:
                 break
             found.append(token)
         if len(found) == before:
-            found.append(_any_step(matcher, len(found)))
+            turn += 1
+            if turn > MAX_TURNS:
+                raise CompileBudgetExceeded("what completes this text is too hard to find")
+            back = min(turn % _TAKEN_BACK, len(found))
+            matcher.rollback(back)
+            del found[len(found) - back :]
+            found.append(_any_step(matcher, turn))
     return found
 
 
@@ -249,9 +259,16 @@ def _any_step(matcher: Matcher, turn: int) -> int:
     matcher.fill_mask(mask)
     allowed = bit_positions(mask.view(np.uint32))
     tokens = matcher.constraint.vocabulary.tokens
-    plain = sorted((t for t in allowed if tokens[t].isalnum()), key=lambda t: len(tokens[t]))
-    first = turn * 2_654_435_761 % len(plain) if plain else 0
-    for token in [*plain[first:], *plain[:first], *allowed]:
+    plain = sorted((t for t in allowed if tokens[t].isalnum()), key=lambda t: len(tokens[t]))[:_TRIED]
+    # Mostly short names of letters and digits; where these are taken, or barred, whatever there is.
+    tried = [*_turned(plain, turn), *_turned(allowed, turn)] if turn % 3 else _turned(allowed, turn)
+    for token in tried:
         if matcher.advance(token):
             return int(token)
     raise DeadEnd("the text cannot be completed")
+
+
+def _turned(tokens: list[int], turn: int) -> list[int]:
+    """Another beginning in each turn."""
+    first = turn * 2_654_435_761 % len(tokens) if tokens else 0
+    return tokens[first:] + tokens[:first]

@@ -9,10 +9,13 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 Schema = Any
+_NUMBER_OR_STRING = re.compile(r'"([^"\\]|\\.)*"|(?P<number>-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?)')
 
 DRAFTS = {
     4: "http://json-schema.org/draft-04/schema#",
@@ -252,6 +255,26 @@ def random_value(rng: random.Random, depth: int = 2) -> Any:
         return {name: random_value(rng, depth - 1) for name in names}
     pool = {"word": WORDS, "number": NUMBERS, "string": STRINGS + FORMAT_TEXTS, "constant": CONSTANTS}[kind]
     return copy.deepcopy(rng.choice(pool))
+
+
+def respelled(rng: random.Random, text: str) -> str:
+    """A JSON text with its numbers in other spellings: zeros, points and exponents."""
+    return _NUMBER_OR_STRING.sub(
+        lambda found: _respelled(rng, found[0]) if found["number"] else found[0], text
+    )
+
+
+def _respelled(rng: random.Random, number: str) -> str:
+    """The same value with up to 12 zeros more, and the decimal point up to 9 places further left or right."""
+    sign, digits, exponent = Decimal(number).as_tuple()
+    if not isinstance(exponent, int) or abs(exponent) > 100:
+        return number
+    zeros, places = rng.choice([0, 0, 1, 2, 3, 5, 12]), rng.choice([0, 0, 1, 2, 3, 9])
+    written = "".join(map(str, digits)) + "0" * zeros
+    places = min(places, len(written) - 1)
+    whole, fraction = written[: len(written) - places], written[len(written) - places :]
+    power = exponent - zeros + places
+    return ("-" if sign else "") + (whole.lstrip("0") or "0") + (fraction and "." + fraction) + f"e{power}"
 
 
 def spelled(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -99,6 +100,19 @@ def test_case(case: Case, route: Callable[[Case], Accepts]) -> None:
 @pytest.mark.parametrize("case", KEYWORDS, ids=lambda case: case.name)
 def test_keywords(case: Case, route: Callable[[Case], Accepts]) -> None:
     test_case(case, route)
+
+
+@pytest.mark.parametrize("case", CASES + KEYWORDS, ids=lambda case: case.name)
+def test_what_is_taken_can_be_completed(case: Case) -> None:
+    constraint = gramask.compile(case.schema, BYTES, **case.options)
+    for text in case.accept + case.reject:
+        matcher = constraint.matcher()
+        taken = bytes(itertools.takewhile(matcher.advance, text))
+        try:
+            closing = matcher.closing_tokens()
+        except gramask.GramaskError as error:
+            raise AssertionError(f"{taken!r} cannot be completed") from error
+        assert all(map(matcher.advance, closing)) and matcher.is_accepting()
 
 
 ANNOTATIONS = set(

@@ -6,6 +6,7 @@ What is found is printed with its schema made small.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from all_keywords import nearby, random_schema, random_value, repeat_member, shrink, spelled
+from all_keywords import nearby, random_schema, random_value, repeat_member, respelled, shrink, spelled
 from official_suite import accepts
 from reference.judge import Judge, Malformed, Unjudged
 from strategies import EOS, byte_tokens, merged_tokens
@@ -30,6 +31,7 @@ BLOCKS = 8
 SCHEMAS_IN_BLOCK = round(300 * ROUNDS)
 WALKS = 4
 INSTANCES = 60
+RESPELLED = 0.25
 # Of all schemas drawn, the share that may be refused: lower it as the engine learns, never raise it.
 MOST_REFUSED = 0.95
 # Names that no schema declares may repeat (docs/design.md): a text that repeats one is judged by the last of them, and
@@ -102,6 +104,24 @@ def faults_of(schema: Any, seed: str, options: dict[str, Any], counts: Counter[s
             yield Fault("said to be unsatisfiable", text)
         elif verdict != accepted:
             yield Fault("false accept" if accepted else "false reject", text)
+        if constraint is not None and rng.random() < RESPELLED:
+            other = respelled(rng, text)
+            counts["instances in other spellings"] += 1
+            yield from faults_in_other_spelling(constraint, judged(judge, other.encode(), counts), other)
+
+
+def faults_in_other_spelling(
+    constraint: gramask.Constraint, verdict: bool | None, text: str
+) -> Iterator[Fault]:
+    """No spelling of numbers makes a document valid or leads into a dead end; some may be refused."""
+    matcher = constraint.matcher()
+    taken = bytes(itertools.takewhile(matcher.advance, text.encode()))
+    if taken == text.encode() and matcher.is_accepting() and verdict is False:
+        yield Fault("false accept", text)
+    try:
+        matcher.closing_tokens()
+    except gramask.DeadEnd:
+        yield Fault("dead end", taken.decode(errors="backslashreplace"))
 
 
 def judged(judge: Judge, text: bytes, counts: Counter[str]) -> bool | None:

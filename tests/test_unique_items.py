@@ -284,7 +284,7 @@ def test_critical_values() -> None:
         judge = Judge(schema)
         emptiness, goal = goals_of(schema)
         (shape,) = emptiness.goals.alternatives(goal)
-        plan = emptiness.plans.arrays(shape.arrays, emptiness.is_live, in_order=False)
+        plan = emptiness.plans.arrays(shape.arrays, emptiness.is_live)
         assert isinstance(plan, UniqueArrayPlan)
         read: list[Any] = []
         progress = plan.inner.start

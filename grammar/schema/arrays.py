@@ -80,15 +80,13 @@ def _as_counts(progress: Hashable) -> Counts:
 
 
 class RichArrayPlan(ArrayPlan):
-    """Arrays that must contain certain items.
+    """Arrays that must contain certain items."""
 
-    in_order : whether the members of objects come in order. Then an item whose order is not that of `contains` is not
-               seen to match, and must not be taken for one that does not.
-    """
-
-    def __init__(self, arrays: Arrays, live: Live, *, in_order: bool) -> None:
+    def __init__(self, arrays: Arrays, live: Live) -> None:
         self.arrays = arrays
-        self._is_observable = not in_order or all(contains.high is None for contains in arrays.contains)
+        # Not every text of a match is seen to be one: members may be in another order, numbers spelled in a way that
+        # no multiple is looked for in. Where matches are bounded, it must not be taken for one of no match.
+        self._is_observable = all(contains.high is None for contains in arrays.contains)
         self._live = live
         self.high = _longest(arrays, live)
         prefixes = [len(arrays.items.prefix), *(len(c.items.prefix) for c in arrays.contains)]

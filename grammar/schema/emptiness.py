@@ -166,9 +166,7 @@ class Emptiness:
         arrays, objects = shape.arrays, shape.objects
         if shape.types & ARRAY and _in_order(arrays):
             if arrays.is_rich or arrays.unique is False or (arrays.unique and arrays.low > 1):
-                found.append(
-                    (ARRAY, [], lambda live: self.plans.arrays(arrays, live, in_order=False).is_possible)
-                )
+                found.append((ARRAY, [], lambda live: self.plans.arrays(arrays, live).is_possible))
             else:
                 found.append((ARRAY, needed_items(arrays), None))
         if shape.types & OBJECT and not objects.required and not objects.is_rich:

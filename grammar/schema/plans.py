@@ -38,10 +38,10 @@ class Plans:
         self._holds: dict[tuple[int, str], tuple[Arrays | Objects, bool]] = {}
         self.finite = FiniteValues(goals, self._plan, self._membership.holds)
 
-    def arrays(self, arrays: Arrays, live: Live, *, in_order: bool) -> ArrayPlan:
+    def arrays(self, arrays: Arrays, live: Live) -> ArrayPlan:
         """The plan of a set of arrays."""
         if arrays.is_rich:
-            plan: ArrayPlan = RichArrayPlan(arrays, live, in_order=in_order)
+            plan: ArrayPlan = RichArrayPlan(arrays, live)
         else:
             plan = SimpleArrayPlan(arrays, live)
         if arrays.unique is None:
@@ -89,5 +89,5 @@ class Plans:
     def _plan(self, shape: Shape, kind: int, live: Live) -> ArrayPlan | ObjectPlan:
         """The plan of one container type for counting values: without what the shape leaves out being left out."""
         if kind == ARRAY:
-            return self.arrays(shape.arrays, live, in_order=False)
+            return self.arrays(shape.arrays, live)
         return self.objects(shape.objects, live, in_order=True)

@@ -21,6 +21,7 @@ from .arrays import ArrayPlan
 from .canonical import canonical, value_of
 from .containers import Step
 from .emptiness import Emptiness
+from .implications import consistent
 from .keys import KeyStates
 from .objects import MembersLeft, ObjectPlan
 from .scalars import number_lexeme, string_lexeme, word_lexeme
@@ -136,9 +137,10 @@ class ValueStates:
         if any_type & (NULL | TRUE | FALSE):
             found.append(word_lexeme(tuple(t & (NULL | TRUE | FALSE) for t in types)))
         if any_type & NUMBER:
-            found.append(
-                number_lexeme(tuple(frozenset(s.numbers for s in x if s.types & NUMBER) for x in shapes))
+            lexeme, vectors = number_lexeme(
+                tuple(frozenset(s.numbers for s in x if s.types & NUMBER) for x in shapes)
             )
+            found.append(consistent(position, lexeme, vectors))
         if any_type & STRING_TYPE:
             found.append(
                 string_lexeme(tuple(frozenset(s.strings for s in x if s.types & STRING_TYPE) for x in shapes))
@@ -216,7 +218,7 @@ class ValueStates:
             if kind == "object":
                 plan: ObjectPlan | ArrayPlan = plans.objects(shape.objects, live, in_order=self.in_order)
             else:
-                plan = plans.arrays(shape.arrays, live, in_order=self.in_order)
+                plan = plans.arrays(shape.arrays, live)
             found = self._shape_plans[id(of_kind)] = (of_kind, plan)
         return found[1]
 
