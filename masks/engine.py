@@ -8,6 +8,7 @@ from ..errors import DeadEnd
 from ..grammar.lexemes import Lexeme, Placed
 from ..grammar.pushdown import (
     ACCEPT,
+    DEAD,
     END,
     EXIT,
     FLAGS,
@@ -17,16 +18,16 @@ from ..grammar.pushdown import (
     Portable,
     Pushdown,
 )
+from .by_frames import ByFrames
 from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
+from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
 MAX_ROWS = 1024
 MAX_STEPS = 1 << 16
 # With so few bytes to go on, a walk sees less than a row would have to copy.
 FEW_BYTES = 16
-_NOWHERE: Config = (0, 0, 0, 0)
 
 
 class Engine:
@@ -45,8 +46,9 @@ class Engine:
         self.unit_frames = pushdown.units.frames
         self.has_two_names = len(tables.two_names) > 0
         self._masks: dict[Config, np.ndarray] = {}
+        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_ROWS)
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
-        self._suffixes: dict[Config, np.ndarray] = {}
+        self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_ROWS)
         self._accepting: dict[Config, bool] = {}
 
     @property
@@ -76,10 +78,10 @@ class Engine:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
         if found is None:
-            found = self._accepting[config] = self._accepts(config)
+            found = self._accepting[config] = self._accepts(config, Reach())
         return found
 
-    def _accepts(self, config: Config) -> bool:
+    def _accepts(self, config: Config, reach: Reach) -> bool:
         state, _, escape, node = config
         pushdown = self.pushdown
         while True:
@@ -89,15 +91,17 @@ class Engine:
                 return True
             if escape or row[FLAGS] & STRING or row[END] == 0:
                 return False
-            ended = self.perform(int(row[END]), node)
+            ended = self.perform(int(row[END]), node, reach)
             if ended is None:
                 return False
             state, _, escape, node = ended
 
-    def perform(self, operation: int, node: int) -> Config | None:
-        """What `operation` leads to on the stack `node`."""
+    def perform(self, operation: int, node: int, reach: Reach | None = None) -> Config | None:
+        """What `operation` leads to on the stack `node`; what it takes from there is noted in `reach`."""
         pushdown = self.pushdown
         while operation & 3 == EXIT:
+            if reach is not None:
+                reach.note(node)
             parent, frame = pushdown.stack[node].tolist()
             operation, node = pushdown.resumed(frame, operation >> 2), parent
         if operation == 0:
@@ -116,41 +120,57 @@ class Engine:
         """
         mask = self._masks.get(config)
         if mask is None:
+            mask = self._row(config, Reach()).view(np.int32)
+            if not np.count_nonzero(mask):
+                raise DeadEnd(
+                    "no token of the vocabulary continues the text",
+                    hint="the vocabulary lacks a token for every byte that may come next",
+                )
             if len(self._masks) >= MAX_ROWS:
                 self._masks.clear()
-            mask = self._masks[config] = self._row(config).view(np.int32)
+            self._masks[config] = mask
         return mask
 
     def row(self, config: Config) -> np.ndarray:
         """The same as uint32[n_words], which is how masks are put together."""
         return self.mask(config).view(np.uint32)
 
-    def _row(self, config: Config) -> np.ndarray:
+    def _row(self, config: Config, reach: Reach) -> np.ndarray:
+        return self._rows.get(config, self._make_row, reach)
+
+    def _make_row(self, config: Config, reach: Reach) -> np.ndarray:
         row = np.zeros(self.n_words, np.uint32)
         inner = row[: self.tables.n_words]
-        self._fill(config, inner)
+        self._fill(config, inner, reach)
         copy_bits(self.tables.trie.duplicates, inner)
-        if self.accepts(config):
+        if self._accepts(config, reach):
             for token in self.tables.vocabulary.eos_ids:
                 row[token >> 5] |= np.uint32(1 << (token & 31))
-        if not np.count_nonzero(row):
-            raise DeadEnd(
-                "no token of the vocabulary continues the text",
-                hint="the vocabulary lacks a token for every byte that may come next",
-            )
         return row
 
-    def _fill(self, config: Config, mask: np.ndarray) -> None:
-        """Set the bits of the allowed text tokens in the zeroed `mask`."""
+    def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:
+        """Set the bits of the allowed text tokens in the zeroed `mask`; what it looks at is noted in `reach`."""
         origin = self.pushdown.origins[config[0]]
+        if origin is None and self._ends_at_once(config):
+            after = self.perform(int(self.pushdown.table[config[0], END]), config[3], reach)
+            if after is not None and after[0] != DEAD:
+                mask[:] = self._row(after, reach)[: len(mask)]
+            return
         if isinstance(origin, NamePart):
-            self._fill_name(origin, config, mask)
+            self._fill_name(origin, config, mask, reach)
         elif isinstance(origin, Portable):
-            self._fill_level(origin.key, config, mask)
+            self._fill_level(origin.key, config, mask, reach)
         elif isinstance(origin, Placed) and not origin.lexeme.is_string:
-            self._fill_level((origin.lexeme.key, origin.local(config[0])), config, mask)
-        elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask)):
-            walk_trie(self.pushdown, config, self.tables.all.levels, mask)
+            self._fill_level((origin.lexeme.key, origin.local(config[0])), config, mask, reach)
+        elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask, reach)):
+            walk_trie(self.pushdown, config, self.tables.all.levels, mask, reach=reach)
+
+    def _ends_at_once(self, config: Config) -> bool:
+        """Whether the state reads nothing itself."""
+        state, _, escape, _ = config
+        self.pushdown.ensure(state)
+        row = self.pushdown.table[state]
+        return not (escape or row[FLAGS] & (STRING | ACCEPT)) and row[END] != 0 and not row[:256].any()
 
     def string_at(self, state: int) -> tuple[Lexeme, int] | None:
         """The string lexeme, and the state of its DFA, that `state` stands for, if any."""
@@ -167,14 +187,16 @@ class Engine:
         origin = self.pushdown.origins[state]
         return (origin.lexeme, origin.local(state)) if isinstance(origin, Placed) else None
 
-    def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray) -> None:
+    def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""
         state, _, escape, node = config
         plain = origin.plain[state - origin.first]
-        mask[:] = self.row((plain, 0, escape, self.pushdown.push_node(node, origin.frame)))[: len(mask)]
-        walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node)
+        mask[:] = self._row((plain, 0, escape, self.pushdown.push_node(node, origin.frame)), reach)[
+            : len(mask)
+        ]
+        walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node, reach=reach)
 
-    def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray) -> bool:
+    def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray, reach: Reach) -> bool:
         """The same inside a string, from the row of its lexeme; False where a walk is better, or has to be."""
         state, count, escape, node = config
         lexeme, local = origin.lexeme, origin.local(state)
@@ -183,14 +205,14 @@ class Engine:
         if not lexeme.is_counted:
             row = self.tables.row(lexeme.dfa, local, escape)
             mask[:] = row.inside
-            self._cross(row, node, mask)
+            self._cross(row, node, mask, reach)
             return True
         if escape or lexeme.inside_character[local] or lexeme.has_floor:
             return False
         row = self.tables.row(lexeme.dfa, local, 0)
         if lexeme.high is None:
             mask[:] = row.inside
-            self._cross(row, node, mask, least=lexeme.low - count)
+            self._cross(row, node, mask, reach, least=lexeme.low - count)
             return True
         room = lexeme.high - count
         sure = room - lexeme.most_needed
@@ -201,25 +223,40 @@ class Engine:
         else:
             np.bitwise_and(row.inside, self.tables.at_most(sure), out=mask)
             doubtful = row.inside & (self.tables.at_most(room) ^ self.tables.at_most(sure))
-            check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask)
-        self._cross(row, node, mask, least=lexeme.low - count, most=room)
+            check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask, reach)
+        self._cross(row, node, mask, reach, least=lexeme.low - count, most=room)
         return True
 
-    def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray) -> None:
+    def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
         state, count, escape, node = config
         row = self.tables.level_row((*key, count), self.pushdown, start_at(state, count, escape))
         mask[:] = row.inside
-        if row.outcomes:
-            popped = [self.perform(outcome << 2 | EXIT, node) or _NOWHERE for outcome in row.outcomes]
-            walk_exits(self.pushdown, self.tables.all.levels, mask, row.exits, np.array(popped, np.int32))
+        exits = row.exits
+        if len(exits.tokens):
+            alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
+            walk_exits(self.pushdown, node, exits.begins, exits.rests, alive, reach)
+            set_pairs(exits.tokens, exits.ends, alive, mask)
+        if len(exits.large):
+            walk_exits(self.pushdown, node, exits.large, self.tables.all.levels, mask, reach)
+        for outcome, tokens in exits.whole:
+            after = self.perform(outcome << 2 | EXIT, node, reach)
+            if after is not None and after[0] != DEAD:
+                mask |= self._row(after, reach)[: len(mask)] & tokens
 
     def _cross(
-        self, row: LexemeRow, node: int, mask: np.ndarray, *, least: int = 0, most: int | None = None
+        self,
+        row: LexemeRow,
+        node: int,
+        mask: np.ndarray,
+        reach: Reach,
+        *,
+        least: int = 0,
+        most: int | None = None,
     ) -> None:
         """Add the tokens that end the string and go on behind it, with `least` to `most` characters before."""
         for crossing in row.crossings:
-            after = self.perform(crossing.outcome << 2 | EXIT, node)
+            after = self.perform(crossing.outcome << 2 | EXIT, node, reach)
             if after is None:
                 continue
             tokens, suffixes = crossing.tokens, crossing.suffixes
@@ -228,15 +265,15 @@ class Engine:
                 if most is not None:
                     fits &= crossing.n_before <= most
                 tokens, suffixes = tokens[fits], suffixes[fits]
-            set_pairs(tokens, suffixes, self._alive_suffixes(after), mask)
+            set_pairs(tokens, suffixes, self._alive_suffixes(after, reach), mask)
 
-    def _alive_suffixes(self, config: Config) -> np.ndarray:
+    def _alive_suffixes(self, config: Config, reach: Reach) -> np.ndarray:
         """uint32 words, a bit per suffix id: which of them may follow in `config`."""
-        alive = self._suffixes.get(config)
-        if alive is None:
-            trie = self.tables.suffixes
-            alive = np.zeros(len(trie.bytes) // 32 + 1, np.uint32)
-            walk_trie(self.pushdown, config, trie, alive)
-            alive[0] |= np.uint32(1)  # the empty suffix
-            self._suffixes[config] = alive
+        return self._suffixes.get(config, self._make_suffixes, reach)
+
+    def _make_suffixes(self, config: Config, reach: Reach) -> np.ndarray:
+        trie = self.tables.suffixes
+        alive = np.zeros(len(trie.bytes) // 32 + 1, np.uint32)
+        walk_trie(self.pushdown, config, trie, alive, reach=reach)
+        alive[0] |= np.uint32(1)  # the empty suffix
         return alive

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from .kernels.merge import count_below
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +25,13 @@ class LevelTrie:
     bytes: np.ndarray
     links: np.ndarray
     max_depth: int
+
+    @cached_property
+    def n_below(self) -> np.ndarray:
+        """int32[n], the nodes below each."""
+        found = np.zeros(len(self.bytes), np.int32)
+        count_below(self.links, found)
+        return found
 
     @classmethod
     def of(cls, nodes: np.ndarray) -> tuple[LevelTrie, np.ndarray]:

@@ -20,16 +20,18 @@ from ..grammar.pushdown import Pushdown
 from ..grammar.recent import Recent
 from . import disk_cache
 from .content_length import content_lengths
+from .exits import LevelExits, level_exits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
-from .walker import Config, Exits, check_tokens, start_at, walk_trie
+from .walker import Config, check_tokens, start_at, walk_trie
 
 T = TypeVar("T")
-MAX_LEXEMES = 128
+MAX_LEXEMES = 32
 # 16 KB each with 128k tokens, for each of two kinds.
 MAX_ROWS = 4096
+MAX_LEVEL_BYTES = 64 << 20
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
@@ -55,14 +57,12 @@ class LexemeRow:
 class LevelRow:
     """Where a state can go before its stack level ends.
 
-    inside   : uint32[n_words], the tokens that do not end it.
-    exits    : where in the trie it ends, with positions in `outcomes` in place of outcomes.
-    outcomes : those with which it may end.
+    inside : uint32[n_words], the tokens that do not end it.
+    exits  : the others.
     """
 
     inside: np.ndarray
-    exits: Exits
-    outcomes: tuple[int, ...]
+    exits: LevelExits
 
 
 class TokenTables:
@@ -86,11 +86,13 @@ class TokenTables:
         )
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
+        text, offsets = self.texts
+        self._first_bytes = np.append(text, np.uint8(0))[offsets[:-1]]
         self._shared: dict[str, object] = {}
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
         self._rows: Recent[LexemeRow] = Recent(MAX_ROWS)
-        self._levels: Recent[LevelRow] = Recent(MAX_ROWS)
+        self._levels: Recent[LevelRow] = Recent(MAX_LEVEL_BYTES, _level_bytes)
         # Plain text is in nearly every schema and its rows take the longest walks, so they are kept on disk.
         self._plain: dict[int, LexemeRow] = {}
         kind = f"tables{TABLES_FORMAT}"
@@ -153,8 +155,13 @@ class TokenTables:
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
         exits = walk_trie(pushdown, start, self.all.levels, inside)
-        outcomes, exits[:, 1] = np.unique(exits[:, 1], return_inverse=True)
-        return LevelRow(inside, exits, tuple(outcomes.tolist()))
+        return LevelRow(inside, level_exits(self.all.levels, exits, self.beginning))
+
+    def beginning(self, first_bytes: np.ndarray) -> np.ndarray:
+        """uint32[n_words]: the tokens that begin with one of some bytes (uint8[n])."""
+        begins = np.zeros(256, np.bool_)
+        begins[first_bytes] = True
+        return pack_bits(begins[self._first_bytes] & self.is_text, self.n_words)
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
@@ -222,6 +229,10 @@ def _plain_rows(arrays: Mapping[str, np.ndarray]) -> dict[int, LexemeRow]:
         crossings = (Crossing(0, *pairs),) if pairs.shape[1] else ()
         rows[local] = LexemeRow(arrays[f"inside{local}"], crossings)
     return rows
+
+
+def _level_bytes(row: LevelRow) -> int:
+    return row.inside.nbytes + row.exits.n_bytes
 
 
 _cache: Recent[TokenTables] = Recent(8)

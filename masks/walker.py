@@ -13,6 +13,10 @@ from .level_trie import LevelTrie
 Exits = np.ndarray
 """int32[n, 3]: trie node, outcome, 1 if the node's byte was not consumed."""
 
+Places = np.ndarray
+"""int32[n, 4], where walks begin behind the end of a stack level: the outcome with which it ends, the siblings to begin
+with (the first, and one behind the last), and a token that ends there, or -1."""
+
 Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
@@ -20,6 +24,20 @@ Read = tuple[Config, int]
 """Where a text leads, and the lowest stack node behind one of its bytes (`kernel.LOCAL` or more where nothing below its
 beginning was left); NAMED in place of that where a member name ended that nobody declares."""
 NAMED = kernel.NAMED
+
+
+class Reach:
+    """How far down the stack something looked: `lowest` is the least node of which the frame mattered."""
+
+    __slots__ = ("lowest",)
+
+    def __init__(self) -> None:
+        self.lowest = kernel.LOCAL
+
+    def note(self, node: int) -> None:
+        """Something looked at `node` and perhaps those above it."""
+        if node < self.lowest:
+            self.lowest = node
 
 
 def start_at(state: int, count: int = 0, escape: int = 0) -> Config:
@@ -75,18 +93,20 @@ def walk_trie(
     mask: np.ndarray,
     *,
     shared: int = kernel.NO_SHARED,
+    reach: Reach | None = None,
 ) -> Exits:
     """Set the bits of all tokens of `trie` that keep `pushdown` alive from `start`.
 
     mask : uint32[n_words], changed in place. With `shared`, a stack node, it holds the row of the shared state
-    and only what differs is changed. Returns the places where the walk left the visible stack.
+    and only what differs is changed. Returns the places where the walk left the visible stack; what it looked at of
+    the others is noted in `reach`.
     """
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
     path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
-    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0)
+    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0, kernel.LOCAL)
     while True:
         status = kernel.walk(
             *pushdown.arrays,
@@ -99,34 +119,26 @@ def walk_trie(
             ctl,
         )
         if status == kernel.STEP_ALIVE:
+            if reach is not None:
+                reach.note(int(ctl[kernel.CTL_POPPED]))
             return space.exits[: ctl[kernel.CTL_EXITS]].copy()
         answer(pushdown, status, space)
 
 
 def walk_exits(
-    pushdown: Pushdown, trie: LevelTrie, mask: np.ndarray, exits: Exits, popped: np.ndarray
+    pushdown: Pushdown, node: int, places: Places, trie: LevelTrie, mask: np.ndarray, reach: Reach
 ) -> None:
-    """Set the bits of the tokens behind the `exits` of an earlier walk over `trie`.
-
-    popped : int32[n_outcomes, 4], the configuration behind each outcome, all 0 where it is dead.
-    """
+    """Set the bits of the tokens of `trie` that may follow behind `places`, with the stack `node` below the level."""
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL)
     while True:
         status = kernel.walk_exits(
-            *pushdown.arrays,
-            space.local,
-            space.path,
-            trie.bytes,
-            trie.links,
-            mask,
-            exits,
-            popped,
-            ctl,
+            *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, places, ctl
         )
         if status == kernel.STEP_ALIVE:
+            reach.note(int(ctl[kernel.CTL_POPPED]))
             return
         answer(pushdown, status, space)
 
@@ -137,6 +149,7 @@ def check_tokens(
     texts: tuple[np.ndarray, np.ndarray],
     doubtful: np.ndarray,
     mask: np.ndarray,
+    reach: Reach | None = None,
 ) -> None:
     """Set the bits of those tokens of the bit set `doubtful` that are allowed from `start`.
 
@@ -145,10 +158,12 @@ def check_tokens(
     space = scratch()
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL)
     while True:
         status = kernel.check_tokens(*pushdown.arrays, space.local, path, *texts, doubtful, mask, ctl)
         if status == kernel.STEP_ALIVE:
+            if reach is not None:
+                reach.note(int(ctl[kernel.CTL_POPPED]))
             return
         answer(pushdown, status, space)
 

@@ -5,7 +5,8 @@ The arrays `table`, `code` and `stack` are those of `grammar.pushdown.Pushdown`.
 path  : int32[max_depth + 2, 7], the configuration after each byte (state, count, escape, stack node, n_local), and a
         walk's place among the siblings (cursor, last).
 local : int32[n, 2], stack nodes (parent, frame) made during this walk; node id LOCAL + index.
-ctl   : int64[N_CTL], what the kernel and its caller tell each other, see the CTL_ names.
+ctl   : int64[N_CTL], what the kernel and its caller tell each other, see the CTL_ names; CTL_POPPED becomes the least
+        node of `stack` that was popped, if that is less than what it was.
 
 All kernels are in one file because Numba's disk cache does not notice a change in another one.
 """
@@ -55,7 +56,7 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-CTL_LOWEST, CTL_STAGE, N_CTL = 7, 8, 9
+CTL_LOWEST, CTL_STAGE, CTL_POPPED, N_CTL = 7, 8, 9, 10
 NAMED = -1
 NO_SHARED = -2
 
@@ -82,6 +83,7 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
             frame = local[node - LOCAL, 1]
             node = local[node - LOCAL, 0]
         else:
+            ctl[CTL_POPPED] = min(ctl[CTL_POPPED], node)
             frame = stack[node, 1]
             node = stack[node, 0]
         outcome = operation >> 2
@@ -551,38 +553,24 @@ def _clear(links, node, mask):
 
 
 @jit
-def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, places, popped, ctl):
-    """Continue a walk that left BOTTOM, now that it is known what lies below.
+def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, places, ctl):
+    """Continue walks that left BOTTOM, now that the stack `node` is known to lie there.
 
-    places : int32[n, 3], the exits of that walk.  popped : int32[n_outcomes, 4], the configuration behind each
-             outcome, its state 0 where that is dead.
-    ctl    : CTL_RESUME is the exit at which to go on; the one that missed is walked again from its beginning.
+    places : int32[n, 4], the outcome, the siblings to begin with (first, one behind the last), and the token that ends
+             where the level does, or -1.
+    ctl    : CTL_RESUME is the place at which to go on; one that missed is walked again from its beginning.
     """
+    machine = (table, code, stack, local)
     for i in range(ctl[CTL_RESUME], places.shape[0]):
-        node, outcome = places[i, 0], places[i, 1]
-        if popped[outcome, STATE] == 0:
-            continue
-        _put(
-            path,
-            0,
-            popped[outcome, STATE],
-            popped[outcome, COUNT],
-            popped[outcome, ESCAPE],
-            popped[outcome, NODE],
-            0,
-        )
-        if places[i, 2]:
-            path[1, CURSOR] = node
-            path[1, LAST] = node + 1
-        else:
-            token = links[node, 1]
+        status = _apply(machine, path, 0, places[i, 0] << 2 | EXIT, node, 0, ctl)
+        if status == STEP_ALIVE and path[0, STATE] != 0:
+            token = places[i, 3]
             if token >= 0:
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            path[1, CURSOR] = links[node, 0]
-            path[1, LAST] = links[node + 1, 0]
-        ctl[CTL_RESUME] = 1
-        status = walk(table, code, stack, local, path, trie_bytes, links, mask, places[:0], ctl)
-        if status != STEP_ALIVE:
+            path[1, CURSOR], path[1, LAST] = places[i, 1], places[i, 2]
+            ctl[CTL_RESUME] = 1
+            status = walk(table, code, stack, local, path, trie_bytes, links, mask, local[:0], ctl)
+        if status >= MISS_STATE:
             ctl[CTL_RESUME] = i
             return status
     return STEP_ALIVE

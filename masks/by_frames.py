@@ -1,0 +1,57 @@
+"""What is known of a configuration, kept for all stacks that are alike as far down as was looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from ..grammar.pushdown import Pushdown
+from .walker import Config, Reach
+
+T = TypeVar("T")
+
+
+class ByFrames(Generic[T]):
+    """Answers that follow from state, count and escape of a configuration and some frames on top of its stack.
+
+    How many frames that are depends on the frames themselves: whoever makes an answer looks at one after the other,
+    and says by its `Reach` where it stopped. At most `limit` answers are kept; then all are forgotten. No answer is
+    None or a dict.
+    """
+
+    def __init__(self, pushdown: Pushdown, limit: int) -> None:
+        self._pushdown = pushdown
+        self._limit = limit
+        self._n = 0
+        # An answer, or by the frame on top of what is left of the stack a table of the same kind.
+        self._found: dict[Any, Any] = {}
+
+    def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
+        """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
+        state, count, escape, node = config
+        entry = self._found.get((state, count, escape))
+        while entry.__class__ is dict:
+            reach.note(node)
+            node, frame = self._pushdown.stack[node].tolist()
+            entry = entry.get(frame)
+        if entry is None:
+            own = Reach()
+            entry = make(config, own)
+            reach.note(own.lowest)
+            self._keep(config, own.lowest, entry)
+        found: T = entry
+        return found
+
+    def _keep(self, config: Config, lowest: int, found: T) -> None:
+        if self._n >= self._limit:
+            self._found.clear()
+            self._n = 0
+        self._n += 1
+        table, key, node = self._found, config[:3], config[3]
+        while node >= lowest:  # a node has a greater number than those below it
+            inner = table.get(key)
+            if inner.__class__ is not dict:
+                inner = table[key] = {}
+            node, key = self._pushdown.stack[node].tolist()
+            table = inner
+        table[key] = found
