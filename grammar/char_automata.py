@@ -148,6 +148,16 @@ def minimal_char_dfa(rows: list[list[int]], labels: list[int], start: int) -> Ch
     return CharDfa(table, [labels[state] for state in reached], first)
 
 
+def quotient(rows: list[list[int]], labels: list[int]) -> tuple[CharDfa, list[int]]:
+    """The quotient of a complete DFA whose state 0 is dead, wherever it begins, and which of its states each one is."""
+    block_of = equivalence_blocks(rows, labels)
+    number = {block: i for i, block in enumerate(dict.fromkeys(block_of))}
+    first = {number[block]: state for state, block in reversed(list(enumerate(block_of)))}
+    kept = [first[i] for i in range(len(number))]
+    table = [[number[block_of[target]] for target in rows[state]] for state in kept]
+    return CharDfa(table, [labels[state] for state in kept], DEAD), [number[block] for block in block_of]
+
+
 def intersect_char_dfas(dfas: Iterable[CharDfa], budget: Budget) -> CharDfa:
     """The texts that all of `dfas` accept."""
     parts = list(dfas)

@@ -23,7 +23,8 @@ from .grammar import Grammar, GrammarRefused, Terminal
 from .nodes import Call, Choice, Concat, Literal, Node, Repeat
 from .pushdown import Pushdown
 from .scanner import FIRST_LABEL
-from .scanner_build import build_scanner
+from .scanner_build import build_scanners
+from .utf8 import number_edges
 
 _TOP = "%text"
 _GAP = "%ignored"
@@ -48,14 +49,14 @@ def compile_earley(grammar: Grammar, *, complete: bool = False) -> Pushdown:
 
 
 def _automaton(terminal: Terminal) -> ByteDfa:
-    scanner = build_scanner([(FIRST_LABEL, terminal)], Budget())
+    (scanner,) = build_scanners([(FIRST_LABEL, terminal)], [1 << FIRST_LABEL], Budget()).values()
     if any(scanner.voids):
         raise GrammarRefused(
             f"the terminal looks ahead behind its end ({terminal})",
             "end the terminal before what follows",
             terminal.name,
         )
-    return scanner.dfa
+    return number_edges(scanner.states.edges, scanner.label, scanner.start)
 
 
 def _rules(grammar: Grammar, lexed: Mapping[str, ByteDfa], complete: bool) -> Rules:

@@ -31,7 +31,9 @@ class TooLate(Exception):
 class LateEnds:
     """The late ends of terminals that end in one parser state, in front of what is read in the states `after`.
 
-    found : those behind the end given to `find`, and what they begin with.
+    after     : of states that lex alike one is enough.
+    found     : those behind the end given to `find`, and what they begin with.
+    n_visited : how many beginnings of something else continue the terminal as well.
     """
 
     def __init__(self, reading: Reading, parser: int, after: tuple[int, ...]) -> None:
@@ -39,9 +41,9 @@ class LateEnds:
         self._reading = reading
         self._parser = parser
         self._scanner = reading.scanner(parser)
-        self._after = tuple({reading.lexed_as(q): q for q in after}.values())
+        self._after = after
         self._barren: set[Hashable] = set()  # places behind which no end shows late
-        self._n_visited = 0
+        self.n_visited = 0
 
     def find(self, state: int) -> tuple[LateEnd, ...]:
         """The late ends behind a state of the scanner in which a terminal ends. Raises TooLate."""
@@ -67,8 +69,8 @@ class LateEnds:
         place = target, frozenset(others)
         if not others or place in self._barren:
             return False
-        self._n_visited += 1
-        if self._n_visited > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
+        self.n_visited += 1
+        if self.n_visited > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
             raise TooLate(text)
         n_found = len(self.found)
         self.found.append((text, self._scanner.continued[target]))
@@ -98,7 +100,7 @@ class LateEnds:
     def _bytes_on(self, parser: int, text: bytes) -> int:
         """The bytes that may come next behind `text`, which begins a terminal; any, if one may have ended in it."""
         scanner = self._reading.scanner(parser)
-        state = scanner.dfa.start
+        state = scanner.start
         for byte in text:
             state = scanner.rows[state][byte]
             if scanner.label[state] >= 0:

@@ -12,7 +12,6 @@ are settled here, before any text is read:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
@@ -24,18 +23,21 @@ from .grammar import Grammar, GrammarRefused
 from .late_ends import MAX_LATE_ENDS, LateEnd, LateEnds, TooLate
 from .lr import Tables
 from .reading import Position, Reading, Token
-from .scanner import FIRST_LABEL, IGNORED, Scanner
-from .scanner_build import build_scanner
+from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ, Scanner
+from .scanner_build import build_scanners
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """An end of a terminal: what cannot follow directly, what may follow late, and the parser states behind it."""
+    """An end of a terminal: what cannot follow directly, and what may follow late.
+
+    parser : a state in which it was read, where that tells what comes behind: for ignored text.
+    """
 
     label: int
     barred: int
     late: tuple[LateEnd, ...]
-    after: tuple[int, ...]
+    parser: int
 
 
 class Lexing(Reading):
@@ -53,7 +55,16 @@ class Lexing(Reading):
         self._wanted = [state.follow << FIRST_LABEL | 1 << IGNORED for state in tables.merged]
         self._build_scanners()
         self._find_targets()
-        self._firsts = [self._first(parser) for parser in range(len(tables.merged))]
+        self._firsts = self._all_firsts()
+        self._begun = {
+            label: union(self._firsts[target] for target in targets)
+            for label, targets in self._targets.items()
+        }
+        self._alike = {
+            label: tuple({self.lexed_as(target): target for target in targets}.values())
+            for label, targets in self._targets.items()
+        }
+        self._prompt: set[tuple[int, int]] = set()
         self.doubts: list[GrammarRefused] = []
         self._check_readable()
         self.late = set()
@@ -84,21 +95,25 @@ class Lexing(Reading):
         return parser_states if label == IGNORED else self._targets.get(label, ())
 
     def firsts_after(self, label: int, parser: int) -> int:
-        return union(self._firsts[target] for target in self.after(label, (parser,)))
+        return self._firsts[parser] if label == IGNORED else self._begun.get(label, 0)
+
+    def _all_firsts(self) -> list[int]:
+        found: dict[tuple[int, int], int] = {}
+        for parser in range(len(self.tables.merged)):
+            alike = self.lexed_as(parser)
+            if alike not in found:
+                found[alike] = self._first(parser)
+        return [found[self.lexed_as(parser)] for parser in range(len(self.tables.merged))]
 
     def _build_scanners(self) -> None:
-        budget = Budget()
-        numbered = list(enumerate(self.grammar.terminals, FIRST_LABEL))
-        ignored = [(IGNORED, t) for _, t in numbered if t.name in self.grammar.ignored]
-        built: dict[int, Scanner] = {}
-        self._scanners: list[Scanner] = []
-        for state in self.tables.merged:
-            scanner = built.get(state.follow)
-            if scanner is None:
-                lexed = [(n, t) for n, t in numbered if state.follow << FIRST_LABEL >> n & 1]
-                lexed = [(n, t) for n, t in lexed if t.name not in self.grammar.ignored]
-                scanner = built[state.follow] = build_scanner([*lexed, *ignored], budget)
-            self._scanners.append(scanner)
+        ignored = self.grammar.ignored
+        labelled = [
+            (IGNORED if terminal.name in ignored else label, terminal)
+            for label, terminal in enumerate(self.grammar.terminals, FIRST_LABEL)
+        ]
+        sets = [state.follow << FIRST_LABEL | 1 << IGNORED for state in self.tables.merged]
+        built = build_scanners(labelled, sets, Budget())
+        self._scanners = [built[labels] for labels in sets]
 
     def _find_targets(self) -> None:
         found: dict[int, dict[int, None]] = {}
@@ -110,7 +125,7 @@ class Lexing(Reading):
     def _check_readable(self) -> None:
         """Each terminal that may come next is what the lexer says for some text."""
         for parser, state in enumerate(self.tables.merged):
-            readable = self._scanners[parser].reach[self._scanners[parser].dfa.start]
+            readable = self._scanners[parser].reach[self._scanners[parser].start]
             for terminal in bit_positions(state.follow):
                 label = terminal + FIRST_LABEL
                 if label != self.end_label and not readable >> label & 1:
@@ -130,7 +145,9 @@ class Lexing(Reading):
 
     def _collect_ends(self, group: tuple[int, ...]) -> None:
         """All ways in which a wanted terminal ends in the parser states of a group."""
-        for state, label in enumerate(self._scanners[group[0]].label):
+        scanner = self._scanners[group[0]]
+        for state in scanner.reached:
+            label = scanner.label[state]
             if label >= 0 and self._wanted[group[0]] >> label & 1:
                 late = self._late_ends(group, state, label)
                 for text, barred in late:
@@ -143,14 +160,25 @@ class Lexing(Reading):
         assert token is not None
         self.tokens[token] = None
         late = tuple((text, barred) for text, barred in late if not position.barred >> text[0] & 1)
-        self._ends[_End(token.label, token.barred, late, self.after(token.label, group))] = None
+        parser = group[0] if token.label == IGNORED else 0
+        self._ends[_End(token.label, token.barred, late, parser)] = None
 
     def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[LateEnd, ...]:
         """The texts behind an end of `label` that may turn out not to continue it."""
+        scanner = self._scanners[group[0]]
+        if not scanner.continued[state] & ~scanner.voids[state] & self.firsts_after(label, group[0]):
+            return ()
+        # Where nothing else begins like what continues it, that is so in all parser states.
+        if (state, label) in self._prompt:
+            return ()
+        ends = LateEnds(self, group[0], (group[0],) if label == IGNORED else self._alike[label])
         try:
-            return LateEnds(self, group[0], self.after(label, group)).find(state)
+            found = ends.find(state)
         except TooLate as error:
             self._refuse_late(label, error.text)
+        if label != IGNORED and not ends.n_visited:
+            self._prompt.add((state, label))
+        return found
 
     def _refuse_late(self, label: int, text: bytes) -> NoReturn:
         shown = text.decode(errors="backslashreplace")
@@ -192,11 +220,12 @@ class Lexing(Reading):
     def _check_separable(self) -> None:
         """Behind each terminal, each one that may come next has a text that does not continue the first."""
         checks = {id(scanner): _Ignoring(scanner) for scanner in self._scanners}
-        ignoring = [checks[id(scanner)] for scanner in self._scanners]
         for end in self._ends:
-            for parser in end.after:
-                for label in self._waiting(parser):
-                    if not ignoring[parser].can_follow(label, end.barred) and not self._follows_late(
+            for parser in (end.parser,) if end.label == IGNORED else self._alike.get(end.label, ()):
+                check = checks[id(self._scanners[parser])]
+                waiting = self._wanted[parser] & ~(1 << IGNORED | 1 << self.end_label)
+                for label in bit_positions(waiting & ~check.can_follow_directly(end.barred)):
+                    if not check.can_follow(label, end.barred) and not self._follows_late(
                         parser, label, end.late
                     ):
                         self.doubts.append(self._inseparable(end.label, label))
@@ -217,11 +246,6 @@ class Lexing(Reading):
                 return True
         return False
 
-    def _waiting(self, parser: int) -> Iterator[int]:
-        for terminal in bit_positions(self.tables.merged[parser].follow):
-            if terminal + FIRST_LABEL != self.end_label:
-                yield terminal + FIRST_LABEL
-
     def _inseparable(self, first: int, second: int) -> GrammarRefused:
         return GrammarRefused(
             f"{self.name(second)} cannot follow {self.name(first)}: each of its texts would continue the one before",
@@ -235,18 +259,23 @@ class _Ignoring:
 
     def __init__(self, scanner: Scanner) -> None:
         self._scanner = scanner
+        self._firsts = scanner.bytes_on(NOTHING_READ)
         self._reached: dict[int, int] = {}
 
     @cached_property
     def _ends(self) -> list[int]:
         """For each end of ignored text the bytes that continue it."""
-        return [self._scanner.barring[state] for state in self._scanner.ends(IGNORED)]
+        return [self._scanner.barring[state] for state in self._scanner.states.ignored_ends]
 
     @cached_property
     def _ways(self) -> list[int]:
         """For each end of ignored text the bytes with which it may begin."""
-        reach = self._scanner.ignored_reach
+        reach = self._scanner.states.ignored_reach
         return [self._scanner.first_to(reach, 1 << i) for i in range(len(self._ends))]
+
+    def can_follow_directly(self, barred: int) -> int:
+        """The labels (as bits) of which a text begins with a byte that is not barred."""
+        return union(self._scanner.reach[target] for target, bytes_ in self._firsts if bytes_ & ~barred)
 
     def can_follow(self, label: int, barred: int) -> bool:
         """Whether a text of `label` can be read next if its first byte, or that of ignored text, is not barred."""

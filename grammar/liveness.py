@@ -109,8 +109,8 @@ class Liveness:
             states = {target: None for target in allowed if self._reading.is_live(parser, target)}
             todo = list(states)
             for state in todo:
-                self._spend(len(scanner.targets[state]))
-                for target in scanner.targets[state]:
+                self._spend(len(scanner.bytes_to[state]))
+                for target, _ in scanner.bytes_to[state]:
                     if target not in states and self._reading.is_live(parser, target):
                         states[target] = None
                         todo.append(target)
@@ -127,13 +127,14 @@ class Liveness:
         if found is None:
             tokens: dict[Token, int] = {}
             seeds = [0] * len(scanner.rows)
-            for state, label in enumerate(scanner.label):
+            for state in scanner.reached:
+                label = scanner.label[state]
                 if label >= 0 and wanted >> label & 1:
                     token = self._reading.ended(Position(parser, state))
                     assert token is not None
                     seeds[state] = 1 << tokens.setdefault(token, len(tokens))
-            self._spend(len(seeds))
-            found = self._ahead[key] = list(tokens), scanner.ahead(seeds)
+            self._spend(len(scanner.reached))
+            found = self._ahead[key] = list(tokens), scanner.states.ahead(seeds)
         return found
 
     # Which outcomes can be reached: a least fixpoint

@@ -1,4 +1,4 @@
-"""A set of terminals to a scanner: subset construction over the threads of their patterns, the preferred first.
+"""Sets of terminals to scanners: subset construction over the threads of their patterns, the preferred first.
 
 What a terminal must not be followed by is read beside it; a match is void where that has come.
 """
@@ -9,16 +9,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
-import numpy as np
-
 from .bits import bits_of
-from .char_automata import Alphabet, Budget, minimal_char_dfa
-from .dfa import DEAD, NOT_ACCEPTING, ByteDfa
+from .char_automata import Alphabet, Budget, quotient
+from .dfa import DEAD, NOT_ACCEPTING
 from .first_match import Program
 from .grammar import GrammarRefused, Terminal
 from .nodes import Chars, Choice
-from .scanner import IGNORED, MISREAD, Scanner
-from .utf8 import lower_to_bytes
+from .scanner import IGNORED, MISREAD, Scanner, ScannerStates
+from .utf8 import byte_edges
 
 Ahead = frozenset[int]
 """The operations that may read on in what must not come."""
@@ -27,46 +25,45 @@ Threads = tuple[tuple[int, Ahead], ...]
 """Operations, each with what must not come next on its way."""
 
 
-def build_scanner(terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> Scanner:
-    """The scanner for some terminals, each with its label. Raises GrammarRefused, CompileBudgetExceeded."""
-    return _Subsets(terminals, budget).run()
+def build_scanners(
+    terminals: Sequence[tuple[int, Terminal]], sets: Iterable[int], budget: Budget
+) -> dict[int, Scanner]:
+    """The scanners for some `sets` (bits) of the labels of `terminals`, by these bits.
+
+    Raises GrammarRefused, CompileBudgetExceeded.
+    """
+    return _Subsets(terminals, budget).run(list(dict.fromkeys(sets)))
 
 
 class _Subsets:
-    """Subset construction over threads in order of preference: a match drops the threads behind it."""
+    """Subset construction over threads in order of preference: a match drops the threads behind it.
+
+    Behind their first characters most sets of terminals have few left, and the same: they share their states.
+    """
 
     def __init__(self, terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> None:
         self._budget = budget
         self._program = Program()
-        self._entries: list[int] = []
         # Terminals are numbered by their position here, because several of them may be ignored.
         self._terminals = sorted(terminals, key=_precedence)
-        self._words: dict[int, list[int]] = {}
-        self._word_entries: list[int] = []
-        self._find_keywords()
+        self._words = self._find_keywords()
+        self._entries = [self._add(number) for number in range(len(self._terminals))]
+        words = {n for words in self._words.values() for n in words}
+        self._word_entries = {n: self._add(n) for n in sorted(words)}
         sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
         self._aheads: dict[int, Ahead | None] = {}
         numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
         self._behind = bits_of(numbers)
 
-    def _find_keywords(self) -> None:
-        """A string that a regexp of the same priority also matches is told apart behind the match."""
-        told_apart: set[int] = set()
+    def _find_keywords(self) -> dict[int, list[int]]:
+        """For each regexp the strings of the same priority that it matches: they are told apart behind the match."""
         strings = [n for n, (_, t) in enumerate(self._terminals) if t.literal is not None]
+        found = {}
         for number, (_, terminal) in enumerate(self._terminals):
-            if terminal.literal is not None:
-                continue
-            words = [n for n in strings if _is_keyword(self._terminals[n][1], terminal)]
-            if words:
-                self._words[number] = words
-            told_apart.update(n for n in words if self._terminals[n][1].flags <= terminal.flags)
-        for number in range(len(self._terminals)):
-            if number not in told_apart:
-                self._entries.append(self._add(number))
-        self._word_entries = [
-            self._add(n) for n in sorted({n for words in self._words.values() for n in words})
-        ]
+            if terminal.literal is None:
+                found[number] = [n for n in strings if _is_keyword(self._terminals[n][1], terminal)]
+        return found
 
     def _add(self, number: int) -> int:
         terminal = self._terminals[number][1]
@@ -75,37 +72,58 @@ class _Subsets:
         except GrammarRefused as refusal:
             raise GrammarRefused(f"{refusal} ({terminal})", refusal.hint, terminal.name) from None
 
-    def run(self) -> Scanner:
-        """Build the scanner."""
+    def run(self, sets: Sequence[int]) -> dict[int, Scanner]:
+        """Build the scanners."""
         n_classes = self._alphabet.n_classes
-        entries = ((entry, _NOTHING) for entry in self._entries)
-        start = self._close(entries, None, frozenset(self._word_entries))
-        ids: dict[_State, int] = {_STUCK: DEAD, start: 1}
-        states = [_STUCK, start]
+        ids: dict[_State, int] = {_STUCK: DEAD}
+        starts = [ids.setdefault(self._start(labels), len(ids)) for labels in sets]
+        states = list(ids)
         rows: list[list[int]] = []
         for state in states:
-            told_apart = self._told_apart(state)
-            targets: dict[int, int] = {}  # by what of that a character is
-            row = []
-            for character, sets in enumerate(self._alphabet.class_sets):
-                number = targets.get(sets & told_apart)
-                if number is None:
-                    target = self._step(state, character)
-                    number = ids.setdefault(target, len(states))
-                    if number == len(states):
-                        states.append(target)
-                    targets[sets & told_apart] = number
-                row.append(number)
+            row, n_steps = self._row(state, ids, states)
             rows.append(row)
-            self._budget.spend(n_classes + len(targets) * (1 + len(state.threads)), len(states), n_classes)
+            self._budget.spend(n_classes + n_steps * (1 + len(state.threads)), len(states), n_classes)
         ends = [(self._label(state), self._voids(state)) for state in states]
         numbers = {end: i for i, end in enumerate(dict.fromkeys(end for end in ends if end[0] >= 0))}
         labels = [numbers.get(end, NOT_ACCEPTING) for end in ends]
-        found = minimal_char_dfa(rows, labels, 1)
-        dfa = lower_to_bytes(found.rows, found.labels, found.start, self._alphabet.intervals)
+        found, block_of = quotient(rows, labels)
+        edges = byte_edges(found.rows, self._alphabet.intervals, budget=self._budget.n_states)
         told = [*numbers, (NOT_ACCEPTING, 0)]  # NOT_ACCEPTING is the last index
-        label = np.array([told[number][0] for number in dfa.label], np.int32)
-        return Scanner(ByteDfa(dfa.delta, dfa.start, label), [told[number][1] for number in dfa.label])
+        between = [NOT_ACCEPTING] * (len(edges) - len(found.rows))
+        label, voids = zip(*(told[number] for number in [*found.labels, *between]))
+        automaton = ScannerStates(edges, list(label), list(voids))
+        scanners = {start: Scanner(automaton, start) for start in dict.fromkeys(block_of[q] for q in starts)}
+        return {labels: scanners[block_of[start]] for labels, start in zip(sets, starts)}
+
+    def _start(self, labels: int) -> _State:
+        """The state in which a set of terminals begins."""
+        inside = [n for n, (label, _) in enumerate(self._terminals) if labels >> label & 1]
+        words: set[int] = set()
+        told_apart: set[int] = set()
+        for number in inside:
+            for word in self._words.get(number, ()):
+                if labels >> self._terminals[word][0] & 1:
+                    words.add(word)
+                    if self._terminals[word][1].flags <= self._terminals[number][1].flags:
+                        told_apart.add(word)
+        entries = ((self._entries[n], _NOTHING) for n in inside if n not in told_apart)
+        return self._close(entries, None, frozenset(self._word_entries[word] for word in words))
+
+    def _row(self, state: _State, ids: dict[_State, int], states: list[_State]) -> tuple[list[int], int]:
+        """The successors of a state, new ones appended to `states`, and how many steps that took."""
+        told_apart = self._told_apart(state)
+        targets: dict[int, int] = {}  # by what of that a character is
+        row = []
+        for character, sets in enumerate(self._alphabet.class_sets):
+            number = targets.get(sets & told_apart)
+            if number is None:
+                target = self._step(state, character)
+                number = ids.setdefault(target, len(states))
+                if number == len(states):
+                    states.append(target)
+                targets[sets & told_apart] = number
+            row.append(number)
+        return row, len(targets)
 
     def _told_apart(self, state: _State) -> int:
         """The sets of characters (as bits) that matter in a state."""

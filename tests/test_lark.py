@@ -25,7 +25,7 @@ from gramask.grammar.first_match import _variants
 from gramask.grammar.grammar import Terminal
 from gramask.grammar.lark import parse_lark
 from gramask.grammar.scanner import FIRST_LABEL, NOTHING_READ
-from gramask.grammar.scanner_build import build_scanner
+from gramask.grammar.scanner_build import build_scanners
 from gramask.masks.constraint import Constraint
 from gramask.masks.matcher import Matcher
 from gramask.masks.vocabulary import Vocabulary
@@ -270,9 +270,8 @@ PATTERNS = [
 
 @pytest.mark.parametrize(("pattern", "letters"), PATTERNS)
 def test_a_terminal_ends_where_re_ends_it(pattern: str, letters: str) -> None:
-    scanner = build_scanner(
-        [(FIRST_LABEL, Terminal("T", pattern, None, frozenset(), 0, 1, pattern))], Budget()
-    )
+    terminal = Terminal("T", pattern, None, frozenset(), 0, 1, pattern)
+    (scanner,) = build_scanners([(FIRST_LABEL, terminal)], [1 << FIRST_LABEL], Budget()).values()
     for text in texts_over(letters, 6 if len(letters) < 5 else 4):
         match = re.match(pattern, text)
         wanted = None if match is None else match.group(0)
