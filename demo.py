@@ -131,21 +131,25 @@ def task_of(options: DemoOptions) -> Task:
 
 
 def compile_kernels() -> None:
-    """Call every kernel once, so that it is compiled and kept on disk; on a vocabulary of single bytes."""
+    """Call every kernel once, so that it is compiled and kept on disk; on a vocabulary of little more than bytes."""
     import numpy as np
 
     from .masks.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b""], eos_ids=[256])
+    texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
+    vocabulary = Vocabulary(texts, eos_ids=[len(texts) - 1])
     schema = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))["schema"]
-    constraint = compile(schema, vocabulary, cache=False)
-    matcher = constraint.matcher()
-    mask = np.zeros(constraint.n_words, dtype=np.int32)
-    for byte in b'{"name": "\\u00e9", "age": 36, ':
+    short = {"type": "string", "maxLength": 2}
+    for schema, text in ((schema, b'{"name": "\\u00e9", "age": 36, '), (short, b'"')):
+        constraint = compile(schema, vocabulary, cache=False)
+        matcher = constraint.matcher()
+        mask = np.zeros(constraint.n_words, dtype=np.int32)
+        for byte in text:
+            matcher.fill_mask(mask)
+            matcher.advance(byte)
         matcher.fill_mask(mask)
-        matcher.advance(byte)
-    matcher.forced_tokens(8)
-    matcher.closing_tokens()
+        matcher.forced_tokens(8)
+        matcher.closing_tokens()
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:

@@ -41,6 +41,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import gramask
+from gramask.demo import compile_kernels
 
 # The judge is the one of the test suite, which is no part of the package.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
@@ -423,6 +424,7 @@ def _serve(connection: Connection, tokenizer: str, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     vocabulary = gramask.Vocabulary.from_tokenizer(tokenizer)
     groups = TokensByFirstByte(vocabulary)
+    compile_kernels()  # which takes longer than a document may
     connection.send("ready")
     while True:
         try:

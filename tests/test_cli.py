@@ -198,6 +198,20 @@ def test_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+def test_warmup_compiles_every_kernel() -> None:
+    """Every one that is called from Python; in a process of its own, where nothing else has called one."""
+    code = """
+from gramask.demo import compile_kernels
+from gramask.masks.kernels import bits, merge, walk
+compile_kernels()
+called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens]
+called += [bits.set_pairs, bits.copy_bits, merge.merge, merge.count_below]
+missing = [kernel.__name__ for kernel in called if not kernel.signatures]
+assert not missing, missing
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_warmup(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers")
     assert cli.main(["warmup", "--tokenizer", str(demo.EMBEDDED_MODEL)]) == 0

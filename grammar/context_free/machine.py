@@ -78,6 +78,7 @@ class _Machine:
         self._returns: dict[Items, int] = {}
         self._returned: dict[int, Items] = {}
         self._frames: dict[int, int] = {}
+        self._operations: dict[Items, int] = {}
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
         self._root = self.pushdown.new_frame((goto(DONE_STATE),), self._resume_root)
@@ -164,7 +165,14 @@ class _Machine:
             self._returned[frame] = behind
         return frame
 
-    def _operation(self, items: Items, *below: int) -> int:
+    def _operation(self, items: Items) -> int:
+        """What leads to `items`."""
+        operation = self._operations.get(items)
+        if operation is None:
+            operation = self._operations[items] = self._new_operation(items)
+        return operation
+
+    def _new_operation(self, items: Items, *below: int) -> int:
         """What leads to `items`, above the frames `below` that were popped on the way."""
         place = self._sets.completed(items)
         if not place.items:
@@ -190,7 +198,7 @@ class _Machine:
     def _resume_root(self, number: int) -> int:
         """The same where the whole text may end, or might have ended and did not."""
         outcome = self._outcomes[number]
-        return goto(DONE_STATE) if outcome.byte < 0 else self._operation(outcome.inside, self._root)
+        return goto(DONE_STATE) if outcome.byte < 0 else self._new_operation(outcome.inside, self._root)
 
     def _fork(self, place: Place, inside: Items, byte: int) -> int:
         """The operation where `byte` leads to `inside`, or to what comes behind the level."""

@@ -1,0 +1,173 @@
+"""What is left of tokens behind a stack level, and what is kept by the frames looked at, against their definitions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import EOS, byte_tokens, merged_tokens
+
+import gramask
+from gramask.grammar import collection
+from gramask.masks import exits
+from gramask.masks.engine import Engine
+from gramask.masks.exits import LevelExits, level_exits
+from gramask.masks.level_trie import LevelTrie
+from gramask.masks.tables import pack_bits
+from gramask.masks.trie import TokenTrie
+from gramask.masks.walker import Reach
+
+Rest = tuple[int, int, bytes]
+"""An outcome, a token that leaves with it, and what is left of its text."""
+
+
+def paths_of(trie: LevelTrie, roots: int = 1) -> list[bytes]:
+    """The bytes from its root to each node, that of the root left out."""
+    paths = [b""] * len(trie.bytes)
+    for node in range(len(trie.bytes)):
+        for child in range(trie.links[node, 0], trie.links[node + 1, 0]):
+            paths[child] = paths[node] + bytes([trie.bytes[child]])
+    return paths
+
+
+def below(trie: LevelTrie, first: int, last: int) -> Iterator[int]:
+    for node in range(first, last):
+        yield node
+        yield from below(trie, trie.links[node, 0], trie.links[node + 1, 0])
+
+
+def wanted(trie: LevelTrie, places: list[tuple[int, int, int]]) -> set[Rest]:
+    """By definition: all tokens at and below each place, without what was read before it."""
+    paths = paths_of(trie)
+    return {
+        (outcome, int(trie.links[node, 1]), paths[node][len(paths[place]) - is_begun :])
+        for place, outcome, is_begun in places
+        for node in below(trie, place, place + 1)
+        if trie.links[node, 1] >= 0
+    }
+
+
+def found(trie: LevelTrie, level: LevelExits, tokens: list[bytes]) -> list[Rest]:
+    """What the arrays of `level` say, each token once."""
+    paths, inner = paths_of(trie), paths_of(level.rests)
+    outcome_of: dict[int, int] = {}
+    for outcome, first, last, root in level.begins.tolist():
+        outcome_of |= dict.fromkeys([root, *below(level.rests, first, last)], outcome)
+    rests = [
+        (outcome_of[end], token, inner[end])
+        for token, end in zip(level.tokens.tolist(), level.ends.tolist(), strict=True)
+    ]
+    for outcome, first, last, root in level.large.tolist():
+        assert root == -1
+        for node in below(trie, first, last):
+            if trie.links[node, 1] >= 0:
+                # They begin with the byte of the first sibling.
+                (before,) = {len(paths[sibling]) - 1 for sibling in range(first, last)}
+                rests.append((outcome, int(trie.links[node, 1]), paths[node][before:]))
+    for outcome, mask in level.whole:
+        bits = np.unpackbits(mask.view(np.uint8), bitorder="little")
+        rests += [(outcome, int(token), tokens[token]) for token in np.flatnonzero(bits)]
+    return rests
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[bytes], list[tuple[int, int, int]]]:
+    tokens = draw(st.lists(st.lists(st.sampled_from(b"abc"), min_size=1, max_size=6).map(bytes), unique=True))
+    trie, _ = LevelTrie.of(TokenTrie.build(tokens).nodes)
+    places: list[tuple[int, int, int]] = []
+    taken: set[int] = set()
+    for node in range(1, len(trie.bytes)):  # those above come first
+        if node not in taken and draw(st.booleans()):
+            taken.update(below(trie, node, node + 1))
+            places.append((node, draw(st.integers(0, 3)) * 7, draw(st.integers(0, 1))))
+    return tokens, draw(st.permutations(places))
+
+
+@given(cases(), st.sampled_from([0, 2, 500]))
+def test_exits_say_what_is_left_of_each_token(
+    case: tuple[list[bytes], list[tuple[int, int, int]]], large: int
+) -> None:
+    tokens, places = case
+    trie, _ = LevelTrie.of(TokenTrie.build(tokens).nodes)
+
+    def beginning(first_bytes: np.ndarray) -> np.ndarray:
+        flags = np.array([text[0] in first_bytes.tolist() for text in tokens], np.bool_)
+        return pack_bits(flags, len(tokens) // 32 + 1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exits, "LARGE", large)
+        level = level_exits(trie, np.array(places, np.int32).reshape(-1, 3), beginning)
+    rests = found(trie, level, tokens)
+    assert len(rests) == len(set(rests))
+    assert set(rests) == wanted(trie, places)
+    ends = np.flatnonzero(level.rests.links[:-1, 1] >= 0)
+    assert set(ends.tolist()) == set(level.ends.tolist())
+    assert (level.rests.links[ends, 1] == ends).all()
+    texts = [(outcome, path) for outcome, path in zip(level.begins[:, 0], level.begins[:, 3], strict=True)]
+    assert len(set(texts)) == len(texts)
+
+
+@given(cases())
+def test_nodes_below(case: tuple[list[bytes], list[tuple[int, int, int]]]) -> None:
+    trie, _ = LevelTrie.of(TokenTrie.build(case[0]).nodes)
+    assert trie.n_below.tolist() == [
+        len(list(below(trie, node, node + 1))) - 1 for node in range(len(trie.bytes))
+    ]
+
+
+VOCABULARY = gramask.Vocabulary([*byte_tokens(), *merged_tokens(), EOS], eos_ids=[256 + len(merged_tokens())])
+NESTED = """
+root ::= list "!"
+list ::= "[" (item ("," item)*)? "]"
+item ::= list | "(" item ")" | [ab01]+ | "'" [^']* "'"
+"""
+MAKERS = {
+    "json": lambda: {"items": {"$ref": "#"}, "additionalProperties": {"$ref": "#"}},
+    "nested": lambda: gramask.gbnf(NESTED),
+    "calculator.gbnf": lambda: gramask.gbnf(collection.path("calculator", "gbnf")),
+    "calculator.lark": lambda: gramask.lark(collection.path("calculator", "lark")),
+    "c.lark": lambda: gramask.lark(collection.path("c", "lark")),
+    "sexpr.lark": lambda: gramask.lark(collection.path("sexpr", "lark")),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_kept_for_other_stacks_is_what_would_be_found_anew(name: str) -> None:
+    constraint = gramask.compile(MAKERS[name](), VOCABULARY, cache=False)
+    engine, rng = constraint.engine, random.Random(name)
+    for _ in range(12):
+        matcher = constraint.matcher()
+        for _ in range(40):
+            row = engine.mask(matcher._config)
+            anew = Engine(engine.pushdown, engine.tables, 32 * engine.n_words)
+            assert (anew.mask(matcher._config) == row).all()
+            tokens = np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little")).tolist()
+            if not matcher.advance(rng.choice(tokens)) or matcher.is_finished():
+                break
+
+
+@pytest.mark.parametrize("name", ["nested", "sexpr.lark"])
+def test_rows_are_kept_by_the_frames_looked_at(name: str) -> None:
+    """Deep inside of brackets no new row is made: nothing looks further than to the next one."""
+    constraint = gramask.compile(MAKERS[name](), VOCABULARY, cache=False)
+    engine = constraint.engine
+    made: list[int] = []
+    depths = [0]
+
+    def make(config: tuple[int, int, int, int], reach: Reach) -> np.ndarray:
+        made.append(depths[-1])
+        return Engine._make_row(engine, config, reach)
+
+    engine._make_row = make  # type: ignore[method-assign]
+    matcher = constraint.matcher()
+    bracket = ord("[" if name == "nested" else "(")
+    for depth in range(200):
+        depths.append(depth)
+        engine.mask(matcher._config)
+        assert matcher.advance(bracket)
+    assert made
+    assert max(made) < 20
