@@ -138,9 +138,9 @@ def compile_kernels() -> None:
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
     vocabulary = Vocabulary(texts, eos_ids=[len(texts) - 1])
-    schema = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))["schema"]
+    person = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))["schema"]
     short = {"type": "string", "maxLength": 2}
-    for schema, text in ((schema, b'{"name": "\\u00e9", "age": 36, '), (short, b'"')):
+    for schema, text in ((person, b'{"name": "\\u00e9", "age": 36, '), (short, b'"')):
         constraint = compile(schema, vocabulary, cache=False)
         matcher = constraint.matcher()
         mask = np.zeros(constraint.n_words, dtype=np.int32)
