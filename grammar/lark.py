@@ -24,9 +24,9 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-from lark import Lark
 from lark.exceptions import LarkError
 from lark.lexer import PatternStr, TerminalDef
+from lark.load_grammar import load_grammar
 
 from ..errors import GrammarSyntaxError
 from .grammar import Grammar, GrammarRefused, Production, Terminal
@@ -59,18 +59,22 @@ def parse_lark(source: LarkSource) -> Grammar:
     """The productions and terminals of a Lark grammar. Raises GrammarSyntaxError."""
     path = None if source.path is None else str(source.path)
     try:
-        # Earley with a dynamic lexer is the front end that checks least: what remains is checked here.
-        lark = Lark(source.text, start=source.start, source_path=path, parser="earley", lexer="dynamic")
+        # A `Lark` would go on to build a parser, which takes longer than this.
+        loaded, _ = load_grammar(source.text, path or "<string>", [], False)
+        if all(definition[0] != source.start for definition in loaded.rule_defs):
+            _fail(
+                source, f"there is no rule {source.start}", "name the rule to begin with: `start=`", name=None
+            )
+        terminals, rules, ignored = loaded.compile([source.start], set())
     except (LarkError, ValueError, ImportError, OSError, RecursionError) as error:
         _fail_as_lark(source, error)
     grammar = Grammar(
         source.start,
         tuple(
-            Production(rule.origin.name, tuple(symbol.name for symbol in rule.expansion))
-            for rule in lark.rules
+            Production(rule.origin.name, tuple(symbol.name for symbol in rule.expansion)) for rule in rules
         ),
-        tuple(_terminal(source, terminal) for terminal in lark.terminals),
-        frozenset(lark.ignore_tokens),
+        tuple(_terminal(source, terminal) for terminal in terminals),
+        frozenset(ignored),
     )
     _check(source, grammar)
     return grammar
@@ -82,12 +86,19 @@ def _terminal(source: LarkSource, terminal: TerminalDef) -> Terminal:
     try:
         # Inside a group, as the lexer will use it: there, flags for the whole pattern are an error.
         re.compile(f"(?P<terminal>{regexp})")
-        width = pattern.max_width
+        is_empty, width = pattern.min_width == 0, pattern.max_width
     except (re.error, ValueError, OverflowError, RecursionError) as error:
         _fail(
             source,
             f"the terminal {terminal.name} is no regular expression: {error}",
             None,
+            name=terminal.name,
+        )
+    if is_empty:
+        _fail(
+            source,
+            f"the terminal {terminal.name} matches the empty text",
+            "let it match at least a character",
             name=terminal.name,
         )
     literal = pattern.value if isinstance(pattern, PatternStr) else None
@@ -119,14 +130,6 @@ def _check(source: LarkSource, grammar: Grammar) -> None:
 
 def _fail_as_lark(source: LarkSource, error: Exception) -> NoReturn:
     """Say what Lark says, with the place if it is in the message."""
-    if len(error.args) == 2 and isinstance(error.args[1], TerminalDef):
-        name = error.args[1].name
-        _fail(
-            source,
-            f"the terminal {name} matches the empty text",
-            "let it match at least a character",
-            name=name,
-        )
     message = str(error).strip().split("\n")[0] or type(error).__name__
     place = _POSITION.search(str(error))
     if place:
