@@ -232,13 +232,13 @@ class Engine:
         state, count, escape, node = config
         row = self.tables.level_row((*key, count), self.pushdown, start_at(state, count, escape))
         mask[:] = row.inside
-        exits = row.exits
+        exits = self.tables.exits_of(row)
         if len(exits.tokens):
             alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
             walk_exits(self.pushdown, node, exits.begins, exits.rests, alive, reach)
             set_pairs(exits.tokens, exits.ends, alive, mask)
-        if len(exits.large):
-            walk_exits(self.pushdown, node, exits.large, self.tables.all.levels, mask, reach)
+        if len(exits.in_place):
+            walk_exits(self.pushdown, node, exits.in_place, self.tables.all.levels, mask, reach)
         for outcome, tokens in exits.whole:
             after = self.perform(outcome << 2 | EXIT, node, reach)
             if after is not None and after[0] != DEAD:

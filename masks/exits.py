@@ -9,12 +9,12 @@ import numpy as np
 
 from .kernels.merge import merge
 from .level_trie import LevelTrie
-from .walker import Exits, Places
+from .walker import Exits
 
 Beginning = Callable[[np.ndarray], np.ndarray]
 """uint32[n_words], the tokens that begin with one of some bytes (uint8[n])."""
 
-LARGE = 500
+LARGE = 150
 """Subtries of more nodes are walked where they are: hardly anything else is like them, and most of it is dead soon."""
 
 
@@ -22,36 +22,29 @@ LARGE = 500
 class LevelExits:
     """The tokens that leave a stack level.
 
-    rests  : what is left of most of them behind the level, a trie for each outcome; where one ends, its node's number
-             stands in place of a token.
-    begins : Places, where the rests begin.
+    in_place : Exits at which what is left of tokens is walked in the vocabulary's trie.
+    rests    : what is left of the others behind the level, a trie for each outcome; where one ends, its node's number
+               stands in place of a token.  begins : Exits at the roots of `rests`.
     tokens, ends : int32[n], these tokens, and the nodes of `rests` where theirs end.
-    large  : Places in the vocabulary's trie where further rests begin.
-    whole  : (outcome, tokens as uint32[n_words]), those in front of which the level ends.
+    whole    : (outcome, tokens as uint32[n_words]), those in front of which the level ends.
     """
 
+    in_place: Exits
     rests: LevelTrie
-    begins: Places
+    begins: Exits
     tokens: np.ndarray
     ends: np.ndarray
-    large: Places
     whole: tuple[tuple[int, np.ndarray], ...]
 
-    @property
-    def n_bytes(self) -> int:
-        """The size of its arrays."""
-        arrays = (
-            self.rests.bytes,
-            self.rests.links,
-            self.tokens,
-            self.ends,
-            *(mask for _, mask in self.whole),
-        )
-        return sum(array.nbytes for array in arrays)
+
+def exits_in_place(exits: Exits) -> LevelExits:
+    """The exits of a walk as they are."""
+    return LevelExits(exits, _NO_RESTS, _NO_EXITS, _NO_TOKENS, _NO_TOKENS, ())
 
 
-def level_exits(trie: LevelTrie, exits: Exits, beginning: Beginning) -> LevelExits:
-    """The exits of a walk over `trie`, put together by outcome."""
+def merged_exits(trie: LevelTrie, exits: Exits, beginning: Beginning) -> LevelExits:
+    """The exits of a walk over `trie`, put together by outcome: for what is asked for again and again."""
+    exits = exits[np.argsort(exits[:, 1], kind="stable")]
     nodes, is_begun = exits[:, 0], exits[:, 2] != 0
     # The children of the root are the nodes behind it.
     is_whole = is_begun & (nodes < trie.links[1, 0])
@@ -62,58 +55,36 @@ def level_exits(trie: LevelTrie, exits: Exits, beginning: Beginning) -> LevelExi
         for i, outcome in enumerate(outcomes.tolist())
         if (is_whole & (number == i)).any()
     ]
-    # The node of a large one is among the rests, because a token may end there.
-    is_ended, is_first = ~is_begun, is_begun & ~is_whole & ~is_large
+    is_ended, is_first = ~is_begun & ~is_large, is_begun & ~is_whole & ~is_large
     rests, tokens, ends = _merged(
-        trie,
-        len(outcomes),
-        (nodes[is_ended], number[is_ended], is_large[is_ended]),
-        (nodes[is_first], number[is_first]),
+        trie, len(outcomes), (nodes[is_ended], number[is_ended]), (nodes[is_first], number[is_first])
     )
     roots = np.arange(len(outcomes))
-    begins = _places(outcomes, rests.links[roots, 0], rests.links[roots + 1, 0], roots)
-    at, begun = nodes[is_large], is_begun[is_large]
-    first, last = np.where(begun, at, trie.links[at, 0]), np.where(begun, at + 1, trie.links[at + 1, 0])
-    large = _places(exits[is_large, 1], first, last, np.full(len(at), -1))
-    return LevelExits(rests, begins, tokens, ends, large, tuple(whole))
+    begins = np.stack([roots, outcomes, np.zeros_like(roots)], 1).astype(np.int32)
+    return LevelExits(exits[is_large], rests, begins, tokens, ends, tuple(whole))
 
 
-def _places(*columns: np.ndarray) -> Places:
-    return np.stack(columns, 1).astype(np.int32)
+_NO_EXITS: Exits = np.zeros((0, 3), np.int32)
+_NO_TOKENS = np.zeros(0, np.int32)
+_NO_RESTS = LevelTrie(np.zeros(0, np.uint8), np.zeros((1, 2), np.int32), 0)
 
 
 def _merged(
-    trie: LevelTrie,
-    n_roots: int,
-    ended: tuple[np.ndarray, np.ndarray, np.ndarray],
-    begun: tuple[np.ndarray, np.ndarray],
+    trie: LevelTrie, n_roots: int, ended: tuple[np.ndarray, np.ndarray], begun: tuple[np.ndarray, np.ndarray]
 ) -> tuple[LevelTrie, np.ndarray, np.ndarray]:
-    """The subtries of nodes as a trie for each root.
+    """The subtries of nodes as a trie for each root; the tokens in them, and where each ends.
 
-    ended : nodes whose byte was read, their roots, and whether they count without what is below them.
-    begun : nodes whose byte was not read, and their roots.
+    ended : nodes whose byte was read, and their roots, ascending.  begun : nodes whose byte was not read, alike.
     """
-    order = np.lexsort((ended[2], ended[1]))
-    first, is_open = ended[0][order], ~ended[2][order]
-    size = len(first) + n_roots + int(trie.n_below[first[is_open]].sum() + (trie.n_below[begun[0]] + 1).sum())
+    first = ended[0]
+    size = len(first) + n_roots + int(trie.n_below[first].sum() + (trie.n_below[begun[0]] + 1).sum())
     nodes, begins = np.empty(size, np.int32), np.empty(size + 1, np.int32)
     bytes_, links = np.zeros(size, np.uint8), np.empty((size + 1, 2), np.int32)
     nodes[: len(first)] = first
     begins[: n_roots + 1] = _offsets(ended[1], n_roots)
-    n_open = np.bincount(ended[1][order][is_open], minlength=n_roots)
-    by_root = begun[0][np.argsort(begun[1], kind="stable")]
-    n = merge(
-        trie.bytes,
-        trie.links,
-        n_open,
-        by_root,
-        _offsets(begun[1], n_roots),
-        nodes,
-        begins,
-        bytes_,
-        links,
-        np.zeros(257, np.int64),
-    )
+    first_begun = _offsets(begun[1], n_roots)
+    counts = np.zeros(257, np.int64)
+    n = merge(trie.bytes, trie.links, begun[0], first_begun, nodes, begins, bytes_, links, counts)
     tokens = trie.links[nodes[: begins[n]], 1]
     has_token = tokens >= 0
     ends = np.repeat(np.arange(n, dtype=np.int32), np.diff(begins[: n + 1]))
@@ -122,5 +93,5 @@ def _merged(
 
 
 def _offsets(roots: np.ndarray, n_roots: int) -> np.ndarray:
-    """int64[n_roots + 1]: where the entries of each root begin, once they are sorted by their roots."""
+    """int64[n_roots + 1]: where the entries of each root begin; they are sorted by their roots."""
     return np.concatenate([[0], np.cumsum(np.bincount(roots, minlength=n_roots))])

@@ -20,18 +20,19 @@ from ..grammar.pushdown import Pushdown
 from ..grammar.recent import Recent
 from . import disk_cache
 from .content_length import content_lengths
-from .exits import LevelExits, level_exits
+from .exits import LevelExits, exits_in_place, merged_exits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
-from .walker import Config, check_tokens, start_at, walk_trie
+from .walker import Config, Exits, check_tokens, start_at, walk_trie
 
 T = TypeVar("T")
 MAX_LEXEMES = 32
 # 16 KB each with 128k tokens, for each of two kinds.
 MAX_ROWS = 4096
 MAX_LEVEL_BYTES = 64 << 20
+OFTEN = 4
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
@@ -53,16 +54,18 @@ class LexemeRow:
     crossings: tuple[Crossing, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class LevelRow:
     """Where a state can go before its stack level ends.
 
     inside : uint32[n_words], the tokens that do not end it.
-    exits  : the others.
+    places : where the others do.  exits : the others, put together once they were asked for OFTEN.
     """
 
     inside: np.ndarray
+    places: Exits
     exits: LevelExits
+    n_uses: int = 0
 
 
 class TokenTables:
@@ -155,7 +158,14 @@ class TokenTables:
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
         exits = walk_trie(pushdown, start, self.all.levels, inside)
-        return LevelRow(inside, level_exits(self.all.levels, exits, self.beginning))
+        return LevelRow(inside, exits, exits_in_place(exits))
+
+    def exits_of(self, row: LevelRow) -> LevelExits:
+        """The tokens of a row that leave its level."""
+        row.n_uses += 1
+        if row.n_uses == OFTEN:
+            row.exits = merged_exits(self.all.levels, row.places, self.beginning)
+        return row.exits
 
     def beginning(self, first_bytes: np.ndarray) -> np.ndarray:
         """uint32[n_words]: the tokens that begin with one of some bytes (uint8[n])."""
@@ -232,7 +242,9 @@ def _plain_rows(arrays: Mapping[str, np.ndarray]) -> dict[int, LexemeRow]:
 
 
 def _level_bytes(row: LevelRow) -> int:
-    return row.inside.nbytes + row.exits.n_bytes
+    # What the exits become later is about as large as a mask, and has one for each outcome.
+    n_masks = 2 + len(np.unique(row.places[:, 1]))
+    return n_masks * row.inside.nbytes + row.places.nbytes
 
 
 _cache: Recent[TokenTables] = Recent(8)

@@ -13,10 +13,6 @@ from .level_trie import LevelTrie
 Exits = np.ndarray
 """int32[n, 3]: trie node, outcome, 1 if the node's byte was not consumed."""
 
-Places = np.ndarray
-"""int32[n, 4], where walks begin behind the end of a stack level: the outcome with which it ends, the siblings to begin
-with (the first, and one behind the last), and a token that ends there, or -1."""
-
 Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
@@ -126,16 +122,16 @@ def walk_trie(
 
 
 def walk_exits(
-    pushdown: Pushdown, node: int, places: Places, trie: LevelTrie, mask: np.ndarray, reach: Reach
+    pushdown: Pushdown, node: int, exits: Exits, trie: LevelTrie, mask: np.ndarray, reach: Reach
 ) -> None:
-    """Set the bits of the tokens of `trie` that may follow behind `places`, with the stack `node` below the level."""
+    """Set the bits of the tokens of `trie` that go on behind `exits`, with the stack `node` below the level."""
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
     ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL)
     while True:
         status = kernel.walk_exits(
-            *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, places, ctl
+            *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, exits, ctl
         )
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))

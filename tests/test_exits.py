@@ -15,7 +15,7 @@ import gramask
 from gramask.grammar import collection
 from gramask.masks import exits
 from gramask.masks.engine import Engine
-from gramask.masks.exits import LevelExits, level_exits
+from gramask.masks.exits import LevelExits, merged_exits
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie
@@ -25,7 +25,7 @@ Rest = tuple[int, int, bytes]
 """An outcome, a token that leaves with it, and what is left of its text."""
 
 
-def paths_of(trie: LevelTrie, roots: int = 1) -> list[bytes]:
+def paths_of(trie: LevelTrie) -> list[bytes]:
     """The bytes from its root to each node, that of the root left out."""
     paths = [b""] * len(trie.bytes)
     for node in range(len(trie.bytes)):
@@ -53,21 +53,16 @@ def wanted(trie: LevelTrie, places: list[tuple[int, int, int]]) -> set[Rest]:
 
 def found(trie: LevelTrie, level: LevelExits, tokens: list[bytes]) -> list[Rest]:
     """What the arrays of `level` say, each token once."""
-    paths, inner = paths_of(trie), paths_of(level.rests)
+    inner = paths_of(level.rests)
     outcome_of: dict[int, int] = {}
-    for outcome, first, last, root in level.begins.tolist():
-        outcome_of |= dict.fromkeys([root, *below(level.rests, first, last)], outcome)
+    for root, outcome, is_begun in level.begins.tolist():
+        assert not is_begun
+        outcome_of |= dict.fromkeys(below(level.rests, root, root + 1), outcome)
     rests = [
         (outcome_of[end], token, inner[end])
         for token, end in zip(level.tokens.tolist(), level.ends.tolist(), strict=True)
     ]
-    for outcome, first, last, root in level.large.tolist():
-        assert root == -1
-        for node in below(trie, first, last):
-            if trie.links[node, 1] >= 0:
-                # They begin with the byte of the first sibling.
-                (before,) = {len(paths[sibling]) - 1 for sibling in range(first, last)}
-                rests.append((outcome, int(trie.links[node, 1]), paths[node][before:]))
+    rests += wanted(trie, [(node, outcome, is_begun) for node, outcome, is_begun in level.in_place.tolist()])
     for outcome, mask in level.whole:
         bits = np.unpackbits(mask.view(np.uint8), bitorder="little")
         rests += [(outcome, int(token), tokens[token]) for token in np.flatnonzero(bits)]
@@ -100,15 +95,15 @@ def test_exits_say_what_is_left_of_each_token(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exits, "LARGE", large)
-        level = level_exits(trie, np.array(places, np.int32).reshape(-1, 3), beginning)
+        level = merged_exits(trie, np.array(places, np.int32).reshape(-1, 3), beginning)
     rests = found(trie, level, tokens)
     assert len(rests) == len(set(rests))
     assert set(rests) == wanted(trie, places)
     ends = np.flatnonzero(level.rests.links[:-1, 1] >= 0)
     assert set(ends.tolist()) == set(level.ends.tolist())
     assert (level.rests.links[ends, 1] == ends).all()
-    texts = [(outcome, path) for outcome, path in zip(level.begins[:, 0], level.begins[:, 3], strict=True)]
-    assert len(set(texts)) == len(texts)
+    outcomes = level.begins[:, 1].tolist()
+    assert len(set(outcomes)) == len(outcomes)
 
 
 @given(cases())

@@ -6,12 +6,12 @@ from .jit import inlined, jit
 
 
 @jit
-def merge(trie_bytes, links, n_open, begun, first_begun, nodes, begins, merged_bytes, merged_links, ends):
+def merge(trie_bytes, links, begun, first_begun, nodes, begins, merged_bytes, merged_links, ends):
     """Lay the subtries of nodes over each other, in level order; several times, with a root for each.
 
     trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order.
     nodes, begins : int32[s], int32[m + 1]: nodes[begins[i]:begins[i + 1]] lie over each other in the merged node i.
-                    Given for the roots; of the nodes of root i only the first n_open[i] have their children merged.
+                    Given for the roots.
     begun, first_begun : int32[b], int32[r + 1]: begun[first_begun[i]:first_begun[i + 1]] are children of root i, too.
     merged_bytes, merged_links : uint8[m], int32[m + 1, 2], out: the merged tries, the roots first; where a token ends
                     in some node, the number of the merged node stands in place of a token.
@@ -19,16 +19,14 @@ def merge(trie_bytes, links, n_open, begun, first_begun, nodes, begins, merged_b
     Returns the number of merged nodes. The arrays have room for all nodes of the subtries, and the roots.
     Cost: two steps for each node of the subtries, which are sorted by their bytes.
     """
-    n_roots = n_open.shape[0]
+    n_roots = first_begun.shape[0] - 1
     n_nodes, n_merged, here = begins[n_roots], n_roots, 0
     while here < n_merged:
         merged_links[here, 0], merged_links[here, 1] = n_merged, -1
+        lowest, highest = 256, -1
         for i in range(begins[here], begins[here + 1]):
             if links[nodes[i], 1] >= 0:
                 merged_links[here, 1] = here
-        last = begins[here + 1] if here >= n_roots else begins[here] + n_open[here]
-        lowest, highest = 256, -1
-        for i in range(begins[here], last):
             lowest, highest = _count(
                 trie_bytes, links[nodes[i], 0], links[nodes[i] + 1, 0], ends, lowest, highest
             )
@@ -42,7 +40,7 @@ def merge(trie_bytes, links, n_open, begun, first_begun, nodes, begins, merged_b
                 merged_bytes[n_merged] = byte
                 n_merged += 1
                 begins[n_merged] = n_nodes
-        for i in range(begins[here], last):
+        for i in range(begins[here], begins[here + 1]):
             _place(trie_bytes, links[nodes[i], 0], links[nodes[i] + 1, 0], ends, nodes)
         if here < n_roots:
             for i in range(first_begun[here], first_begun[here + 1]):

@@ -553,23 +553,31 @@ def _clear(links, node, mask):
 
 
 @jit
-def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, places, ctl):
+def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, exits, ctl):
     """Continue walks that left BOTTOM, now that the stack `node` is known to lie there.
 
-    places : int32[n, 4], the outcome, the siblings to begin with (first, one behind the last), and the token that ends
-             where the level does, or -1.
-    ctl    : CTL_RESUME is the place at which to go on; one that missed is walked again from its beginning.
+    exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
+    ctl   : CTL_RESUME is the exit at which to go on; one that missed is walked again from its beginning.
     """
     machine = (table, code, stack, local)
-    for i in range(ctl[CTL_RESUME], places.shape[0]):
-        status = _apply(machine, path, 0, places[i, 0] << 2 | EXIT, node, 0, ctl)
-        if status == STEP_ALIVE and path[0, STATE] != 0:
-            token = places[i, 3]
-            if token >= 0:
-                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            path[1, CURSOR], path[1, LAST] = places[i, 1], places[i, 2]
+    outcome, status = -1, STEP_DEAD
+    for i in range(ctl[CTL_RESUME], exits.shape[0]):
+        if exits[i, 1] != outcome:
+            outcome = exits[i, 1]
+            status = _apply(machine, path, 0, outcome << 2 | EXIT, node, 0, ctl)
+            if status == STEP_ALIVE and path[0, STATE] == 0:
+                status = STEP_DEAD
+        if status == STEP_ALIVE:
+            place = exits[i, 0]
+            if exits[i, 2]:
+                path[1, CURSOR], path[1, LAST] = place, place + 1
+            else:
+                token = links[place, 1]
+                if token >= 0:
+                    mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+                path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
             ctl[CTL_RESUME] = 1
-            status = walk(table, code, stack, local, path, trie_bytes, links, mask, local[:0], ctl)
+            status = walk(table, code, stack, local, path, trie_bytes, links, mask, exits[:0], ctl)
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i
             return status
