@@ -170,7 +170,7 @@ class Engine:
         state, _, escape, _ = config
         self.pushdown.ensure(state)
         row = self.pushdown.table[state]
-        return not (escape or row[FLAGS] & (STRING | ACCEPT)) and row[END] != 0 and not row[:256].any()
+        return not (row[END] == 0 or escape or row[FLAGS] & (STRING | ACCEPT) or row[:256].any())
 
     def string_at(self, state: int) -> tuple[Lexeme, int] | None:
         """The string lexeme, and the state of its DFA, that `state` stands for, if any."""
