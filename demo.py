@@ -134,6 +134,7 @@ def compile_kernels() -> None:
     """Call every kernel once, so that it is compiled and kept on disk; on a vocabulary of little more than bytes."""
     import numpy as np
 
+    from .masks.exits import merged_exits
     from .masks.vocabulary import Vocabulary
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
@@ -150,6 +151,9 @@ def compile_kernels() -> None:
         matcher.fill_mask(mask)
         matcher.forced_tokens(8)
         matcher.closing_tokens()
+    # What is made only where it is asked for often.
+    tables = constraint.engine.tables
+    merged_exits(tables.all.levels, np.array([[1, 0, 1]], np.int32), tables.beginning)
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:
