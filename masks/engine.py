@@ -230,9 +230,10 @@ class Engine:
     def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
         state, count, escape, node = config
-        row = self.tables.level_row((*key, count), self.pushdown, start_at(state, count, escape))
+        key = (*key, count)
+        row = self.tables.level_row(key, self.pushdown, start_at(state, count, escape))
         mask[:] = row.inside
-        exits = self.tables.exits_of(row)
+        exits = self.tables.exits_of(key, row)
         if len(exits.tokens):
             alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
             walk_exits(self.pushdown, node, exits.begins, exits.rests, alive, reach)

@@ -36,6 +36,12 @@ class LevelExits:
     ends: np.ndarray
     whole: tuple[tuple[int, np.ndarray], ...]
 
+    @property
+    def n_bytes(self) -> int:
+        """The size of its arrays."""
+        arrays = (self.in_place, self.rests.bytes, self.rests.links, self.tokens, self.ends)
+        return sum(array.nbytes for array in (*arrays, *(mask for _, mask in self.whole)))
+
 
 def exits_in_place(exits: Exits) -> LevelExits:
     """The exits of a walk as they are."""

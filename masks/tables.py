@@ -31,7 +31,8 @@ T = TypeVar("T")
 MAX_LEXEMES = 32
 # 16 KB each with 128k tokens, for each of two kinds.
 MAX_ROWS = 4096
-MAX_LEVEL_BYTES = 64 << 20
+MAX_MERGED_BYTES = 64 << 20
+# Exits are put together once they were asked for so many times.
 OFTEN = 4
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
@@ -59,12 +60,11 @@ class LevelRow:
     """Where a state can go before its stack level ends.
 
     inside : uint32[n_words], the tokens that do not end it.
-    places : where the others do.  exits : the others, put together once they were asked for OFTEN.
+    exits  : where the others do.
     """
 
     inside: np.ndarray
-    places: Exits
-    exits: LevelExits
+    exits: Exits
     n_uses: int = 0
 
 
@@ -95,7 +95,8 @@ class TokenTables:
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
         self._rows: Recent[LexemeRow] = Recent(MAX_ROWS)
-        self._levels: Recent[LevelRow] = Recent(MAX_LEVEL_BYTES, _level_bytes)
+        self._levels: Recent[LevelRow] = Recent(MAX_ROWS)
+        self._merged: Recent[LevelExits] = Recent(MAX_MERGED_BYTES, lambda exits: exits.n_bytes)
         # Plain text is in nearly every schema and its rows take the longest walks, so they are kept on disk.
         self._plain: dict[int, LexemeRow] = {}
         kind = f"tables{TABLES_FORMAT}"
@@ -157,15 +158,14 @@ class TokenTables:
 
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
-        exits = walk_trie(pushdown, start, self.all.levels, inside)
-        return LevelRow(inside, exits, exits_in_place(exits))
+        return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
 
-    def exits_of(self, row: LevelRow) -> LevelExits:
-        """The tokens of a row that leave its level."""
+    def exits_of(self, key: tuple[object, ...], row: LevelRow) -> LevelExits:
+        """The tokens of the row of `key` that leave its level."""
         row.n_uses += 1
-        if row.n_uses == OFTEN:
-            row.exits = merged_exits(self.all.levels, row.places, self.beginning)
-        return row.exits
+        if row.n_uses < OFTEN:
+            return exits_in_place(row.exits)
+        return self._merged.get(key, lambda: merged_exits(self.all.levels, row.exits, self.beginning))
 
     def beginning(self, first_bytes: np.ndarray) -> np.ndarray:
         """uint32[n_words]: the tokens that begin with one of some bytes (uint8[n])."""
@@ -239,12 +239,6 @@ def _plain_rows(arrays: Mapping[str, np.ndarray]) -> dict[int, LexemeRow]:
         crossings = (Crossing(0, *pairs),) if pairs.shape[1] else ()
         rows[local] = LexemeRow(arrays[f"inside{local}"], crossings)
     return rows
-
-
-def _level_bytes(row: LevelRow) -> int:
-    # What the exits become later is about as large as a mask, and has one for each outcome.
-    n_masks = 2 + len(np.unique(row.places[:, 1]))
-    return n_masks * row.inside.nbytes + row.places.nbytes
 
 
 _cache: Recent[TokenTables] = Recent(8)
