@@ -143,7 +143,8 @@ class Engine:
         inner = row[: self.tables.n_words]
         self._fill(config, inner, reach)
         copy_bits(self.tables.trie.duplicates, inner)
-        if self._accepts(config, reach):
+        accepts = self._accepting[config] = self._accepts(config, reach)
+        if accepts:
             for token in self.tables.vocabulary.eos_ids:
                 row[token >> 5] |= np.uint32(1 << (token & 31))
         return row
