@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from .dfa import DEAD, ByteDfa
-from .recent import recently
+from .recent import CACHE_BYTES, recently
 
 MANY = 1 << 40
 """Stands for more texts than anyone counts, and for infinitely many."""
-MAX_BYTES = 32 << 20
-"""What the automata whose texts were counted may take."""
 BYTES_PER_STATE = 4 * 257
 
 
@@ -24,7 +22,7 @@ def distinct_edges(delta: np.ndarray) -> list[tuple[int, int, int]]:
     return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
 
 
-@recently(MAX_BYTES, lambda totals: BYTES_PER_STATE * len(totals))
+@recently(CACHE_BYTES, lambda totals: BYTES_PER_STATE * len(totals))
 def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
     """For each state the number of texts that are accepted from it, at most MANY."""
     into: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]

@@ -30,7 +30,7 @@ from .pushdown import (
     Row,
     leave,
 )
-from .recent import recently
+from .recent import CACHE_BYTES, recently
 from .utf8 import UTF8
 
 _CONTINUATION = slice(0x80, 0xC0)
@@ -200,7 +200,7 @@ class Lexeme:
         return least.clip(0, NO_LIMIT).astype(np.int64), (high - shortest).clip(-1, NO_LIMIT).astype(np.int64)
 
 
-@recently(32 << 20, lambda lexeme: table_bytes(lexeme.dfa))
+@recently(CACHE_BYTES, lambda lexeme: table_bytes(lexeme.dfa))
 def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
     """`lexeme` with outcome `labels[i]` in place of `i`."""
     old = lexeme.dfa.label

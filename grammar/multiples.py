@@ -28,7 +28,7 @@ from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, crawl, table_bytes
 from .exponents import ANY, NONE, Exponents, ScaledText, Step, between, exponent_mark
 from .partition import equivalence_blocks
-from .recent import Recent
+from .recent import CACHE_BYTES, Recent
 
 MAX_LIGHT = 40
 MAX_ALIKE = 117  # 17 fraction digits of each need no more than 2,000 states
@@ -47,7 +47,7 @@ _Range: TypeAlias = tuple[int | None, int]
 _NEVER: _Range = (0, 0)
 """Stands for T where q does not divide the digits: as long as zeros follow, no exponent makes them a multiple."""
 
-_CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
+_CACHE: Recent[ByteDfa] = Recent(CACHE_BYTES, table_bytes)
 
 
 def multiple_dfa(divisor: Fraction) -> ByteDfa:

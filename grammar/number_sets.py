@@ -19,13 +19,13 @@ from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, difference, intersect, table_bytes
 from .multiples import multiple_dfa, non_multiple_dfa
 from .numbers import not_equal_dfa, number_dfa, number_equal_dfa
-from .recent import Recent
+from .recent import CACHE_BYTES, Recent
 from .regex import compile_regex
 
 MAX_LISTED = 64
 MAX_PRODUCT = 10_000
 
-_CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
+_CACHE: Recent[ByteDfa] = Recent(CACHE_BYTES, table_bytes)
 
 
 class Constraints(TypedDict, total=False):

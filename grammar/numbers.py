@@ -47,7 +47,7 @@ from .exponents import (
     holds,
     one_of,
 )
-from .recent import Recent
+from .recent import CACHE_BYTES, Recent
 
 MAX_POINT = 6
 POINT_MARGIN = 1
@@ -62,7 +62,7 @@ MAX_MAGNITUDE = 2_000
 
 Exact: TypeAlias = int | Decimal | Fraction
 
-_CACHE: Recent[ByteDfa] = Recent(32 << 20, table_bytes)
+_CACHE: Recent[ByteDfa] = Recent(CACHE_BYTES, table_bytes)
 
 LESS, GREATER, NO_BOUND = -1, -2, -3
 """Outcomes of a comparison; a number >= 0 is the remainder of the bound after equal digits."""

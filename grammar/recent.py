@@ -9,6 +9,8 @@ from functools import wraps
 from typing import Any, Generic, TypeVar
 
 Value = TypeVar("Value")
+CACHE_BYTES = 16 << 20
+"""What the automata of one cache may take."""
 
 
 class Recent(Generic[Value]):

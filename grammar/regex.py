@@ -5,13 +5,13 @@ from __future__ import annotations
 from .char_automata import Budget
 from .dfa import DEFAULT_BUDGET, ByteDfa, table_bytes
 from .nodes import Node
-from .recent import Recent
+from .recent import CACHE_BYTES, Recent
 from .regex_lower import lower_regex
 from .regex_parse import Dialect, parse_regex
 
 __all__ = ["compile_node", "compile_pattern", "compile_regex", "parse_regex"]
 
-_CACHE: Recent[ByteDfa] = Recent(64 << 20, table_bytes)
+_CACHE: Recent[ByteDfa] = Recent(CACHE_BYTES, table_bytes)
 
 
 def compile_node(node: Node, *, search: bool = False, budget: int = DEFAULT_BUDGET) -> ByteDfa:

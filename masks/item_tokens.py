@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -126,12 +126,11 @@ def is_harmless(tail: bytes, types: int) -> bool:
     return opened is not None and (not opened or opened & types != 0)
 
 
-@dataclass(slots=True)
-class Part:
+class Part(NamedTuple):
     """The tokens that begin with the same part of a number: that is all of them, or they end it."""
 
-    staying: list[int] = field(default_factory=list)
-    ending: list[int] = field(default_factory=list)
+    staying: tuple[int, ...]
+    ending: tuple[int, ...]
 
 
 class NumberTokens:
@@ -143,23 +142,29 @@ class NumberTokens:
     """
 
     def __init__(self, tables: TokenTables) -> None:
-        self.inside: dict[bytes, Part] = {}
-        self.before: dict[bytes, Part] = {}
+        inside: dict[bytes, tuple[list[int], list[int]]] = {}
+        before: dict[bytes, tuple[list[int], list[int]]] = {}
         others = []
         for token, text in enumerate(tables.vocabulary.tokens):
             if not tables.is_text[token]:
                 continue
-            if not _add(self.inside, token, text):
+            if not _add(inside, token, text):
                 others.append(token)
-            _add(self.before, token, text.lstrip(b" \t\r\n"))
+            _add(before, token, text.lstrip(b" \t\r\n"))
+        self.inside = _parts(inside)
+        self.before = _parts(before)
         self.others = pack_ids(others, tables.n_words)
 
 
-def _add(parts: dict[bytes, Part], token: int, text: bytes) -> bool:
+def _add(parts: dict[bytes, tuple[list[int], list[int]]], token: int, text: bytes) -> bool:
     """Add a token to those with its part of a number. False where it has none."""
     found = _NUMBER.match(text)
     assert found is not None
     if found[0]:
-        part = parts.setdefault(found[0], Part())
-        (part.staying if found.end() == len(text) else part.ending).append(token)
+        staying, ending = parts.setdefault(found[0], ([], []))
+        (staying if found.end() == len(text) else ending).append(token)
     return bool(found[0])
+
+
+def _parts(parts: dict[bytes, tuple[list[int], list[int]]]) -> dict[bytes, Part]:
+    return {text: Part(tuple(staying), tuple(ending)) for text, (staying, ending) in parts.items()}

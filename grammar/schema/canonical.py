@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 from ...errors import CompileBudgetExceeded
+from ..recent import recently
+
+MAX_KEPT = 1 << 12
+"""Values that are kept, each with those in it."""
 
 
 def canonical(value: Any) -> str:
@@ -46,19 +49,29 @@ def value_of(text: str | bytes) -> Any:
         raise too_deep() from None
 
 
-@lru_cache(maxsize=1 << 12)
+def _size(value: Any) -> int:
+    n, todo = 1, [value]
+    while todo:
+        inner = todo.pop()
+        if isinstance(inner, dict | list):
+            n += len(inner)
+            todo += inner.values() if isinstance(inner, dict) else inner
+    return n
+
+
+@recently(MAX_KEPT, _size)
 def kept_value(text: str) -> Any:
     """The value of a canonical text that many ask for, not to be changed."""
     return value_of(text)
 
 
-@lru_cache(maxsize=1 << 12)
+@recently(MAX_KEPT, _size)
 def kept_members(text: str) -> dict[str, str]:
     """The canonical texts of the members of an object, not to be changed."""
     return {name: canonical(member) for name, member in kept_value(text).items()}
 
 
-@lru_cache(maxsize=1 << 12)
+@recently(MAX_KEPT, _size)
 def kept_items(text: str) -> list[str]:
     """The canonical texts of the items of an array, not to be changed."""
     return list(map(canonical, kept_value(text)))

@@ -21,7 +21,7 @@ from ..formats import format_bounds, format_dfa, format_hull
 from ..lexemes import TEXT, Lexeme, relabelled
 from ..number_sets import numbers_are_empty as are_empty
 from ..number_sets import numbers_dfa
-from ..recent import recently
+from ..recent import CACHE_BYTES, recently
 from ..regex import compile_pattern
 from ..stages import staged
 from ..utf8 import UTF8
@@ -29,16 +29,13 @@ from .members import is_text
 from .scalar_shapes import Matcher, Numbers, Strings, least
 from .shapes import FALSE, NULL, TRUE
 
-MAX_BYTES = 64 << 20
-"""What each kind of automaton that is kept may take."""
-
 MAX_UNROLLED = 64
 """Up to such a length bound, strings under several ones are unrolled into states: their masks are found faster."""
 
 _WORDS = ((NULL, b"null"), (TRUE, b"true"), (FALSE, b"false"))
 
 
-@recently(MAX_BYTES, lambda found: _bytes_of(found[0]))
+@recently(CACHE_BYTES, lambda found: _bytes_of(found[0]))
 def string_lexeme(
     alternatives: tuple[frozenset[Strings], ...],
 ) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
@@ -71,7 +68,7 @@ def string_language(shapes: frozenset[Strings]) -> ByteDfa:
     return _explicit(_string_union(shapes))
 
 
-@recently(MAX_BYTES, lambda found: _bytes_of(found))
+@recently(CACHE_BYTES, lambda found: _bytes_of(found))
 def _string_union(shapes: frozenset[Strings]) -> Lexeme:
     lexemes = [_one_string(shape) for shape in shapes]
     if len(lexemes) == 1:
@@ -105,7 +102,7 @@ def _common_bounds(lexemes: Sequence[Lexeme]) -> tuple[int, int | None] | None:
     return low, high
 
 
-@recently(MAX_BYTES, lambda found: _bytes_of(found))
+@recently(CACHE_BYTES, lambda found: _bytes_of(found))
 def _one_string(shape: Strings) -> Lexeme:
     if shape == Strings():
         return TEXT
@@ -183,7 +180,7 @@ def _explicit(lexeme: Lexeme) -> ByteDfa:
     return bounded_length(lexeme.dfa, lexeme.low, lexeme.high) if lexeme.is_counted else lexeme.dfa
 
 
-@recently(MAX_BYTES, lambda found: _bytes_of(found[0]))
+@recently(CACHE_BYTES, lambda found: _bytes_of(found[0]))
 def number_lexeme(
     alternatives: tuple[frozenset[Numbers], ...],
 ) -> tuple[Lexeme, tuple[tuple[bool, ...], ...]]:
@@ -195,7 +192,7 @@ def number_lexeme(
     return Lexeme(dfa), tuple(vectors)
 
 
-@recently(MAX_BYTES, table_bytes)
+@recently(CACHE_BYTES, table_bytes)
 def _number_union(shapes: frozenset[Numbers]) -> ByteDfa:
     dfas = [_one_number(shape) for shape in shapes]
     if len(dfas) == 1:
