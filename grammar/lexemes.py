@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded
 from .dfa import ByteDfa, code_point_lengths, table_bytes
+from .finite import runs_out
 from .pushdown import (
     ANY_CHARACTER,
     BEYOND,
@@ -96,6 +97,11 @@ class Lexeme:
         return None if self.onward is None else self.onward.stage
 
     @cached_property
+    def is_small(self) -> bool:
+        """Whether its states are made all at once."""
+        return self.dfa.n_states <= _AT_ONCE and self.next_stage is None
+
+    @cached_property
     def key(self) -> tuple[object, ...]:
         """Equal for equal lexemes."""
         beyond = self.onward.key if self.onward else None
@@ -110,6 +116,11 @@ class Lexeme:
             return False
         least, greatest = self.bounds
         return not least[self.dfa.start] <= 0 <= greatest[self.dfa.start]
+
+    @cached_property
+    def runs_out(self) -> bool:
+        """Whether there are beginnings, whatever their lengths, with which only finitely many texts go on."""
+        return runs_out(self.dfa)
 
     @cached_property
     def free_states(self) -> np.ndarray:
@@ -268,18 +279,27 @@ class Lexicon:
         """The pushdown state of state `local` of the lexeme's DFA."""
         if local == 0:
             return 0
-        if lexeme.dfa.n_states > _AT_ONCE or lexeme.next_stage is not None:
+        if not lexeme.is_small:
             return self._single(lexeme, local)
-        first = self._first_state.get(lexeme)
-        if first is None:
-            first = self._place(lexeme)
-        return first + local - 1
+        return self._first(lexeme) + local - 1
+
+    def states(self, lexeme: Lexeme) -> list[int]:
+        """The pushdown state of each state of the lexeme's DFA."""
+        n = lexeme.dfa.n_states
+        if not lexeme.is_small:
+            return [self.state(lexeme, local) for local in range(n)]
+        first = self._first(lexeme)
+        return [0, *range(first, first + n - 1)]
 
     def begin(self, lexeme: Lexeme, row: Row) -> None:
         """Let the first bytes of a lexeme, which has no opening quote, lead into it from `row`."""
         self._move(lexeme, lexeme.dfa.start, row)
 
     # The rows of a vocabulary are shared between threads, and so is the automaton that they are read from.
+
+    def _first(self, lexeme: Lexeme) -> int:
+        first = self._first_state.get(lexeme)
+        return self._place(lexeme) if first is None else first
 
     def _place(self, lexeme: Lexeme) -> int:
         with self.pushdown.lock:

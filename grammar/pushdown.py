@@ -237,7 +237,7 @@ class Pushdown:
 
     def __init__(self, *, final_space: int = 0) -> None:
         self.lock = threading.RLock()
-        self.table = np.empty((256, ROW_WIDTH), np.int32)
+        self.table = np.empty((64, ROW_WIDTH), np.int32)
         self.table[: DONE_STATE + 1] = _first_rows(final_space)
         self._n_cleared = DONE_STATE + 1
         self.code = _FIRST_CODE.copy()
@@ -316,6 +316,14 @@ class Pushdown:
     def push(self, frames: Sequence[int], state: int) -> int:
         """The operation that pushes `frames` (deepest first) and moves to `state`."""
         return self._new_code([state, len(frames), *frames]) << 2 | PUSH
+
+    def push_each(self, frame: int, states: Sequence[int]) -> np.ndarray:
+        """int32[n]: the operations that push `frame` and move to one of the states, DEAD for the dead one."""
+        words = [word for state in states for word in (state, 1, frame)]
+        first = self._new_code(words)
+        return np.array(
+            [(first + 3 * i << 2 | PUSH) * (state != 0) for i, state in enumerate(states)], np.int32
+        )
 
     def pushed(self, operation: int) -> tuple[int, list[int]]:
         """The state that a PUSH leads to, and the frames it pushes, deepest first."""

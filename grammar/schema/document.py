@@ -154,6 +154,8 @@ class Document:
         dialect = self._contexts[number].resource.dialect
         if dialect.ref_alone and "$ref" in schema:
             return ["$ref"]
+        if dialect.ignored.isdisjoint(schema):
+            return list(schema)
         return [keyword for keyword in schema if keyword not in dialect.ignored]
 
     def resolve(self, number: int) -> int:
@@ -181,8 +183,8 @@ class Document:
         malformed one.
         """
         found = []
-        for number, keyword, refused in self.visit():
-            if refused:
+        for number, keyword, is_refused in self.visit():
+            if is_refused:
                 raise UnsupportedSchema(
                     f"{keyword} is not enforced",
                     pointer=self.pointers[number],
@@ -204,14 +206,13 @@ class Document:
                 form = _FORMS.get(keyword)
                 if form is not None and not form.holds(schema[keyword]):
                     raise self._malformed(number, keyword, form.expected)
-                refused = keyword in NOT_ENFORCED
                 if keyword in REFERENCES:
                     children.append(self.target(number, keyword))
-                elif keyword in APPLYING and not refused:
+                elif keyword in APPLYING:
                     if keyword == "items" and isinstance(schema[keyword], list):
                         self._check_list(number)
                     children += self.children(number, keyword)
-                yield number, keyword, refused
+                yield number, keyword, keyword in NOT_ENFORCED
             for child in reversed(children):
                 if child not in seen:
                     seen.add(child)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dfa import ByteDfa, labelled_product
-from ..finite import runs_out
 from ..lexemes import TEXT, Lexeme
 from ..pushdown import (
     END,
@@ -108,7 +107,7 @@ class KeyStates:
         operations = [UNFILLED] * (n_names + len(labels))
         frame = pushdown.new_frame(operations, resume, watched=None if lexeme is None else table.watched)
         if lexeme is not None:
-            ends, declared = runs_out(lexeme.dfa), table.watched == n_names
+            ends, declared = lexeme.runs_out, table.watched == n_names
             pushdown.name_frames[frame] = NameFrame(table.keys, allowed, lexeme.dfa, ends, declared)
             pushdown.names_run_out |= ends
         return frame
@@ -211,9 +210,8 @@ class _Others:
     def __init__(self, values: ValueStates, lexeme: Lexeme, base: int, n_labels: int) -> None:
         self.lexeme = lexeme
         self.frame = values.pushdown.new_frame([leave(base + label) for label in range(n_labels)])
-        self.plain = [values.lexicon.state(lexeme, state) for state in range(lexeme.dfa.n_states)]
-        pushes = [0] + [values.pushdown.push([self.frame], state) for state in self.plain[1:]]
-        self._pushes = np.array(pushes, np.int32)
+        self.plain = values.lexicon.states(lexeme)
+        self._pushes = values.pushdown.push_each(self.frame, self.plain)
         self._base = base
         self._rows: dict[int, np.ndarray] = {}
 

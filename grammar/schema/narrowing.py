@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from ..finite import runs_out
 from .containers import Live, Step
 from .finite_values import FiniteValues
 from .goals import Goals
@@ -57,7 +56,7 @@ class Narrowing:
         if not shapes:
             return True
         lexeme, _ = string_lexeme((shapes,))
-        return lexeme.high is None and not runs_out(lexeme.dfa)
+        return lexeme.high is None and not lexeme.runs_out
 
     def _has_more_numbers(self, goal: Goal, n: int) -> bool:
         """Whether `goal` has more than `n` numbers (or none)."""
