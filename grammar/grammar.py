@@ -55,12 +55,16 @@ class Production:
 
 @dataclass(frozen=True)
 class Grammar:
-    """The texts that the rule `start` derives, with `ignored` terminals anywhere between two terminals."""
+    """The texts that the rule `start` derives, with `ignored` terminals anywhere between two terminals.
+
+    declared : terminals that no text matches, see `indentation.py`.
+    """
 
     start: str
     productions: tuple[Production, ...]
     terminals: tuple[Terminal, ...]
     ignored: frozenset[str]
+    declared: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.productions))

@@ -46,7 +46,7 @@ def compile_lark(source: LarkSource) -> Pushdown:
         if source.parser == "earley":
             pushdown = compile_earley(grammar, complete=source.lexer == "dynamic_complete")
         else:
-            pushdown = compile_grammar(grammar)
+            pushdown = compile_grammar(grammar, source.postlex)
     except GrammarRefused as refusal:
         written = [str(terminal) for terminal in grammar.terminals if terminal.name == refusal.name]
         _fail(source, str(refusal), refusal.hint, name=refusal.name, written=written)
@@ -65,7 +65,8 @@ def parse_lark(source: LarkSource) -> Grammar:
             _fail(
                 source, f"there is no rule {source.start}", "name the rule to begin with: `start=`", name=None
             )
-        terminals, rules, ignored = loaded.compile([source.start], set())
+        kept = set() if source.postlex is None else {source.postlex.newline}
+        terminals, rules, ignored = loaded.compile([source.start], kept)
     except (LarkError, ValueError, ImportError, OSError, RecursionError) as error:
         _fail_as_lark(source, error)
     grammar = Grammar(
@@ -75,6 +76,7 @@ def parse_lark(source: LarkSource) -> Grammar:
         ),
         tuple(_terminal(source, terminal) for terminal in terminals),
         frozenset(ignored),
+        () if source.postlex is None else source.postlex.declared,
     )
     _check(source, grammar)
     return grammar
@@ -109,6 +111,15 @@ def _terminal(source: LarkSource, terminal: TerminalDef) -> Terminal:
 
 def _check(source: LarkSource, grammar: Grammar) -> None:
     defined = {terminal.name for terminal in grammar.terminals} | set(grammar.rule_names())
+    if source.postlex is not None:
+        if source.postlex.newline not in defined:
+            _fail(
+                source,
+                f"there is no terminal {source.postlex.newline}, which the post-lexer waits for",
+                "define it, or pass a post-lexer whose NL_type is the terminal that ends a line",
+                name=None,
+            )
+        defined |= set(grammar.declared)
     for production in grammar.productions:
         for symbol in production.symbols:
             if symbol not in defined:

@@ -80,8 +80,6 @@ class LateEnds:
             del self.found[n_found:]
             self._barren.add(place)
             return False
-        if not self._reading.is_live(self._parser, target):
-            raise TooLate(text)
         return True
 
     def _others(self, text: bytes) -> dict[Hashable, int]:

@@ -19,8 +19,9 @@ from typing import NoReturn
 from ..errors import CompileBudgetExceeded
 from .bits import bit_positions, bits_of, union
 from .char_automata import Budget
-from .grammar import Grammar, GrammarRefused
+from .grammar import Grammar, GrammarRefused, Terminal
 from .late_ends import MAX_LATE_ENDS, LateEnd, LateEnds, TooLate
+from .lines import Lines
 from .lr import Tables
 from .reading import Position, Reading, Token
 from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ, Scanner
@@ -48,10 +49,13 @@ class Lexing(Reading):
     Raises GrammarRefused, CompileBudgetExceeded.
     """
 
-    def __init__(self, grammar: Grammar, tables: Tables) -> None:
+    def __init__(self, grammar: Grammar, tables: Tables, lines: Lines | None = None) -> None:
         self.grammar = grammar
         self.tables = tables
+        self.lines = lines
         self.end_label = len(tables.terminals) - 1 + FIRST_LABEL
+        # The labels (as bits) of terminals that texts match, ignored ones aside.
+        self._from_text = (1 << len(grammar.terminals)) - 1 << FIRST_LABEL
         self._wanted = [state.follow << FIRST_LABEL | 1 << IGNORED for state in tables.merged]
         self._build_scanners()
         self._find_targets()
@@ -79,7 +83,10 @@ class Lexing(Reading):
         """A terminal as the grammar's author knows it."""
         if label == IGNORED:
             return "ignored text"
-        return "the end" if label == self.end_label else str(self.grammar.terminals[label - FIRST_LABEL])
+        terminal = label - FIRST_LABEL
+        if terminal >= len(self.grammar.terminals):
+            return "the end" if label == self.end_label else self.tables.terminals[terminal]
+        return str(self.grammar.terminals[terminal])
 
     def scanner(self, parser: int) -> Scanner:
         return self._scanners[parser]
@@ -111,24 +118,46 @@ class Lexing(Reading):
             (IGNORED if terminal.name in ignored else label, terminal)
             for label, terminal in enumerate(self.grammar.terminals, FIRST_LABEL)
         ]
-        sets = [state.follow << FIRST_LABEL | 1 << IGNORED for state in self.tables.merged]
-        built = build_scanners(labelled, sets, Budget())
+        if self.lines is None:
+            sets = [state.follow << FIRST_LABEL | 1 << IGNORED for state in self.tables.merged]
+            built = build_scanners(labelled, sets, Budget())
+            self._scanners = [built[labels] for labels in sets]
+        else:
+            self._build_with_lines(labelled, self.lines)
+
+    def _build_with_lines(self, labelled: list[tuple[int, Terminal]], lines: Lines) -> None:
+        """The same where the end of a line is tried everywhere, and ignored inside of brackets."""
+        ignored_as = self.end_label + 1
+        labelled = [*labelled, (ignored_as, self.grammar.terminals[lines.newline - FIRST_LABEL])]
+        sets = []
+        for tried, is_inside in zip(lines.tried, lines.inside):
+            labels = tried << FIRST_LABEL & self._from_text & ~(1 << lines.newline) | 1 << IGNORED
+            sets.append(labels | 1 << (ignored_as if is_inside else lines.newline))
+        built = build_scanners(labelled, sets, Budget(), ignored_as)
         self._scanners = [built[labels] for labels in sets]
+        outside = dict.fromkeys(self._scanners[n] for n, inside in enumerate(lines.inside) if not inside)
+        for scanner in outside:
+            lines.check_beginnings(scanner)
+        lines.find_line_starts(next(iter(outside)))
 
     def _find_targets(self) -> None:
         found: dict[int, dict[int, None]] = {}
         for state in self.tables.merged:
             for terminal, target in state.shift.items():
                 found.setdefault(terminal + FIRST_LABEL, {})[target] = None
+        if self.lines is not None:
+            # What is added behind the end of a line comes before any more text.
+            for label in (self.lines.indent, self.lines.dedent):
+                found[self.lines.newline] |= found.pop(label)
         self._targets = {label: tuple(targets) for label, targets in found.items()}
 
     def _check_readable(self) -> None:
         """Each terminal that may come next is what the lexer says for some text."""
         for parser, state in enumerate(self.tables.merged):
             readable = self._scanners[parser].reach[self._scanners[parser].start]
-            for terminal in bit_positions(state.follow):
+            for terminal in bit_positions(state.follow & (1 << len(self.grammar.terminals)) - 1):
                 label = terminal + FIRST_LABEL
-                if label != self.end_label and not readable >> label & 1:
+                if not readable >> label & 1:
                     refusal = GrammarRefused(
                         f"{self.name(label)} is never read where it may stand: other terminals match the same texts",
                         "give it a higher priority as in `NAME.2: ...`, or make the terminals disjoint",
@@ -148,6 +177,8 @@ class Lexing(Reading):
         scanner = self._scanners[group[0]]
         for state in scanner.reached:
             label = scanner.label[state]
+            if self.lines is not None and label == self.lines.newline and state not in self.lines.line_starts:
+                continue  # from everywhere in the end of a line an empty one leads to a start
             if label >= 0 and self._wanted[group[0]] >> label & 1:
                 late = self._late_ends(group, state, label)
                 for text, barred in late:
@@ -160,8 +191,21 @@ class Lexing(Reading):
         assert token is not None
         self.tokens[token] = None
         late = tuple((text, barred) for text, barred in late if not position.barred >> text[0] & 1)
+        if token.label == IGNORED and self._may_end_better(self._scanners[group[0]], position.state):
+            return
         parser = group[0] if token.label == IGNORED else 0
         self._ends[_End(token.label, token.barred, late, parser)] = None
+
+    def _may_end_better(self, scanner: Scanner, state: int) -> bool:
+        """Whether ignored text that ends here may go on to where less continues it, as a comment to its line's end.
+
+        What can follow there can be read, so it does not matter what can follow here.
+        """
+        ahead = scanner.states.ignored_reach[state]
+        here = scanner.barring[state]
+        ends = scanner.states.ignored_ends
+        found = (scanner.barring[ends[i]] for i in bit_positions(ahead))
+        return any(barred != here and not barred & ~here for barred in found)
 
     def _late_ends(self, group: tuple[int, ...], state: int, label: int) -> tuple[LateEnd, ...]:
         """The texts behind an end of `label` that may turn out not to continue it."""
@@ -223,7 +267,7 @@ class Lexing(Reading):
         for end in self._ends:
             for parser in (end.parser,) if end.label == IGNORED else self._alike.get(end.label, ()):
                 check = checks[id(self._scanners[parser])]
-                waiting = self._wanted[parser] & ~(1 << IGNORED | 1 << self.end_label)
+                waiting = self._wanted[parser] & self._from_text
                 for label in bit_positions(waiting & ~check.can_follow_directly(end.barred)):
                     if not check.can_follow(label, end.barred) and not self._follows_late(
                         parser, label, end.late

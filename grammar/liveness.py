@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .bits import bit_positions
-from .parsing import Done, Enter, Leave, Move, Parser
+from .parsing import Done, Enter, EnterLine, Leave, Move, Parser
 from .reading import Position, Token
 
 MAX_WORK = 1_000_000
@@ -178,6 +178,7 @@ class Liveness:
             return _bit(move.outcome)
         if isinstance(move, Done):
             return _COMPLETE
+        assert not isinstance(move, EnterLine)
         return 0 if move is None else reached.setdefault(move, 0)
 
     # Which configurations there are, and whether each can go on

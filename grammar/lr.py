@@ -58,9 +58,12 @@ class State:
 class Tables:
     """The states of a grammar; number 0 is the start, among those of both kinds.
 
-    terminals   : names by number, the last is the end of the text.
+    terminals   : names by number, the last is the end of the text.  rules : names by number.
     productions : (rule number, number of symbols), number ACCEPT is `start`, once, at the top.
     merged      : the LALR(1) states, which lead to one another.
+    preferred   : by LALR(1) state, if any, (production, terminal) where a terminal is shifted though the production
+                  may end before it.
+    merged_by_items : number of the LALR(1) state by its items.
     conflicts   : where a terminal is shifted though a rule may end before it, and texts could be lost by that.
     Raises Conflict where two rules may end before the same terminal, CompileBudgetExceeded.
     """
@@ -68,20 +71,39 @@ class Tables:
     def __init__(self, grammar: Grammar) -> None:
         top = Production("", (grammar.start,))
         self.sources = (top, *grammar.productions)
-        self.terminals = [*(terminal.name for terminal in grammar.terminals), END]
-        self._items = Items(self.sources, self.terminals)
-        self.productions = self._items.productions
+        self.terminals = [*(terminal.name for terminal in grammar.terminals), *grammar.declared, END]
+        self.rules = list(dict.fromkeys(production.name for production in self.sources))
+        self.items = Items(self.sources, self.terminals)
+        self.productions = self.items.productions
         start: Kernel = ((0, 1 << len(self.terminals) - 1),)
         self.merged: list[State] = []
-        self._merged_by_items: dict[tuple[int, ...], int] = {}
+        self.merged_by_items: dict[tuple[int, ...], int] = {}
         self._lookaheads: list[dict[int, int]] = []
         self._merge(start)
-        self.conflicts = list(_Determinism(self, self._items, self._lookaheads).conflicts())
+        self.conflicts = list(_Determinism(self, self.items, self._lookaheads).conflicts())
+        self.preferred = {
+            number: found
+            for number, state in enumerate(self.merged)
+            if (
+                found := [
+                    (state.reduce[terminal], terminal) for terminal in state.shift if terminal in state.reduce
+                ]
+            )
+        }
         for state in self.merged:
             state.prefer_shifts()
         self._kernels = [start]
         self._numbers = {start: 0}
         self._states: list[State | None] = [None]
+
+    def kernel(self, number: int) -> list[tuple[Production, int]]:
+        """The productions that a LALR(1) state is in the middle of, each with how many of its symbols were read."""
+        items = self.items
+        found = []
+        for item in self._lookaheads[number]:
+            production = items.production[item]
+            found.append((self.sources[production], item - items.first_item[production]))
+        return found
 
     def state(self, number: int) -> State:
         """A canonical state, made when it is first asked for."""
@@ -91,8 +113,8 @@ class Tables:
         return found
 
     def _canonical(self, kernel: Kernel) -> State:
-        state = State(self._merged_by_items[tuple(item for item, _ in kernel)])
-        moves, ended = self._items.expand(kernel)
+        state = State(self.merged_by_items[tuple(item for item, _ in kernel)])
+        moves, ended = self.items.expand(kernel)
         for symbol, target in moves.items():
             self._connect(state, symbol, self._number(target))
         self._reduce(state, ended)
@@ -118,7 +140,7 @@ class Tables:
     def _reduce(self, state: State, ended: Iterable[tuple[int, int]]) -> None:
         """Fill in the reductions of items that have ended, and what may follow. Raises Conflict."""
         for item, ahead in ended:
-            production = self._items.production[item]
+            production = self.items.production[item]
             for terminal in bit_positions(ahead):
                 other = state.reduce.setdefault(terminal, production)
                 if other != production:
@@ -136,7 +158,7 @@ class Tables:
         while todo:
             number = todo.popleft()
             waiting.discard(number)
-            moves, ended[number] = self._items.expand(tuple(self._lookaheads[number].items()))
+            moves, ended[number] = self.items.expand(tuple(self._lookaheads[number].items()))
             for symbol, target in moves.items():
                 work -= len(target)
                 joined, has_grown = self._join(target)
@@ -152,9 +174,9 @@ class Tables:
     def _join(self, kernel: Kernel) -> tuple[int, bool]:
         """The LALR(1) state that a canonical one is joined to, and whether it became more by that."""
         items = tuple(item for item, _ in kernel)
-        number = self._merged_by_items.get(items)
+        number = self.merged_by_items.get(items)
         if number is None:
-            number = self._merged_by_items[items] = len(self.merged)
+            number = self.merged_by_items[items] = len(self.merged)
             self.merged.append(State(number))
             self._lookaheads.append(dict(kernel))
             return number, True

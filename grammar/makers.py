@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any
 
 from ..errors import CompileBudgetExceeded, GramaskError, GrammarSyntaxError, InvalidSchema
+from .indentation import Indentation
 from .response_format import is_response_format, unwrap_response_format
 from .schema.document import escape_token
 from .source import ChoiceSource, JsonSource, LarkSource, Maker, RegexSource, RulesSource, Source, TextMaker
@@ -41,13 +42,19 @@ def choice(texts: Iterable[str]) -> ChoiceSource:
 
 
 def lark(
-    grammar: str | Path, start: str = "start", *, parser: str = "lalr", lexer: str = "auto"
+    grammar: str | Path,
+    start: str = "start",
+    *,
+    parser: str = "lalr",
+    lexer: str = "auto",
+    postlex: Any = None,
 ) -> LarkSource:
     """Constrain to a Lark grammar, given as its text or as the Path of a file.
 
-    The texts are those that `Lark(grammar, start=start, parser=parser, lexer=lexer)` parses.
-    parser : "lalr", with the contextual lexer; or "earley", for ambiguous grammars and such as need more lookahead.
-    lexer  : of "earley", "dynamic" (the default) or "dynamic_complete".
+    The texts are those that `Lark(grammar, start=start, parser=parser, lexer=lexer, postlex=postlex)` parses.
+    parser  : "lalr", with the contextual lexer; or "earley", for ambiguous grammars and such as need more lookahead.
+    lexer   : of "earley", "dynamic" (the default) or "dynamic_complete".
+    postlex : of "lalr", what turns indentation into terminals: a `lark.indenter.Indenter` such as PythonIndenter().
     """
     if lexer == "auto":
         lexer = "dynamic" if parser == "earley" else "contextual"
@@ -57,11 +64,15 @@ def lark(
             keyword="lark",
             hint='take parser="lalr", or parser="earley" with lexer="dynamic" or "dynamic_complete"',
         )
-    if isinstance(grammar, Path):
-        return LarkSource(_read(grammar), start, grammar, parser, lexer)  # type: ignore[arg-type]
-    if not isinstance(grammar, str):
+    if postlex is not None and parser != "lalr":
+        raise GramaskError(
+            f"the parser {parser!r} takes no post-lexer", keyword="postlex", hint='parser="lalr"'
+        )
+    indentation = None if postlex is None else Indentation.of(postlex)
+    if not isinstance(grammar, str | Path):
         raise GramaskError(f"a Lark grammar is a str or a Path, not {_kind(grammar)}")
-    return LarkSource(grammar, start, None, parser, lexer)  # type: ignore[arg-type]
+    text, path = (_read(grammar), grammar) if isinstance(grammar, Path) else (grammar, None)
+    return LarkSource(text, start, path, parser, lexer, indentation)  # type: ignore[arg-type]
 
 
 _LARK_LEXERS = {"lalr": ("contextual",), "earley": ("dynamic", "dynamic_complete")}

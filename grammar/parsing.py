@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..errors import CompileBudgetExceeded
-from .grammar import Grammar, GrammarRefused
+from .conflicts import refusal
+from .grammar import Grammar
 from .lexing import Lexing
 from .lr import ACCEPT, Conflict, Tables
-from .reading import CanonicalReading, Position, Token
+from .reading import CanonicalReading, InLine, LineEnd, Position, Token
 from .scanner import FIRST_LABEL, IGNORED
 
 MAX_OUTCOMES = 30_000
@@ -35,21 +36,33 @@ class Enter:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterLine:
+    """The same inside the end of a line."""
+
+    stack: tuple[int, ...]
+    position: InLine
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The text is complete."""
 
 
-Move: TypeAlias = Leave | Enter | Done | None
+Move: TypeAlias = Leave | Enter | EnterLine | Done | None
 """None where the terminal cannot be parsed."""
 
 
-Outcome: TypeAlias = Token | Position | tuple[int, int, Token]
+Outcome: TypeAlias = Token | Position | LineEnd | tuple[int, int, Token]
+
+# A stack holds LR states, above them (in bits) what else is known where they were entered.
+STATE_BITS = 20
+STATE = (1 << STATE_BITS) - 1
 
 
 class Parser:
     """The parser of a grammar. Its states, canonical ones, are made when they are asked for.
 
-    lexing   : what can happen at all.  reading : what does in a state.
+    lexing, tables : what can happen at all.  reading : what does in a state.
     doubts   : refusals, unless it is shown for the parser as a whole that no prefix is a dead end.
     outcomes : what frames have been told so far: a terminal that has ended on them; that nothing wanted is read any
                more, so that a terminal has to have ended before; or a reduction that has left the known stack:
@@ -58,23 +71,26 @@ class Parser:
     """
 
     def __init__(self, grammar: Grammar) -> None:
-        try:
-            self.tables = Tables(grammar)
-        except Conflict as conflict:
-            raise _refusal(grammar, conflict) from None
-        self.lexing = Lexing(grammar, self.tables)
-        conflicts = (_refusal(grammar, conflict) for conflict in self.tables.conflicts)
+        self.lexing = self._lexing(grammar)
+        self.tables = self.lexing.tables
+        conflicts = (refusal(grammar, conflict) for conflict in self.tables.conflicts)
         self.doubts = [*conflicts, *self.lexing.doubts]
         self.reading = CanonicalReading(self.tables, self.lexing)
         self.outcomes: list[Outcome] = []
         self._numbers: dict[Outcome, int] = {}
+
+    def _lexing(self, grammar: Grammar) -> Lexing:
+        try:
+            return Lexing(grammar, Tables(grammar))
+        except Conflict as conflict:
+            raise refusal(grammar, conflict) from None
 
     def take(self, known: tuple[int, ...], token: Token) -> Move:
         """Parse `token`, where `known` is the known top of the stack."""
         stack = list(known)
         while True:
             if token.label != IGNORED:
-                state = self.tables.state(stack[-1])
+                state = self.tables.state(stack[-1] & STATE)
                 target = state.shift.get(token.label - FIRST_LABEL)
                 if target is None:
                     production = state.reduce.get(token.label - FIRST_LABEL)
@@ -86,15 +102,20 @@ class Parser:
                     if length >= len(stack):
                         return Leave(self.outcome((length - len(stack), rule, token)))
                     del stack[len(stack) - length :]
-                    stack.append(self.tables.state(stack[-1]).goto[rule])
+                    stack.append(self.tables.state(stack[-1] & STATE).goto[rule] | stack[-1] & ~STATE)
                     continue
-                stack.append(target)
-            found = self.reading.read(stack[-1], token.rest)
-            if found is None:
-                return None
-            if isinstance(found, Position):
-                return Enter(tuple(stack), self.reading.restricted(found, token.barred))
-            token = Token(found.label, found.rest, token.barred)
+                stack.append(target | stack[-1] & ~STATE)
+            found = self._read_on(stack, token)
+            if not isinstance(found, Token):
+                return found
+            token = found
+
+    def _read_on(self, stack: list[int], token: Token) -> Move | Token:
+        """What comes behind a token that was shifted: more of it, or the place where the text goes on."""
+        found = self.reading.read(stack[-1] & STATE, token.rest)
+        if isinstance(found, Position):
+            return Enter(tuple(stack), self.reading.restricted(found, token.barred))
+        return None if found is None else Token(found.label, found.rest, token.barred)
 
     def resume(self, state: int, outcome: int) -> Move:
         """What happens when the stack was popped down to `state`, which is popped with it."""
@@ -102,17 +123,18 @@ class Parser:
         if isinstance(told, Token):
             return self.take((state,), told)
         if isinstance(told, Position):
-            return self._turn_out(replace(told, parser=state))
+            return self._turn_out(state, replace(told, parser=state & STATE))
+        assert not isinstance(told, LineEnd)
         left, rule, token = told
         if left:
             return Leave(self.outcome((left - 1, rule, token)))
-        target = self.tables.state(state).goto.get(rule)
-        return None if target is None else self.take((state, target), token)
+        target = self.tables.state(state & STATE).goto.get(rule)
+        return None if target is None else self.take((state, target | state & ~STATE), token)
 
-    def _turn_out(self, position: Position) -> Move:
+    def _turn_out(self, known: int, position: Position) -> Move:
         """Stay where nothing wanted is being read, if the terminal that has ended before may have been one."""
         token = self.reading.ended(position)
-        move = None if token is None else self.take((position.parser,), token)
+        move = None if token is None else self.take((known,), token)
         if isinstance(move, Leave) and token is not None:
             # The stack says which state comes behind the terminal, and so whether the rest begins something there.
             found = {
@@ -126,7 +148,7 @@ class Parser:
                     hint="let the terminals that may follow each other begin differently",
                 )
             move = None if found.pop() else move
-        return None if move is None else Enter((position.parser,), position)
+        return None if move is None else Enter((known,), position)
 
     def outcome(self, told: Outcome) -> int:
         """The number of an outcome."""
@@ -141,28 +163,3 @@ class Parser:
                     hint="shorten its rules, or use fewer terminals",
                 )
         return number
-
-
-def _refusal(grammar: Grammar, conflict: Conflict) -> GrammarRefused:
-    names = {terminal.name: str(terminal) for terminal in grammar.terminals}
-    ahead = names.get(conflict.terminal, "the end of the text")
-    shown = list(dict.fromkeys(_readable(production.name) for production in conflict.choices))
-    if conflict.shift:
-        what = f"{ahead} may go on with {shown[-1]} or stand behind a finished {shown[0]}"
-    else:
-        what = f"before {ahead}, the same text may be {' or '.join(shown)}"
-    origin = conflict.choices[0].name.lstrip("_").partition("_star_")[0].partition("_plus_")[0]
-    known = conflict.choices[0].name if not conflict.choices[0].name.startswith("__") else origin
-    return GrammarRefused(
-        f"the grammar is not deterministic with one terminal of lookahead: {what}",
-        "make it LALR(1), e.g. with one rule for each level of precedence",
-        known,
-    )
-
-
-def _readable(rule: str) -> str:
-    """`__items_star_0` is what Lark calls a repetition inside of `items`."""
-    for kind in ("_star_", "_plus_"):
-        if rule.startswith("__") and kind in rule:
-            return f"a repetition in {rule[2:].partition(kind)[0]}"
-    return rule

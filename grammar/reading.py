@@ -41,6 +41,26 @@ class Position:
     barred: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """Inside the end of a line, which the parser has already taken.
+
+    state : of the scanner.
+    width : how far in the next line begins by now; None where there is none yet, but a comment.
+    """
+
+    state: int
+    width: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineEnd:
+    """A line begins `width` columns in, with a byte that is not among `barred` (as bits)."""
+
+    width: int
+    barred: int
+
+
 class Reading(ABC):
     """How texts are read in the parser states of one kind.
 
@@ -108,10 +128,12 @@ class Reading(ABC):
             if scanner.label[state] >= 0:
                 ends.append((scanner.label[state], i + 1))
         label, ended = ends[-1]
-        if state != NOTHING_READ and not self.is_live(parser, state):
-            return None
         late = (label, text[ended:]) if 0 < ended < len(text) else None
-        return Position(parser, state, late if late in self.late else None)
+        if late not in self.late:
+            late = None
+        if late is None and state != NOTHING_READ and not self.is_live(parser, state):
+            return None
+        return Position(parser, state, late)
 
     def _first(self, parser: int) -> int:
         scanner = self.scanner(parser)

@@ -26,13 +26,17 @@ Threads = tuple[tuple[int, Ahead], ...]
 
 
 def build_scanners(
-    terminals: Sequence[tuple[int, Terminal]], sets: Iterable[int], budget: Budget
+    terminals: Sequence[tuple[int, Terminal]],
+    sets: Iterable[int],
+    budget: Budget,
+    ignored_as: int = IGNORED,
 ) -> dict[int, Scanner]:
     """The scanners for some `sets` (bits) of the labels of `terminals`, by these bits.
 
+    ignored_as : a label of terminals that only some of the sets ignore; told as IGNORED.
     Raises GrammarRefused, CompileBudgetExceeded.
     """
-    return _Subsets(terminals, budget).run(list(dict.fromkeys(sets)))
+    return _Subsets(terminals, budget, ignored_as).run(list(dict.fromkeys(sets)))
 
 
 class _Subsets:
@@ -41,8 +45,9 @@ class _Subsets:
     Behind their first characters most sets of terminals have few left, and the same: they share their states.
     """
 
-    def __init__(self, terminals: Sequence[tuple[int, Terminal]], budget: Budget) -> None:
+    def __init__(self, terminals: Sequence[tuple[int, Terminal]], budget: Budget, ignored_as: int) -> None:
         self._budget = budget
+        self._ignored_as = ignored_as
         self._program = Program()
         # Terminals are numbered by their position here, because several of them may be ignored.
         self._terminals = sorted(terminals, key=_precedence)
@@ -251,7 +256,7 @@ class _Subsets:
         match = state.match
         if match == _NO_MATCH:
             return NOT_ACCEPTING
-        label = self._terminals[match][0]
+        label = self._told(match)
         if label != IGNORED:
             complete = {
                 self._program.operations[n][1]
@@ -259,9 +264,13 @@ class _Subsets:
                 if self._program.operations[n][0] == "match"
             }
             match = next((word for word in self._words.get(match, ()) if word in complete), match)
-            label = self._terminals[match][0]
+            label = self._told(match)
             return MISREAD if label == IGNORED else label
         return label
+
+    def _told(self, number: int) -> int:
+        label = self._terminals[number][0]
+        return IGNORED if label == self._ignored_as else label
 
 
 class _State(NamedTuple):

@@ -12,25 +12,35 @@ from functools import partial
 
 from .bits import bit_positions
 from .grammar import Grammar
+from .indentation import Indentation
+from .line_parser import LineParser
 from .liveness import Liveness
-from .parsing import Done, Enter, Leave, Move, Parser
+from .parsing import Done, Enter, EnterLine, Leave, Move, Parser
 from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Portable, Pushdown, Row, goto, leave
-from .reading import Position, Token
+from .reading import InLine, Position, Token
+from .safe_ways import SafeWays
 from .scanner import IGNORED, NOTHING_READ
 
 # A run of white space of length at most 0: a byte that is refused without ending the terminal first.
 REJECT = SPACE
 
 
-def compile_grammar(grammar: Grammar) -> Pushdown:
+def compile_grammar(grammar: Grammar, indentation: Indentation | None = None) -> Pushdown:
     """The automaton of a grammar, its states filled when visited.
 
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
-    parser = Parser(grammar)
-    if parser.doubts and not Liveness(parser).holds():
+    parser = Parser(grammar) if indentation is None else LineParser(grammar, indentation)
+    if parser.doubts and not _is_live(parser):
         raise parser.doubts[0]
     return _Machine(parser).pushdown
+
+
+def _is_live(parser: Parser) -> bool:
+    """Whether each text that can be read can be completed, in spite of doubts."""
+    if not parser.lexing.doubts and SafeWays(parser.tables).hold():
+        return True
+    return not isinstance(parser, LineParser) and Liveness(parser).holds()
 
 
 class _Machine:
@@ -41,22 +51,27 @@ class _Machine:
         self.pushdown.ends_inside = True
         self.pushdown.frames_grow = True
         self._parser = parser
+        self._lines = parser if isinstance(parser, LineParser) else None
         self._reading = parser.reading
         self._key = object()  # of the rows of this grammar's masks
-        self._states: dict[Position, int] = {}
+        self._states: dict[Position | InLine, int] = {}
         self._frames: dict[int, int] = {}
         self._late_labels = {label for label, _ in self._reading.late}
         self.pushdown.start = self._relay(self._operation(Enter((0,), Position(0))))
 
-    def _state(self, position: Position) -> int:
+    def _state(self, position: Position | InLine) -> int:
         """The state of a position, whatever the parser state is among those that lex alike."""
-        parser = self._reading.first_alike(position.parser)
-        if parser != position.parser:
-            position = replace(position, parser=parser)
+        if isinstance(position, Position):
+            parser = self._reading.first_alike(position.parser)
+            if parser != position.parser:
+                position = replace(position, parser=parser)
         state = self._states.get(position)
         if state is None:
             origin = Portable(self.pushdown.n_states, (self._key, len(self._states)))
-            expand = partial(self._expand, position)
+            if isinstance(position, Position):
+                expand = partial(self._expand, position)
+            else:
+                expand = partial(self._expand_line, position)
             state = self._states[position] = self.pushdown.new_states(1, expand, origin)
         return state
 
@@ -87,7 +102,7 @@ class _Machine:
             return leave(move.outcome)
         if isinstance(move, Done):
             return goto(DONE_STATE)
-        if not isinstance(move, Enter):
+        if not isinstance(move, Enter | EnterLine):
             return goto(DEAD)
         state = self._state(move.position)
         return self.pushdown.push([self._frame(parser) for parser in move.stack], state)
@@ -98,12 +113,31 @@ class _Machine:
         scanner = self._reading.scanner(position.parser)
         for target, bytes_ in scanner.bytes_on(position.state):
             bytes_ &= ~position.barred
+            if position.state == NOTHING_READ and self._lines and self._lines.ends_line(target):
+                self._begin_line(position.parser, target, bytes_, row)
+                continue
             for late in self._late_ends(position, bytes_):
                 operation = self._move(position.parser, target, late)
                 if operation == DEAD and row[END]:
                     operation = REJECT
                 told_apart = bytes_ if late is None else 1 << late[1][-1]
                 row[list(bit_positions(told_apart))] = operation
+
+    def _begin_line(self, parser: int, target: int, bytes_: int, row: Row) -> None:
+        """The transitions on the first byte of the end of a line: the frame is told at once."""
+        assert self._lines is not None
+        if self._reading.is_live(parser, target):
+            for byte in bit_positions(bytes_):
+                row[byte] = self._operation(self._lines.begun_line(target, byte))
+
+    def _expand_line(self, position: InLine, _: int, row: Row) -> None:
+        """The transitions and the end of a state inside the end of a line."""
+        assert self._lines is not None
+        ended = self._lines.ended_line(position)
+        row[END] = goto(DEAD) if ended is None else self._operation(ended)
+        for target, bytes_ in self._reading.scanner(0).bytes_on(position.state):
+            for byte in bit_positions(bytes_):
+                row[byte] = goto(self._state(InLine(target, self._lines.width(position.width, byte))))
 
     def _late_ends(self, position: Position, bytes_: int) -> list[tuple[int, bytes] | None]:
         """The terminal that may have ended before, behind each of some bytes where it counts; first for all others."""

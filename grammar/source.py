@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..errors import GramaskError
+from .indentation import Indentation
 
 JsonSchema = dict[str, Any] | bool
 
@@ -157,7 +158,8 @@ class ChoiceSource(TextMaker):
 class LarkSource(TextMaker):
     """The texts that the rule `start` of a Lark grammar derives, as `parser` with `lexer` reads it.
 
-    path : the file it came from.
+    path    : the file it came from.
+    postlex : what the ends of lines add, where indentation matters.
     """
 
     text: str
@@ -165,6 +167,7 @@ class LarkSource(TextMaker):
     path: Path | None = None
     parser: Literal["lalr", "earley"] = "lalr"
     lexer: Literal["contextual", "dynamic", "dynamic_complete"] = "contextual"
+    postlex: Indentation | None = None
 
     def identity(self) -> Hashable:
         return None if self.path is not None else self  # the files it imports may have changed

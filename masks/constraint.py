@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import GramaskError
 from ..grammar.automaton import automaton_of
+from ..grammar.indentation import Indentation
 from ..grammar.options import Options
 from ..grammar.schema.compile import Compiled, compile_document, document_of
 from ..grammar.schema.report import Report, report_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..grammar.schema.validation import Validator
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Constraint:
@@ -189,7 +190,15 @@ def _packed(source: Any) -> tuple[str, Any]:
     if isinstance(source, Repeated):
         return "repeated", [_packed(source.part), source.low, source.high]
     assert isinstance(source, LarkSource)
-    return "lark", [source.text, source.start, source.parser, source.lexer]
+    postlex = None if source.postlex is None else source.postlex.to_json()
+    return "lark", [source.text, source.start, source.parser, source.lexer, postlex]
+
+
+def _unpacked_lark(
+    text: str, start: str, parser: Any, lexer: Any, postlex: dict[str, Any] | None
+) -> LarkSource:
+    indentation = None if postlex is None else Indentation.from_json(postlex)
+    return LarkSource(text, start, None, parser, lexer, indentation)
 
 
 def _unpacked(packed: tuple[str, Any]) -> Any:
@@ -201,7 +210,7 @@ _UNPACK: Mapping[str, Callable[[Any], Source]] = {
     "json": lambda schema: JsonSource(schema, json.loads),
     "regex": RegexSource,
     "choice": lambda texts: ChoiceSource(tuple(texts)),
-    "lark": lambda content: LarkSource(content[0], content[1], None, content[2], content[3]),
+    "lark": lambda content: _unpacked_lark(*content),
     "all": lambda content: Sequence(tuple(map(_unpacked, content))),
     "any": lambda content: Either(tuple(map(_unpacked, content))),
     "repeated": lambda content: Repeated(_unpacked(content[0]), *content[1:]),
