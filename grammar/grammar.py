@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 END = "$END"
 """The terminal that stands for the end of the text."""
@@ -58,6 +59,7 @@ class Grammar:
     """The texts that the rule `start` derives, with `ignored` terminals anywhere between two terminals.
 
     declared : terminals that no text matches, see `indentation.py`.
+    variants : by terminal, others that count as the same, see `alike.py`.
     """
 
     start: str
@@ -65,6 +67,7 @@ class Grammar:
     terminals: tuple[Terminal, ...]
     ignored: frozenset[str]
     declared: tuple[str, ...] = ()
+    variants: Mapping[str, tuple[Terminal, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.productions))

@@ -49,6 +49,11 @@ class Indentation:
             ) from None
         return cls(newline, indent, dedent, tuple(opening), tuple(closing), tab)
 
+    @property
+    def terminals(self) -> tuple[str, ...]:
+        """All that mean something here."""
+        return (self.newline, *self.declared, *self.opening, *self.closing)
+
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         return asdict(self)

@@ -115,8 +115,9 @@ class Lexing(Reading):
     def _build_scanners(self) -> None:
         ignored = self.grammar.ignored
         labelled = [
-            (IGNORED if terminal.name in ignored else label, terminal)
+            (IGNORED if terminal.name in ignored else label, variant)
             for label, terminal in enumerate(self.grammar.terminals, FIRST_LABEL)
+            for variant in (terminal, *self.grammar.variants.get(terminal.name, ()))
         ]
         if self.lines is None:
             sets = [state.follow << FIRST_LABEL | 1 << IGNORED for state in self.tables.merged]

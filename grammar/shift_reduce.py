@@ -10,13 +10,31 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
+from .alike import merged
 from .bits import bit_positions
 from .grammar import Grammar
 from .indentation import Indentation
 from .line_parser import LineParser
 from .liveness import Liveness
 from .parsing import Done, Enter, EnterLine, Leave, Move, Parser
-from .pushdown import DEAD, DONE_STATE, END, PUSH, SPACE, UNFILLED, Portable, Pushdown, Row, goto, leave
+from .pushdown import (
+    DEAD,
+    DONE_STATE,
+    END,
+    FLAGS,
+    PUSH,
+    READY,
+    ROW_WIDTH,
+    SPACE,
+    UNFILLED,
+    Portable,
+    Pushdown,
+    Row,
+    goto,
+    leave,
+)
 from .reading import InLine, Position, Token
 from .safe_ways import SafeWays
 from .scanner import IGNORED, NOTHING_READ
@@ -30,7 +48,10 @@ def compile_grammar(grammar: Grammar, indentation: Indentation | None = None) ->
 
     Raises GrammarRefused, which names a rule or terminal; CompileBudgetExceeded.
     """
-    parser = Parser(grammar) if indentation is None else LineParser(grammar, indentation)
+    if indentation is None:
+        parser = Parser(merged(grammar))
+    else:
+        parser = LineParser(merged(grammar, indentation.terminals), indentation)
     if parser.doubts and not _is_live(parser):
         raise parser.doubts[0]
     return _Machine(parser).pushdown
@@ -91,10 +112,9 @@ class _Machine:
     def _relay(self, operation: int) -> int:
         """The state that reads nothing and performs `operation`."""
 
-        def expand(_: int, row: Row) -> None:
-            row[END] = operation
-
-        return self.pushdown.new_state(expand)
+        row = np.zeros((1, ROW_WIDTH), np.int32)
+        row[0, END], row[0, FLAGS] = operation, READY
+        return self.pushdown.add_rows(row)
 
     def _operation(self, move: Move) -> int:
         """What a move does once the frame on top was popped."""
@@ -105,6 +125,7 @@ class _Machine:
         if not isinstance(move, Enter | EnterLine):
             return goto(DEAD)
         state = self._state(move.position)
+        self.pushdown.ensure(state)  # the text goes on there at once: no kernel has to stop for it
         return self.pushdown.push([self._frame(parser) for parser in move.stack], state)
 
     def _expand(self, position: Position, _: int, row: Row) -> None:

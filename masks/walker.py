@@ -102,7 +102,7 @@ def walk_trie(
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
     path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
-    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0, kernel.LOCAL)
+    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0, kernel.LOCAL, 0)
     while True:
         status = kernel.walk(
             *pushdown.arrays,
@@ -128,7 +128,7 @@ def walk_exits(
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL, 0)
     while True:
         status = kernel.walk_exits(
             *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, exits, ctl
@@ -154,7 +154,7 @@ def check_tokens(
     space = scratch()
     ctl, path = space.ctl, space.path
     path[0, :5] = (*start, 0)
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL)
+    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL, 0)
     while True:
         status = kernel.check_tokens(*pushdown.arrays, space.local, path, *texts, doubtful, mask, ctl)
         if status == kernel.STEP_ALIVE:

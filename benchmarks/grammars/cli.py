@@ -42,12 +42,14 @@ languages:
   c           headers and sources under /usr/include, /usr/src and in Python's include folder
   xml         .xml, .svg, .xsd and .xsl in installed packages and under /usr/share
   calculator  generated;  sexpr: under /usr/share, then generated
-  python      not yet: the collection has no grammar of it
+  python      the standard library's files, by the python.lark that comes with Lark and its indentation
   A text counts if the reference accepts it, a mutated one if the reference rejects it: Lark's LALR parser with the
-  .lark file of grammar/collection, for JSON Python's json module. --texts adds files of one's own, by suffix, first.
+  .lark file of grammar/collection (for Python, with Lark's own), for JSON Python's json module. --texts adds files
+  of one's own, by suffix, first.
 
 engines:
   gramask reads the .gbnf file, gramask-lark the .lark file, llguidance the .lark, xgrammar the .gbnf.
+  Python is for gramask-lark alone: GBNF has no way to say what indentation is, llguidance no post-lexer.
   The notations do not always have one language: without a lexer, GBNF wants white space around SQL's keywords and
   lets keywords be names (see the comments in the files). The columns of what is accepted and rejected show it.
 
@@ -186,7 +188,6 @@ class Session:
         self._machine = describe_machine()
         self._runs: dict[str, LanguageRun] = {}
         self._sizes: dict[str, dict[str, int]] = {}
-        self._skipped: dict[str, str] = {}
 
     def execute(self) -> None:
         """Run all languages, or those until an interruption. Raises SetUpFailed, BenchmarkError."""
@@ -208,9 +209,6 @@ class Session:
                 raise Interrupted
             on_language(name)
             language = LANGUAGES[name]
-            if language.missing:
-                self._skipped[name] = language.missing
-                continue
             texts = gather(
                 language,
                 self._encoder.encode,
@@ -237,7 +235,6 @@ class Session:
             "machine": self._machine,
             "engines": {name: set_up.version for name, set_up in self._engines.set_ups.items()},
             "complete": self.complete,
-            "skipped": self._skipped,
             "languages": {
                 name: self._sizes[name] | {"engines": {n: summarise(o) for n, o in run.outcomes.items()}}
                 for name, run in begun.items()

@@ -1,6 +1,7 @@
 """MaskBench's adapters, compiling a grammar of the collection in place of a JSON Schema.
 
 The schema of a job is here {"lark": text, "gbnf": text, "fresh": bool}; unless "fresh", what was compiled last is kept.
+Python is without "gbnf", and with "start".
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class GramaskGbnf(Gramask):
         import gramask
 
         if schema["fresh"]:
-            super().compile(gramask.gbnf(schema["gbnf"]))
+            super().compile(gramask.gbnf(_gbnf(schema)))
 
 
 class GramaskLark(Gramask):
@@ -60,8 +61,21 @@ class GramaskLark(Gramask):
     def compile(self, schema: Any) -> None:
         import gramask
 
-        if schema["fresh"]:
+        if not schema["fresh"]:
+            return
+        if "start" in schema:  # Python
+            from lark.indenter import PythonIndenter
+
+            super().compile(gramask.lark(schema["lark"], schema["start"], postlex=PythonIndenter()))
+        else:
             super().compile(gramask.lark(schema["lark"]))
+
+
+def _gbnf(schema: Any) -> str:
+    if "gbnf" not in schema:
+        raise Refused("indentation", "there is no grammar of this language in GBNF")
+    text: str = schema["gbnf"]
+    return text
 
 
 class LLGuidanceLark(LLGuidance):
@@ -71,6 +85,8 @@ class LLGuidanceLark(LLGuidance):
 
     def compile(self, schema: Any) -> None:
         if schema["fresh"]:
+            if "start" in schema:
+                raise Refused("indentation", "llguidance has no post-lexer")
             # Lark allows ignored text at the beginning; llguidance does if told.
             super().compile('%llguidance {"allow_initial_skip": true}\n' + schema["lark"])
 
@@ -80,6 +96,6 @@ class XGrammarGbnf(XGrammar):
         if not schema["fresh"]:
             return
         try:
-            self._compiled = self._compiler.compile_grammar(schema["gbnf"])
+            self._compiled = self._compiler.compile_grammar(_gbnf(schema))
         except (RuntimeError, ValueError) as error:
             raise Refused(type(error).__name__, str(error)) from error

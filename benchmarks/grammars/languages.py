@@ -5,36 +5,48 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from unittest.mock import patch
 
 import lark.lexer
 from lark import Lark
 from lark.exceptions import LarkError
+from lark.indenter import PythonIndenter
 
 from gramask.grammar import collection
 
+PYTHON = Path(lark.__file__).parent / "grammars" / "python.lark"
 Accepts = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """suffixes : of files with texts.  missing : why there is no grammar to run, if there is none."""
+    """suffixes : of files with texts."""
 
     name: str
     suffixes: tuple[str, ...]
-    missing: str = ""
 
     def grammars(self) -> dict[str, str]:
-        """The text of the grammar in each notation."""
+        """The text of the grammar in each notation there is; for Python, "start" is the rule to begin with."""
+        if self.name == "python":
+            return {"lark": PYTHON.read_text(encoding="utf-8"), "start": "file_input"}
         return {
             notation: collection.path(self.name, notation).read_text(encoding="utf-8")
             for notation in collection.NOTATIONS
         }
 
     def reference(self) -> Accepts:
-        """Which texts are of the language: Lark's LALR parser by the collection's grammar, for JSON Python's own."""
+        """Which texts are of the language: Lark's LALR parser by the Lark grammar, for JSON Python's own."""
         if self.name == "json":
             return _is_json
+        if self.name == "python":
+            python = Lark(
+                PYTHON.read_text(encoding="utf-8"),
+                parser="lalr",
+                start="file_input",
+                postlex=PythonIndenter(),
+            )
+            return lambda text: _parses(python, text)
         # Where interegular is installed, Lark compares all terminals with it, which takes minutes for XML's.
         with patch.object(lark.lexer, "has_interegular", False):
             parser = Lark(self.grammars()["lark"], parser="lalr")
@@ -50,7 +62,7 @@ LANGUAGES = {
         Language("xml", (".xml", ".svg", ".xsd", ".xsl")),
         Language("calculator", (".calc",)),
         Language("sexpr", (".scm", ".lisp", ".el", ".sexpr")),
-        Language("python", (".py",), missing="indentation: the collection has no grammar of Python yet"),
+        Language("python", (".py",)),
     )
 }
 
@@ -58,7 +70,7 @@ LANGUAGES = {
 def _parses(parser: Lark, text: str) -> bool:
     try:
         parser.parse(text)
-    except (LarkError, RecursionError):
+    except (LarkError, RecursionError, IndexError):  # of Indenter, where a text ends in a comment
         return False
     return True
 

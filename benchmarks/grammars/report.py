@@ -26,8 +26,6 @@ def print_report(console: Console, summary: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for name, reason in summary["skipped"].items():
-        console.print(f"{name} skipped: {escape(reason)}", highlight=False)
     for name, language in summary["languages"].items():
         title = f"{name}: {language['texts']:,} texts, {language['tokens']:,} tokens, {language['mutated']:,} mutated"
         console.print(language_table(title, language["engines"]))

@@ -56,7 +56,7 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-CTL_LOWEST, CTL_STAGE, CTL_POPPED, N_CTL = 7, 8, 9, 10
+CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, N_CTL = 7, 8, 9, 10, 11
 NAMED = -1
 NO_SHARED = -2
 
@@ -557,27 +557,33 @@ def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, e
     """Continue walks that left BOTTOM, now that the stack `node` is known to lie there.
 
     exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
-    ctl   : CTL_RESUME is the exit at which to go on; one that missed is walked again from its beginning.
+    ctl   : CTL_RESUME is the exit at which to go on, CTL_INSIDE the depth in it, 0 at its beginning.
     """
     machine = (table, code, stack, local)
     outcome, status = -1, STEP_DEAD
     for i in range(ctl[CTL_RESUME], exits.shape[0]):
-        if exits[i, 1] != outcome:
+        inside = ctl[CTL_INSIDE]
+        if inside > 0:
+            outcome, status = exits[i, 1], STEP_ALIVE  # `path` is as it was
+        elif exits[i, 1] != outcome:
             outcome = exits[i, 1]
             status = _apply(machine, path, 0, outcome << 2 | EXIT, node, 0, ctl)
             if status == STEP_ALIVE and path[0, STATE] == 0:
                 status = STEP_DEAD
         if status == STEP_ALIVE:
-            place = exits[i, 0]
-            if exits[i, 2]:
-                path[1, CURSOR], path[1, LAST] = place, place + 1
-            else:
-                token = links[place, 1]
-                if token >= 0:
-                    mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-                path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
-            ctl[CTL_RESUME] = 1
+            if inside == 0:
+                place = exits[i, 0]
+                if exits[i, 2]:
+                    path[1, CURSOR], path[1, LAST] = place, place + 1
+                else:
+                    token = links[place, 1]
+                    if token >= 0:
+                        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+                    path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
+                inside = 1
+            ctl[CTL_RESUME] = inside
             status = walk(table, code, stack, local, path, trie_bytes, links, mask, exits[:0], ctl)
+            ctl[CTL_INSIDE] = ctl[CTL_RESUME] if status >= MISS_STATE else 0
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i
             return status
