@@ -6,10 +6,11 @@ as both may be meant.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from .bits import bit_positions, union
 from .reading import Reading, Token
+from .scanner import Scanner
 
 MAX_LATE_ENDS = 2000
 MAX_LATE_BYTES = 16
@@ -29,55 +30,75 @@ class TooLate(Exception):
 
 
 class LateEnds:
-    """The late ends of terminals that end in one parser state, in front of what is read in the states `after`.
+    """The late ends of terminals in front of what is read in the states `after`.
 
-    after     : of states that lex alike one is enough.
-    found     : those behind the end given to `find`, and what they begin with.
-    n_visited : how many beginnings of something else continue the terminal as well.
+    scanner : any; all have the same states.
+    after   : of states that lex alike one is enough.
     """
 
-    def __init__(self, reading: Reading, parser: int, after: tuple[int, ...]) -> None:
-        self.found: list[LateEnd] = []
+    def __init__(self, reading: Reading, scanner: Scanner, after: tuple[int, ...]) -> None:
+        self._found: list[LateEnd] = []
         self._reading = reading
-        self._parser = parser
-        self._scanner = reading.scanner(parser)
+        self._scanner = scanner
         self._after = after
         self._barren: set[Hashable] = set()  # places behind which no end shows late
-        self.n_visited = 0
+        self._n_visited = 0
 
     def find(self, state: int) -> tuple[LateEnd, ...]:
         """The late ends behind a state of the scanner in which a terminal ends. Raises TooLate."""
-        self._explore(state, b"", union(self._reading.first(parser) for parser in self._after))
-        return tuple(self.found)
+        firsts = [self._reading.first(parser) for parser in self._after]
+        starts = (self._reading.scanner(parser).start for parser in self._after)
+        self._explore(state, b"", union(firsts), tuple(dict.fromkeys(starts)))
+        return tuple(self._found)
 
-    def _explore(self, here: int, text: bytes, begun: int) -> bool:
-        """Whether an end shows late behind `text`; `begun` are the bytes that go on in what may stand there."""
+    def _explore(self, here: int, text: bytes, begun: int, reading: tuple[int, ...]) -> bool:
+        """Whether an end shows late behind `text`.
+
+        begun   : the bytes that go on in what may stand there.
+        reading : the states of the scanner in which that is.
+        """
         shows = False
         for target, bytes_ in self._scanner.bytes_to[here]:
             # What ends here and is void before a byte has ended nowhere.
             bytes_ &= begun & ~self._scanner.voids[here]
             if self._scanner.label[target] < 0:
-                for byte in bit_positions(bytes_):
-                    shows = self._visit(target, text + bytes([byte])) or shows
+                for alike in self._alike(bytes_, text, reading):
+                    after = tuple(dict.fromkeys(self._scanner.rows[state][alike[0]] for state in reading))
+                    for byte in alike:
+                        if not self._visit(target, text + bytes([byte]), after):
+                            break  # nor does it behind the others
+                        shows = True
             elif self._scanner.voids[target]:
                 for byte in bit_positions(bytes_):
                     self._check_voids(text + bytes([byte]), self._scanner.voids[target])
         return shows
 
-    def _visit(self, target: int, text: bytes) -> bool:
+    def _alike(self, bytes_: int, text: bytes, reading: tuple[int, ...]) -> Iterable[list[int]]:
+        """Some bytes, those together that lead to the same in all that may stand behind the terminal."""
+        rows = [self._scanner.rows[state] for state in reading]
+        voids = [self._scanner.voids[state] for state in reading]
+        firsts = [] if text else [self._reading.first(parser) for parser in self._after]
+        found: dict[tuple[int, ...], list[int]] = {}
+        for byte in bit_positions(bytes_):
+            key = *(row[byte] for row in rows), *(bits >> byte & 1 for bits in (*voids, *firsts))
+            found.setdefault(key, []).append(byte)
+        return found.values()
+
+    def _visit(self, target: int, text: bytes, reading: tuple[int, ...]) -> bool:
+        """Whether an end shows late in `text`, which ends in the state `target`, or behind it."""
         others = self._others(text)
         place = target, frozenset(others)
         if not others or place in self._barren:
             return False
-        self.n_visited += 1
-        if self.n_visited > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
+        self._n_visited += 1
+        if self._n_visited > MAX_LATE_ENDS or len(text) > MAX_LATE_BYTES:
             raise TooLate(text)
-        n_found = len(self.found)
-        self.found.append((text, self._scanner.continued[target]))
+        n_found = len(self._found)
+        self._found.append((text, self._scanner.continued[target]))
         goes_on = union(others.values())
-        if not self._explore(target, text, goes_on) and not goes_on & ~self._scanner.continued[target]:
+        if not self._explore(target, text, goes_on, reading) and not goes_on & ~self._scanner.continued[target]:
             # So it is inside of a character, where all characters continue the terminal.
-            del self.found[n_found:]
+            del self._found[n_found:]
             self._barren.add(place)
             return False
         return True

@@ -68,7 +68,7 @@ class Lexing(Reading):
             label: tuple({self.lexed_as(target): target for target in targets}.values())
             for label, targets in self._targets.items()
         }
-        self._prompt: set[tuple[int, int]] = set()
+        self._found_late: dict[tuple[int, tuple[int, ...]], tuple[LateEnd, ...]] = {}
         self.doubts: list[GrammarRefused] = []
         self._check_readable()
         self.late = set()
@@ -213,16 +213,13 @@ class Lexing(Reading):
         scanner = self._scanners[group[0]]
         if not scanner.continued[state] & ~scanner.voids[state] & self.firsts_after(label, group[0]):
             return ()
-        # Where nothing else begins like what continues it, that is so in all parser states.
-        if (state, label) in self._prompt:
-            return ()
-        ends = LateEnds(self, group[0], (group[0],) if label == IGNORED else self._alike[label])
-        try:
-            found = ends.find(state)
-        except TooLate as error:
-            self._refuse_late(label, error.text)
-        if label != IGNORED and not ends.n_visited:
-            self._prompt.add((state, label))
+        after = (group[0],) if label == IGNORED else self._alike[label]
+        found = self._found_late.get((state, after))
+        if found is None:
+            try:
+                found = self._found_late[state, after] = LateEnds(self, scanner, after).find(state)
+            except TooLate as error:
+                self._refuse_late(label, error.text)
         return found
 
     def _refuse_late(self, label: int, text: bytes) -> NoReturn:
