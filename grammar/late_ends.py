@@ -96,7 +96,10 @@ class LateEnds:
         n_found = len(self._found)
         self._found.append((text, self._scanner.continued[target]))
         goes_on = union(others.values())
-        if not self._explore(target, text, goes_on, reading) and not goes_on & ~self._scanner.continued[target]:
+        if (
+            not self._explore(target, text, goes_on, reading)
+            and not goes_on & ~self._scanner.continued[target]
+        ):
             # So it is inside of a character, where all characters continue the terminal.
             del self._found[n_found:]
             self._barren.add(place)

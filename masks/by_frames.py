@@ -26,6 +26,14 @@ class ByFrames(Generic[T]):
         # An answer, or by the frame on top of what is left of the stack a table of the same kind.
         self._found: dict[Any, Any] = {}
 
+    def __len__(self) -> int:
+        return self._n
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        self._found.clear()
+        self._n = 0
+
     def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
         """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
         state, count, escape, node = config
@@ -44,8 +52,7 @@ class ByFrames(Generic[T]):
 
     def _keep(self, config: Config, lowest: int, found: T) -> None:
         if self._n >= self._limit:
-            self._found.clear()
-            self._n = 0
+            self.clear()
         self._n += 1
         table, key, node = self._found, config[:3], config[3]
         while node >= lowest:  # a node has a greater number than those below it

@@ -23,8 +23,14 @@ from .kernels.bits import copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
 from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
-# A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 16 MB.
-MAX_ROWS = 1024
+# A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 32 MB.
+MAX_ROWS = 2048
+# Sets of suffixes that may follow, 10 KB each.
+MAX_SUFFIXES = 1024
+# Far more configurations than rows: in a programming language most places allow what many others do.
+MAX_CONFIGS = 1 << 15
+# Most constraints never have as many rows, and comparing them takes longer than they are worth.
+FEW_ROWS = 256
 MAX_STEPS = 1 << 16
 # With so few bytes to go on, a walk sees less than a row would have to copy.
 FEW_BYTES = 16
@@ -46,9 +52,10 @@ class Engine:
         self.unit_frames = pushdown.units.frames
         self.has_two_names = len(tables.two_names) > 0
         self._masks: dict[Config, np.ndarray] = {}
-        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_ROWS)
+        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
+        self._distinct: dict[int, np.ndarray] = {}  # rows by the hash of their words
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
-        self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_ROWS)
+        self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_SUFFIXES)
         self._accepting: dict[Config, bool] = {}
 
     @property
@@ -126,7 +133,7 @@ class Engine:
                     "no token of the vocabulary continues the text",
                     hint="the vocabulary lacks a token for every byte that may come next",
                 )
-            if len(self._masks) >= MAX_ROWS:
+            if len(self._masks) >= MAX_CONFIGS:
                 self._masks.clear()
             self._masks[config] = mask
         return mask
@@ -147,6 +154,18 @@ class Engine:
         if accepts:
             for token in self.tables.vocabulary.eos_ids:
                 row[token >> 5] |= np.uint32(1 << (token & 31))
+        return row if len(self._rows) < FEW_ROWS else self._shared(row)
+
+    def _shared(self, row: np.ndarray) -> np.ndarray:
+        """A row with the same words that is kept, else this one."""
+        key = hash(row.tobytes())
+        found = self._distinct.get(key)
+        if found is not None and np.array_equal(found, row):
+            return found
+        if len(self._distinct) >= MAX_ROWS:
+            for kept in (self._distinct, self._rows, self._masks):
+                kept.clear()
+        self._distinct[key] = row
         return row
 
     def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:
