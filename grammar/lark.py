@@ -8,6 +8,7 @@ expanded. What a text has to be is then what Lark's LALR(1) parser with its cont
   the first that matches wins, and it matches as far as Python's `re` matches it (greedy and lazy as written).
 - A string that a regexp also matches is told apart after the match, as a keyword from a name.
 - Ignored terminals may stand before, between and behind terminals.
+- With `postlex`, an `Indenter`, what it makes of the ends of lines, see `indentation.py`.
 - Where a rule could end or go on, it goes on. Often no text is lost by that (`e: e "+" e`), sometimes some are
   (`(NAME ":" NAME*)+`): they are none of Lark's either.
 

@@ -11,6 +11,9 @@
 | sql | queries: SELECT and what it is made of | |
 | c | C11, before preprocessing | which identifiers are types: so it is a superset |
 
+For Python there is the grammar that comes with Lark: `gramask.lark(Path(lark.__file__).parent / "grammars/python.lark",
+"file_input", postlex=PythonIndenter())`.
+
 The `.lark` files suit LALR(1) parsers with a contextual lexer. The `.gbnf` files have no lexer: what stands between
 tokens is written out, and identifiers may be keywords.
 """
