@@ -189,6 +189,43 @@ def test_python() -> None:
     assert not accepts(python(), source.replace("    outcomes = set()\n", "      outcomes = set()\n"))
 
 
+PYTHON_TEXTS = [
+    "match x:\n  case A(b, c=1):\n    pass\n  case [a, *_] if a:\n    pass\n",
+    "x = match(1)\nmatch = 1\nif x:\n  pass\nmatch.x\n",
+    "with a as b, c as d:\n  pass\n",
+    "async def f():\n  async with a:\n    await b\n  return [i async for i in x]\n",
+    "@d\ndef f(a, /, b, *, c=1, **k) -> int:\n  return lambda *a: a\n",
+    "try:\n  a\nexcept E as e:\n  b\nfinally:\n  c\n",
+    "if a:\n\tb\n\tif c:\n\t\td\n        e\n",
+    "x = (1,\n  2) if a else [\n\n b]\n",
+    "class A(B, metaclass=C):\n  x: int = 1\n  def f(self): pass\n",
+    "a = b = c\nprint(*a, **b, sep='')\nx[1:2, ::3]\n",
+    "for i in a: pass\nelse: pass\nwhile 1:\n  break\n",
+    "x = 0xFF + 1_000 + 1e5 + 1j + .5 + 5.\n\n\n# c\nimport a.b as c, d\n",
+]
+
+
+def test_mutated_python() -> None:
+    parser = lark.Lark(PYTHON.read_text(), start="file_input", parser="lalr", postlex=PythonIndenter())
+    assert [text for text in PYTHON_TEXTS if not parses(parser, text)] == []
+    rng = random.Random(11)
+    outcomes = []
+    for _ in range(2000):
+        text = list(rng.choice(PYTHON_TEXTS))
+        for _ in range(rng.randrange(3)):
+            place = rng.randrange(len(text))
+            if rng.random() < 0.4:
+                del text[place]
+            else:
+                text.insert(
+                    place, rng.choice(["\n", " ", "\t", "(", ")", "#", ":", "\\\n", "\f", "\r\n", "a", "1"])
+                )
+        joined = "".join(text)
+        outcomes.append(parses(parser, joined))
+        assert accepts(python(), joined) == outcomes[-1], joined
+    assert 400 < sum(outcomes) < 1600
+
+
 @pytest.mark.parametrize(
     ("postlex", "parser", "message"),
     [
