@@ -190,7 +190,7 @@ def test_python() -> None:
 
 
 PYTHON_TEXTS = [
-    "match x:\n  case A(b, c=1):\n    pass\n  case [a, *_] if a:\n    pass\n",
+    "match x:\n  case A(b, c):\n    pass\n  case [a] if a:\n    pass\n",
     "x = match(1)\nmatch = 1\nif x:\n  pass\nmatch.x\n",
     "with a as b, c as d:\n  pass\n",
     "async def f():\n  async with a:\n    await b\n  return [i async for i in x]\n",
