@@ -68,6 +68,7 @@ class Lexing(Reading):
             label: tuple({self.lexed_as(target): target for target in targets}.values())
             for label, targets in self._targets.items()
         }
+        self._collected: set[tuple[int, int]] = set()
         self._found_late: dict[tuple[int, tuple[int, ...]], tuple[LateEnd, ...]] = {}
         self.doubts: list[GrammarRefused] = []
         self._check_readable()
@@ -180,7 +181,10 @@ class Lexing(Reading):
             label = scanner.label[state]
             if self.lines is not None and label == self.lines.newline and state not in self.lines.line_starts:
                 continue  # from everywhere in the end of a line an empty one leads to a start
-            if label >= 0 and self._wanted[group[0]] >> label & 1:
+            # But for ignored text, what comes behind does not depend on the parser state.
+            is_new = label == IGNORED or (state, label) not in self._collected
+            if is_new and label >= 0 and self._wanted[group[0]] >> label & 1:
+                self._collected.add((state, label))
                 late = self._late_ends(group, state, label)
                 for text, barred in late:
                     self.late.add((label, text))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
-from .bits import bits_of
+from .bits import union
 from .char_automata import Alphabet, Budget, quotient
 from .dfa import DEAD, NOT_ACCEPTING
 from .first_match import Program
@@ -58,8 +58,13 @@ class _Subsets:
         sets = dict.fromkeys(op[1] for op in self._program.operations if op[0] in ("char", "behind"))
         self._alphabet = Alphabet(Choice(tuple(map(Chars, sets))))
         self._aheads: dict[int, Ahead | None] = {}
-        numbers = {self._alphabet.set_number[op[1]] for op in self._program.operations if op[0] == "behind"}
-        self._behind = bits_of(numbers)
+        # By operation, the set of characters (a bit of `Alphabet.class_sets`) that it reads or looks for; else 0.
+        self._set_of = [
+            1 << self._alphabet.set_number[op[1]] if op[0] in ("char", "behind") else 0
+            for op in self._program.operations
+        ]
+        self._reads = [op[0] == "char" for op in self._program.operations]
+        self._behind = union(s for s, op in zip(self._set_of, self._program.operations) if op[0] == "behind")
 
     def _find_keywords(self) -> dict[int, list[int]]:
         """For each regexp the strings of the same priority that it matches: they are told apart behind the match."""
@@ -136,27 +141,26 @@ class _Subsets:
         threads = (*state.threads, *state.if_void)
         aheads = (number for _, ahead in threads for number in ahead)
         for number in (*(number for number, _ in threads), *aheads, *state.words, *state.voiding):
-            operation = self._program.operations[number]
-            if operation[0] == "char":
-                told_apart |= 1 << self._alphabet.set_number[operation[1]]
+            if self._reads[number]:
+                told_apart |= self._set_of[number]
         return told_apart
 
     def _step(self, state: _State, character: int) -> _State:
-        operations = self._program.operations
+        operations, set_of = self._program.operations, self._set_of
+        sets = self._alphabet.class_sets[character]
         is_void = bool(state.voiding) and self._read_ahead(state.voiding, character) is None
         read = []
         for number, ahead in (*state.threads, *(state.if_void if is_void else ())):
-            if self._holds(number, character):
+            if sets & set_of[number]:
                 left = self._read_ahead(ahead, character) if ahead else ahead
                 if left is not None:
                     read.append((operations[number][2], left))
-        words = (n for n in state.words if operations[n][0] == "char" and self._holds(n, character))
+        words = (n for n in state.words if self._reads[n] and sets & set_of[n])
         return self._close(read, character, frozenset(operations[n][2] for n in words))
 
     def _holds(self, operation: int, character: int) -> bool:
         """Whether the characters of an operation are those of the class `character`."""
-        number = self._alphabet.set_number[self._program.operations[operation][1]]
-        return bool(self._alphabet.class_sets[character] >> number & 1)
+        return bool(self._alphabet.class_sets[character] & self._set_of[operation])
 
     def _close(
         self, entries: Iterable[tuple[int, Ahead]], before: int | None, words: frozenset[int]
