@@ -44,6 +44,7 @@ class _End:
 class Lexing(Reading):
     """Immutable. Reading in the LALR(1) states.
 
+    touching : by label, those that may be wanted behind it and cannot be read there; one of the doubts each.
     doubts : refusals for terminals that the parser may wait for and that cannot be read then. Without doubts no
              prefix is a dead end; with them that has to be shown for the parser as a whole.
     Raises GrammarRefused, CompileBudgetExceeded.
@@ -71,6 +72,8 @@ class Lexing(Reading):
         self._collected: set[tuple[int, int]] = set()
         self._found_late: dict[tuple[int, tuple[int, ...]], tuple[LateEnd, ...]] = {}
         self.doubts: list[GrammarRefused] = []
+        self.touching: dict[int, set[int]] = {}
+        self.is_all_readable = True
         self._check_readable()
         self.late = set()
         self.tokens: dict[Token, None] = {Token(self.end_label): None}
@@ -166,6 +169,7 @@ class Lexing(Reading):
                         self.tables.terminals[terminal],
                     )
                     self.doubts.append(refusal)
+                    self.is_all_readable = False
 
     def _groups(self) -> list[tuple[int, ...]]:
         """Parser states that lex alike: the same scanner and the same wanted terminals."""
@@ -275,6 +279,7 @@ class Lexing(Reading):
                         parser, label, end.late
                     ):
                         self.doubts.append(self._inseparable(end.label, label))
+                        self.touching.setdefault(end.label, set()).add(label)
 
     def _follows_late(self, parser: int, label: int, late: tuple[LateEnd, ...]) -> bool:
         """Whether bytes that might have continued the terminal before turn out to begin a text of `label`."""
@@ -296,7 +301,7 @@ class Lexing(Reading):
         return GrammarRefused(
             f"{self.name(second)} cannot follow {self.name(first)}: each of its texts would continue the one before",
             "put a separator between them, or let white space be ignored with `%ignore`",
-            self.tables.terminals[second - 1],
+            self.tables.terminals[second - FIRST_LABEL],
         )
 
 

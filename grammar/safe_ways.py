@@ -1,14 +1,17 @@
-"""Whether preferring to shift, as Lark does, leaves a way to the end everywhere: mostly it does, cheap to show.
+"""Whether preferring to shift, as Lark does, leaves a way to the end everywhere: mostly it does, and that is cheap.
 
 A reduction is unsafe before a terminal that is shifted in its place in some state. A way to the end without unsafe
 reductions is one that the parser takes. So for each LR state, and what may safely follow the rules that began below it,
-some of its items must have such a way. Terminals that are shifted in no reduction's place are all alike here, so there
-are few states.
+some of its items must have such a way. In the same way it is shown that two terminals need not touch of which the
+second would only continue the first. Terminals of which none of this is known are all alike here, so there are few
+states.
 """
 
 from __future__ import annotations
 
-from .bits import bit_positions
+from collections.abc import Collection, Mapping
+
+from .bits import bit_positions, bits_of
 from .lr import Tables
 from .lr_items import ENDED
 
@@ -19,15 +22,20 @@ Places = tuple[tuple[int, int], ...]
 
 
 class SafeWays:
-    """The exploration for the tables of one grammar."""
+    """The exploration for the tables of one grammar. `apart`: by terminal, those that cannot stand behind it."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, apart: Mapping[int, Collection[int]]) -> None:
         self._tables = tables
         self._items = tables.items
-        contested = dict.fromkeys(terminal for pairs in tables.preferred.values() for _, terminal in pairs)
+        shifted = (terminal for pairs in tables.preferred.values() for _, terminal in pairs)
+        contested = dict.fromkeys((*shifted, *(terminal for behind in apart.values() for terminal in behind)))
         own_class = {terminal: number for number, terminal in enumerate(contested, 1)}
         self._classes = [own_class.get(terminal, 0) for terminal in range(len(tables.terminals))]
         self._n_classes = len(contested) + 1
+        # By terminal, the classes that may stand behind it.
+        self._behind = [-1] * len(tables.terminals)
+        for terminal, others in apart.items():
+            self._behind[terminal] = ~bits_of(own_class[other] for other in others)
         self._unsafe = [0] * len(tables.sources)
         # By production, and by LALR(1) state and production: the classes before which its reduction is unsafe.
         self._unsafe_in: dict[tuple[int, int], int] = {}
@@ -65,12 +73,19 @@ class SafeWays:
     def _goes_on(self, places: Places) -> bool:
         """Whether some item has a safe way to the end."""
         state = self._tables.merged_by_items[tuple(item for item, _ in places)]
+        first = places[0][0]
+        behind = -1
+        if first != 0:  # at the start of the text nothing was read
+            read = self._items.symbol[first - 1]
+            if read >= self._items.n_terminals:
+                return True  # what comes next was read before the rule was reduced
+            behind = self._behind[read]
         for item, after in places:
             if self._items.symbol[item] == ENDED:
                 after &= ~self._unsafe_in.get((state, self._items.production[item]), 0)
             else:
                 after = self._follow(item, after)
-            if after:
+            if after & behind:
                 return True
         return False
 
@@ -94,7 +109,7 @@ class SafeWays:
             return after
         behind = self._rest(item + 1, after)
         if symbol < self._items.n_terminals:
-            return 1 << self._classes[symbol] if behind else 0
+            return 1 << self._classes[symbol] if behind & self._behind[symbol] else 0
         found = 0
         begins = self._begins[symbol - self._items.n_terminals]
         for following in bit_positions(behind):

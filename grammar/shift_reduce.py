@@ -37,7 +37,7 @@ from .pushdown import (
 )
 from .reading import InLine, Position, Token
 from .safe_ways import SafeWays
-from .scanner import IGNORED, NOTHING_READ
+from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ
 
 # A run of white space of length at most 0: a byte that is refused without ending the terminal first.
 REJECT = SPACE
@@ -59,8 +59,14 @@ def compile_grammar(grammar: Grammar, indentation: Indentation | None = None) ->
 
 def _is_live(parser: Parser) -> bool:
     """Whether each text that can be read can be completed, in spite of doubts."""
-    if not parser.lexing.doubts and SafeWays(parser.tables).hold():
-        return True
+    lexing = parser.lexing
+    if lexing.is_all_readable and IGNORED not in lexing.touching:
+        apart = {
+            first - FIRST_LABEL: {second - FIRST_LABEL for second in seconds}
+            for first, seconds in lexing.touching.items()
+        }
+        if SafeWays(parser.tables, apart).hold():
+            return True
     return not isinstance(parser, LineParser) and Liveness(parser).holds()
 
 
