@@ -143,7 +143,7 @@ class Lexing(Reading):
         outside = dict.fromkeys(self._scanners[n] for n, inside in enumerate(lines.inside) if not inside)
         for scanner in outside:
             lines.check_beginnings(scanner)
-        lines.find_line_starts(next(iter(outside)))
+        self._line_starts = lines.line_starts(next(iter(outside)))
 
     def _find_targets(self) -> None:
         found: dict[int, dict[int, None]] = {}
@@ -183,7 +183,7 @@ class Lexing(Reading):
         scanner = self._scanners[group[0]]
         for state in scanner.reached:
             label = scanner.label[state]
-            if self.lines is not None and label == self.lines.newline and state not in self.lines.line_starts:
+            if self.lines is not None and label == self.lines.newline and state not in self._line_starts:
                 continue  # from everywhere in the end of a line an empty one leads to a start
             # But for ignored text, what comes behind does not depend on the parser state.
             is_new = label == IGNORED or (state, label) not in self._collected

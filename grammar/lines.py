@@ -16,7 +16,6 @@ class Lines:
     newline, indent, dedent : their labels.
     inside : by LALR(1) state, whether it is in brackets.
     tried  : by LALR(1) state, the terminals (bits) that the lexer tries: those of Lark's own state.
-    line_starts : states of the scanners behind a line feed at which the end of a line may end.
     Raises GrammarRefused, Conflict, CompileBudgetExceeded.
     """
 
@@ -30,7 +29,6 @@ class Lines:
         )
         self.inside = [self._is_inside(number, indentation) for number in range(len(self.tables.merged))]
         self.tried = self._tried(Tables(grammar))
-        self.line_starts: frozenset[int] = frozenset()
 
     def _is_inside(self, number: int, indentation: Indentation) -> bool:
         for production, position in self.tables.kernel(number):
@@ -75,21 +73,39 @@ class Lines:
                     self.tables.terminals[self.newline - FIRST_LABEL],
                 )
 
-    def find_line_starts(self, scanner: Scanner) -> None:
-        """Set `line_starts`. Raises unless empty lines may follow everywhere in the end of a line."""
+    def line_starts(self, scanner: Scanner) -> frozenset[int]:
+        """The states of the scanner behind a line feed at which the end of a line may end.
+
+        Raises GrammarRefused unless empty lines may follow everywhere in the end of a line, and the next line may begin
+        any number of columns in.
+        """
         inside = [state for state in scanner.reached if scanner.reach[state] == 1 << self.newline]
         starts = {
             row[0x0A]
             for row in (scanner.rows[state] for state in [scanner.start, *inside])
             if row[0x0A] in inside
         }
-        self.line_starts = frozenset(state for state in starts if scanner.label[state] == self.newline)
-        seeds = [int(state in self.line_starts) for state in range(len(scanner.rows))]
-        behind = scanner.states.ahead(seeds)
-        goes_on = [any(behind[target] for target, _ in scanner.bytes_to[state]) for state in inside]
-        if not all(goes_on):
+        found = frozenset(state for state in starts if scanner.label[state] == self.newline)
+        empty_line = scanner.states.ahead([int(row[0x0A] in found) for row in scanner.rows])
+        if not all(empty_line[state] for state in inside):
             raise GrammarRefused(
                 "the end of a line does not go on over empty lines",
                 r"let it repeat, as in `/(\r?\n[\t ]*)+/`",
                 self.tables.terminals[self.newline - FIRST_LABEL],
             )
+        blanks = (0x20, 0x09) if self.tab else (0x20,)
+        if not all(any(self._repeats(scanner, state, blank) for blank in blanks) for state in found):
+            raise GrammarRefused(
+                "a line cannot begin any number of columns in",
+                r"let blanks repeat, as in `/(\r?\n[\t ]*)+/`",
+                self.tables.terminals[self.newline - FIRST_LABEL],
+            )
+        return found
+
+    def _repeats(self, scanner: Scanner, state: int, byte: int) -> bool:
+        """Whether the end of a line may go on with `byte` for ever, and end behind each."""
+        seen: set[int] = set()
+        while state not in seen and scanner.label[state] == self.newline:
+            seen.add(state)
+            state = scanner.rows[state][byte]
+        return state in seen
