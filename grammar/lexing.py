@@ -81,6 +81,8 @@ class Lexing(Reading):
         for parser_states in self._groups():
             self._collect_ends(parser_states)
         self._close_tokens()
+        if lines is not None:
+            self._check_lines(lines)
         self._check_separable()
 
     def name(self, label: int) -> str:
@@ -237,6 +239,16 @@ class Lexing(Reading):
             "let the terminals that may follow it begin differently",
             "" if label == IGNORED else self.tables.terminals[label - FIRST_LABEL],
         )
+
+    def _check_lines(self, lines: Lines) -> None:
+        """Raise where bytes that are read again may hold the end of a line, whose width would be lost."""
+        begins = 0
+        for number, is_inside in enumerate(lines.inside):
+            if not is_inside:
+                begins |= self._scanners[number].first_bytes(lines.newline)
+        for token in self.tokens:
+            if any(begins >> byte & 1 for byte in token.rest):
+                self._refuse_late(token.label, token.rest)
 
     def _close_tokens(self) -> None:
         """Add what reading the bytes behind late ends again gives."""

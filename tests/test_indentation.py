@@ -246,6 +246,7 @@ def test_what_is_no_indentation(postlex: object, parser: str, message: str) -> N
         ("_NL:", "_EOL:", "there is no terminal _NL"),
         ("( /\\r?\\n[\\t ]*/ | COMMENT )+", "/\\r?\\n[\\t ]*/", "does not go on over empty lines"),
         ("[\\t ]*/ | COMMENT", "[ ]{0,4}/ | COMMENT", "cannot begin any number of columns in"),
+        ("NAME: /[a-e]/", "NAME: /[a-e](\\nz)?/", "ends shows too late"),
         ("NAME: /[a-e]/", "NAME.2: /[a-e\\n]x/", "may begin like the end of a line"),
     ],
 )
