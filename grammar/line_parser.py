@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .conflicts import refusal
 from .grammar import Grammar
 from .indentation import Indentation
 from .lexing import Lexing
 from .lines import Lines
-from .lr import Conflict
 from .parsing import STATE, STATE_BITS, Enter, EnterLine, Leave, Move, Parser
 from .reading import InLine, LineEnd, Position, Token
 from .scanner import IGNORED
@@ -54,10 +52,7 @@ class LineParser(Parser):
         super().__init__(grammar)
 
     def _lexing(self, grammar: Grammar) -> Lexing:
-        try:
-            self.lines = Lines(grammar, self._indentation)
-        except Conflict as conflict:
-            raise refusal(grammar, conflict) from None
+        self.lines = Lines(grammar, self._indentation)
         return Lexing(self.lines.grammar, self.lines.tables, self.lines)
 
     def _entry(self, state: int, block: tuple[int, int]) -> int:

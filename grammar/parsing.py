@@ -71,7 +71,10 @@ class Parser:
     """
 
     def __init__(self, grammar: Grammar) -> None:
-        self.lexing = self._lexing(grammar)
+        try:
+            self.lexing = self._lexing(grammar)
+        except Conflict as conflict:
+            raise refusal(grammar, conflict) from None
         self.tables = self.lexing.tables
         conflicts = (refusal(grammar, conflict) for conflict in self.tables.conflicts)
         self.doubts = [*conflicts, *self.lexing.doubts]
@@ -80,10 +83,7 @@ class Parser:
         self._numbers: dict[Outcome, int] = {}
 
     def _lexing(self, grammar: Grammar) -> Lexing:
-        try:
-            return Lexing(grammar, Tables(grammar))
-        except Conflict as conflict:
-            raise refusal(grammar, conflict) from None
+        return Lexing(grammar, Tables(grammar))
 
     def take(self, known: tuple[int, ...], token: Token) -> Move:
         """Parse `token`, where `known` is the known top of the stack."""

@@ -25,7 +25,7 @@ from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 32 MB.
 MAX_ROWS = 2048
-# Sets of suffixes that may follow, 10 KB each.
+# Sets of suffixes that may follow.
 MAX_SUFFIXES = 1024
 # Far more configurations than rows: in a programming language most places allow what many others do.
 MAX_CONFIGS = 1 << 15
@@ -85,8 +85,14 @@ class Engine:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
         if found is None:
-            found = self._accepting[config] = self._accepts(config, Reach())
+            found = self._keep_accepting(config, self._accepts(config, Reach()))
         return found
+
+    def _keep_accepting(self, config: Config, accepts: bool) -> bool:
+        if len(self._accepting) >= MAX_STEPS:
+            self._accepting.clear()
+        self._accepting[config] = accepts
+        return accepts
 
     def _accepts(self, config: Config, reach: Reach) -> bool:
         state, _, escape, node = config
@@ -150,8 +156,7 @@ class Engine:
         inner = row[: self.tables.n_words]
         self._fill(config, inner, reach)
         copy_bits(self.tables.trie.duplicates, inner)
-        accepts = self._accepting[config] = self._accepts(config, reach)
-        if accepts:
+        if self._keep_accepting(config, self._accepts(config, reach)):
             for token in self.tables.vocabulary.eos_ids:
                 row[token >> 5] |= np.uint32(1 << (token & 31))
         return row if len(self._rows) < FEW_ROWS else self._shared(row)

@@ -238,6 +238,13 @@ def test_what_is_no_indentation(postlex: object, parser: str, message: str) -> N
         gramask.lark(GRAMMAR, parser=parser, postlex=postlex)
 
 
+def test_a_conflict_in_brackets_is_shown_where_the_rule_stands() -> None:
+    grammar = GRAMMAR.replace('"(" [value] ")"', '"(" (pair | other) ")"') + "pair: NAME\nother: NAME\n"
+    with pytest.raises(GrammarSyntaxError, match="in brackets or other in brackets") as refused:
+        gramask.compile(gramask.lark(grammar, postlex=Blocks()), BYTES)
+    assert refused.value.line == grammar.count("\n") - 1  # that of `pair`
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
