@@ -305,9 +305,13 @@ class Lexicon:
         with self.pushdown.lock:
             first = self._first_state.get(lexeme)
             if first is None:
-                first = self.pushdown.n_states
+                pushdown = self.pushdown
                 template, moves = lexeme.template
-                self.pushdown.add_rows(template + moves * (first << 2), Placed(first, lexeme))
+                origin = Placed(pushdown.n_states, lexeme)
+                first = pushdown.new_states(len(template), None, origin)
+                rows = pushdown.table[first : first + len(template)]
+                np.multiply(moves, first << 2, out=rows)
+                np.add(rows, template, out=rows)
                 self._first_state[lexeme] = first
         return first
 

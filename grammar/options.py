@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import GramaskError
 from .schema.registry import Documents
@@ -69,13 +70,26 @@ class Options:
         return 0 if self.whitespace == "compact" else self.whitespace
 
     @classmethod
-    def from_keywords(cls, **keywords: Any) -> Self:
+    def from_keywords(cls, **keywords: Any) -> Options:
         """Build from keyword arguments; an unknown name raises GramaskError with the closest valid one."""
-        refuse_unknown(keywords, OPTION_NAMES)
-        return cls(**keywords)
+        if "registry" in keywords:
+            return _from_keywords(**keywords)  # one that changes is another one the next time
+        try:
+            return _kept(**keywords)
+        except TypeError:  # what cannot be hashed is refused for what it is
+            return _from_keywords(**keywords)
 
 
 OPTION_NAMES = tuple(field.name for field in fields(Options))
+
+
+def _from_keywords(**keywords: Any) -> Options:
+    refuse_unknown(keywords, OPTION_NAMES)
+    return Options(**keywords)
+
+
+# Whoever compiles many schemas has the same options for all of them.
+_kept = lru_cache(maxsize=64, typed=True)(_from_keywords)
 
 
 def refuse_unknown(keywords: dict[str, Any], valid: Sequence[str]) -> None:

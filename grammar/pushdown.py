@@ -319,11 +319,13 @@ class Pushdown:
 
     def push_each(self, frame: int, states: Sequence[int]) -> np.ndarray:
         """int32[n]: the operations that push `frame` and move to one of the states, DEAD for the dead one."""
-        words = [word for state in states for word in (state, 1, frame)]
-        first = self._new_code(words)
-        return np.array(
-            [(first + 3 * i << 2 | PUSH) * (state != 0) for i, state in enumerate(states)], np.int32
-        )
+        words: list[int] = []
+        operations = []
+        for state in states:
+            operations.append(self._n_code + len(words) << 2 | PUSH if state else 0)
+            words += (state, 1, frame)
+        self._new_code(words)
+        return np.array(operations, np.int32)
 
     def pushed(self, operation: int) -> tuple[int, list[int]]:
         """The state that a PUSH leads to, and the frames it pushes, deepest first."""

@@ -19,7 +19,7 @@ from ..grammar.pushdown import (
     Pushdown,
 )
 from .by_frames import ByFrames
-from .kernels.bits import copy_bits, set_pairs
+from .kernels.bits import any_bit, copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
 from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
@@ -133,15 +133,15 @@ class Engine:
         """
         mask = self._masks.get(config)
         if mask is None:
-            mask = self._row(config, Reach()).view(np.int32)
-            if not np.count_nonzero(mask):
+            row = self._row(config, Reach())
+            if not any_bit(row):
                 raise DeadEnd(
                     "no token of the vocabulary continues the text",
                     hint="the vocabulary lacks a token for every byte that may come next",
                 )
             if len(self._masks) >= MAX_CONFIGS:
                 self._masks.clear()
-            self._masks[config] = mask
+            mask = self._masks[config] = row.view(np.int32)
         return mask
 
     def row(self, config: Config) -> np.ndarray:

@@ -22,6 +22,10 @@ beginning was left); NAMED in place of that where a member name ended that nobod
 NAMED = kernel.NAMED
 
 
+_FRESH = np.zeros(kernel.N_CTL, np.int64)
+_FRESH[kernel.CTL_SHARED], _FRESH[kernel.CTL_POPPED] = kernel.NO_SHARED, kernel.LOCAL
+
+
 class Reach:
     """How far down the stack something looked: `lowest` is the least node of which the frame mattered."""
 
@@ -49,6 +53,12 @@ class Scratch:
         self.local = np.zeros((1024, 2), np.int32)
         self.exits = np.zeros((4096, 3), np.int32)
         self.ctl = np.zeros(kernel.N_CTL, np.int64)
+
+    def begin(self, config: Config) -> None:
+        """Let a kernel begin in a configuration."""
+        first = self.path[0]
+        first[0], first[1], first[2], first[3] = config
+        first[4] = 0
 
     def need_depth(self, depth: int) -> None:
         if len(self.path) < depth + 2:
@@ -100,9 +110,11 @@ def walk_trie(
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl, path = space.ctl, space.path
-    path[0, :5] = (*start, 0)
-    path[1, kernel.CURSOR :] = (1, trie.links[1, 0])
-    ctl[:] = (1, 0, 0, 0, shared, shared != kernel.NO_SHARED, 0, 0, 0, kernel.LOCAL, 0)
+    space.begin(start)
+    path[1, kernel.CURSOR], path[1, kernel.LAST] = 1, trie.links[1, 0]
+    ctl[:] = _FRESH
+    ctl[kernel.CTL_RESUME] = 1
+    ctl[kernel.CTL_SHARED], ctl[kernel.CTL_CLEAR] = shared, shared != kernel.NO_SHARED
     while True:
         status = kernel.walk(
             *pushdown.arrays,
@@ -128,7 +140,7 @@ def walk_exits(
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL, 0)
+    ctl[:] = _FRESH
     while True:
         status = kernel.walk_exits(
             *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, exits, ctl
@@ -153,8 +165,8 @@ def check_tokens(
     """
     space = scratch()
     ctl, path = space.ctl, space.path
-    path[0, :5] = (*start, 0)
-    ctl[:] = (0, 0, 0, 0, kernel.NO_SHARED, 0, 0, 0, 0, kernel.LOCAL, 0)
+    space.begin(start)
+    ctl[:] = _FRESH
     while True:
         status = kernel.check_tokens(*pushdown.arrays, space.local, path, *texts, doubtful, mask, ctl)
         if status == kernel.STEP_ALIVE:
@@ -179,7 +191,7 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
     n = len(text)
     space.need_depth(n)
     path, ctl = space.path, space.ctl
-    path[0, :5] = (*config, 0)
+    space.begin(config)
     ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
     while True:
         status = kernel.advance(*pushdown.arrays, space.local, path, text, ctl)

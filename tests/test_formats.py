@@ -514,6 +514,12 @@ def test_every_format_has_a_twin():
     assert EXACT.keys() | SOUND.keys() == FORMATS
 
 
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_no_format_is_empty(name: str) -> None:
+    """A string with nothing but a format is taken to have values."""
+    assert not format_dfa(name).is_empty
+
+
 def test_all_dates():
     years = [0, 1, 4, 96, 100, 400, 1900, 1999, 2000, 2023, 2024, 2100, 9999]
     texts = [f"{y:04}-{m:02}-{d:02}" for y in years for m in range(14) for d in range(34)]

@@ -39,6 +39,8 @@ class Pointers:
 
     def __init__(self) -> None:
         self._above: list[tuple[int, str] | Resource] = []
+        # above : the next subschema is at a path below the one with this number, or the root of a resource.
+        self.append = self._above.append
 
     def __len__(self) -> int:
         return len(self._above)
@@ -56,10 +58,6 @@ class Pointers:
             parts.append(f"/{above[1]}")
             above = self._above[above[0]]
         return above, "".join(reversed(parts))
-
-    def append(self, above: tuple[int, str] | Resource) -> None:
-        """above : the next subschema is at a path below the one with this number, or the root of a resource."""
-        self._above.append(above)
 
 
 class Document:
@@ -84,8 +82,9 @@ class Document:
     ) -> None:
         self.root = schema
         self.annotate_formats = formats == "annotate"
-        documents = Documents(registry) if isinstance(registry, Mapping) else registry
-        self._library = Library(schema, documents)
+        if registry is not None and isinstance(registry, Mapping):
+            registry = Documents(registry)
+        self._library = Library(schema, registry)
         self.draft = self._library.root.dialect.draft
         self.ref_alone = self._library.root.dialect.ref_alone
         self.pointers = Pointers()
@@ -114,9 +113,10 @@ class Document:
         """The subschemas that a keyword of subschema `number` applies, in document order."""
         found = self._children.get((number, keyword))
         if found is None:
-            below = subschemas(keyword, self.schemas[number])
-            found = tuple([self.child(number, path, schema) for path, schema in below])
-            self._children[number, keyword] = found
+            numbers = []
+            for path, schema in subschemas(keyword, self.schemas[number]):
+                numbers.append(self.child(number, path, schema))
+            found = self._children[number, keyword] = tuple(numbers)
         return found
 
     def children_by_name(self, number: int, keyword: str) -> dict[str, int]:

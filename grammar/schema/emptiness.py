@@ -33,11 +33,13 @@ from .shapes import (
 
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
-    "$ref $dynamicRef $recursiveRef const anyOf allOf oneOf not if pattern format minLength maxLength minimum maximum "
-    "exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems contains minProperties maxProperties "
-    "dependentRequired dependentSchemas dependencies patternProperties propertyNames "
-    "unevaluatedProperties unevaluatedItems uniqueItems".split()
+    "$ref $dynamicRef $recursiveRef const anyOf allOf oneOf not if pattern minItems maxItems contains uniqueItems "
+    "minProperties maxProperties dependentRequired dependentSchemas dependencies patternProperties propertyNames "
+    "unevaluatedProperties unevaluatedItems".split()
 )
+# Any one of a kind leaves strings, or numbers; two may contradict each other.
+_OF_STRINGS = frozenset("format minLength maxLength".split())
+_OF_NUMBERS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
 _LOOK_DEPTH = 3
 
 
@@ -124,7 +126,10 @@ class Emptiness:
             return self._is_plain(document.resolve(number), depth + 1)
         if not _RESTRICTING.isdisjoint(schema) or isinstance(schema.get("type"), list):
             return False
+        n_bounds = max(len(_OF_STRINGS.intersection(schema)), len(_OF_NUMBERS.intersection(schema)))
         values = schema.get("enum")
+        if n_bounds > (values is None):
+            return False
         if values is not None:
             return schema.get("type") == "string" and values[:1] != [] and _is_ascii(values[0])
         return "required" not in schema or self._has_plain_members(number, schema, depth)
@@ -134,10 +139,10 @@ class Emptiness:
         numbers = self.goals.document.children(number, "properties") if "properties" in schema else ()
         members = dict(zip(schema.get("properties", ()), numbers, strict=True))
         is_open = schema.get("additionalProperties", True) is True
-        return all(
-            self._is_plain(members[name], depth + 1) if name in members else is_open
-            for name in schema["required"]
-        )
+        for name in schema["required"]:
+            if not (self._is_plain(members[name], depth + 1) if name in members else is_open):
+                return False
+        return True
 
     def live_shapes(self, goal: Goal) -> list[Shape]:
         """The alternatives of `goal` with the types left out that no value has."""
@@ -179,7 +184,7 @@ class Emptiness:
                     (OBJECT, [], lambda live: RichObjectPlan(members, live, in_order=False).is_possible)
                 )
             else:
-                found.append((OBJECT, [members.goal(name) for name in objects.required], None))
+                found.append((OBJECT, list(map(members.goal, objects.required)), None))
         return found
 
     def _solve(self, root: Goal) -> None:

@@ -87,9 +87,10 @@ class Goals:
         schema = self.document.schemas[literal]
         if not isinstance(schema, dict) or not _IN_PLACE.isdisjoint(schema):
             return False
-        return not any(
-            isinstance(value, dict | list) for value in (*schema.get("enum", ()), schema.get("const"))
-        )
+        for value in schema.get("enum", ()):
+            if isinstance(value, dict | list):
+                return False
+        return not isinstance(schema.get("const"), dict | list)
 
     def describe(self, goal: Goal) -> tuple[str, ...]:
         """The pointers of a goal's subschemas, for error messages."""

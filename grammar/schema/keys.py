@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from functools import partial
+from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +32,7 @@ from ..utf8 import UTF8
 from .members import only_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from .containers import Step
     from .objects import ObjectPlan
@@ -40,6 +42,7 @@ Parts = tuple[tuple[ByteDfa, tuple[int, ...]], ...]
 """Languages of names that are not declared, each with those of its classes that may occur."""
 Choices = tuple[tuple["ObjectPlan", int, "Step"], ...]
 """The alternatives that allow a name, and how each goes on."""
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
 
 class KeyStates:
@@ -66,15 +69,12 @@ class KeyStates:
         """The operation at the opening quote of a name, DEAD where no name may come."""
         table = self._table(run)
         allowed = 0
+        open_parts: dict[tuple[ByteDfa, tuple[int, ...]], None] = {}
         for plan, _, progress in run:
             allowed |= table.allowed(plan, progress)
-        parts: Parts = tuple(
-            dict.fromkeys(
-                (plan.others, kinds)
-                for plan, _, progress in run
-                if plan.others is not None and (kinds := plan.open_classes(progress))
-            )
-        )
+            if plan.others is not None and (kinds := plan.open_classes(progress)):
+                open_parts[plan.others, kinds] = None
+        parts: Parts = tuple(open_parts)
         if not parts and not allowed:
             return 0
         lexeme, labels = self._language(parts) if parts else (None, [])
@@ -138,7 +138,7 @@ class KeyStates:
         return goto(self.values.ready_after_name(position, choices)) if choices else 0
 
     def _table(self, run: ObjectRun) -> _NameTable:
-        plans = tuple(dict.fromkeys(plan for plan, _, _ in run))
+        plans = tuple(dict.fromkeys(map(_FIRST, run)))
         table = self._tables.get(plans)
         if table is None:
             table = self._tables[plans] = _NameTable(plans)
@@ -146,7 +146,10 @@ class KeyStates:
 
     def _language(self, parts: Parts) -> tuple[Lexeme, list[tuple[int, ...]]]:
         """The lexeme of the names in some part, and for each of its labels the class in each part, -1 for none."""
-        if all(dfa is UTF8 for dfa, _ in parts):
+        for dfa, _ in parts:
+            if dfa is not UTF8:
+                break
+        else:
             return TEXT, [(0,) * len(parts)]
         found = self._languages.get(parts)
         if found is None:
@@ -178,13 +181,14 @@ class _NameTable:
     """All names that some plan declares, sorted by their UTF-8 bytes; sets of them are bit sets over that order."""
 
     def __init__(self, plans: tuple[ObjectPlan, ...]) -> None:
-        names = dict.fromkeys(name for plan in plans for name in plan.names)
-        pairs = sorted((name.encode("utf-8", "surrogatepass"), name) for name in names)
-        self.keys = [key for key, _ in pairs]
-        self.names = [name for _, name in pairs]
-        self.text_states = [_text_states(key) for key in self.keys]
-        self._rank = {name: 1 << i for i, name in enumerate(self.names)}
-        self._foreign: dict[ObjectPlan, list[str]] = {plan: [] for plan in plans}
+        names: dict[str, None] = {}
+        for plan in plans:
+            names.update(dict.fromkeys(plan.names))
+        self.names = sorted(names, key=_utf8)
+        self.keys = list(map(_utf8, self.names))
+        self.text_states = list(map(_text_states, self.keys))
+        self._rank = dict(zip(self.names, count()))
+        self._foreign: dict[ObjectPlan, Sequence[str]] = dict.fromkeys(plans, ())
         if len(plans) > 1:
             for plan in plans:
                 self._foreign[plan] = [name for name in self.names if name not in plan.index]
@@ -196,10 +200,12 @@ class _NameTable:
         """The names that `plan` allows after `progress`."""
         found = self._allowed.get((plan, progress))
         if found is None:
-            found = sum(map(self._rank.__getitem__, plan.candidates(progress)))
-            if plan.open_classes(progress):
-                foreign = self._foreign[plan]
-                found |= sum(self._rank[name] for name in foreign if plan.after_name(progress, name))
+            found = 0
+            for name in plan.candidates(progress):
+                found |= 1 << self._rank[name]
+            foreign = self._foreign[plan]
+            if foreign and plan.open_classes(progress):
+                found |= sum(1 << self._rank[name] for name in foreign if plan.after_name(progress, name))
             self._allowed[plan, progress] = found
         return found
 
@@ -254,7 +260,7 @@ class _Names:
         if self.others is not None and lexeme is not TEXT:
             self._other_states = [self.others.states(key) for key in table.keys]
         # Where each declared name could also be the beginning of another one, masks are alike.
-        self._is_covered = all(states[-1] for states in self._other_states)
+        self._is_covered = all(map(_LAST, self._other_states))
         self._states: dict[tuple[int, int, int], int] = {}
 
     def state(self, allowed: int, first: int, last: int, depth: int) -> int:
@@ -279,7 +285,7 @@ class _Names:
     def _origin(self, first: int, other_states: list[int]) -> NamePart | None:
         if self.others is None or not self._is_covered:
             return None
-        return NamePart(first, self.others.frame, tuple(self.others.plain[s] for s in other_states))
+        return NamePart(first, self.others.frame, tuple(map(self.others.plain.__getitem__, other_states)))
 
     def _other_state(self, first: int, depth: int) -> int:
         """The state of the lexeme of other names after the `depth` bytes that are common from `first` on."""
@@ -337,6 +343,10 @@ class _Names:
             np.arange(base + 1, base + n + 1) << 2
         )
         return self.pushdown.add_rows(rows, self._origin(base, other_states))
+
+
+def _utf8(name: str) -> bytes:
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _text_states(text: bytes) -> list[int]:

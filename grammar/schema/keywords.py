@@ -38,7 +38,12 @@ def _is_type(value: Any) -> bool:
 
 
 def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    if not isinstance(value, list):
+        return False
+    for text in value:
+        if not isinstance(text, str):
+            return False
+    return True
 
 
 def _are_dependents(value: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 
@@ -47,8 +49,8 @@ class Members:
 
     @cached_property
     def selectors(self) -> tuple[Names, ...]:
-        needs = [names for need in self.objects.needs for names, _ in need.rules]
-        return tuple(dict.fromkeys([names for names, _ in self.objects.rules] + needs))
+        rules = chain(self.objects.rules, *(need.rules for need in self.objects.needs))
+        return tuple(dict.fromkeys(map(itemgetter(0), rules)))
 
     @cached_property
     def loose(self) -> tuple[str, ...]:
@@ -62,17 +64,16 @@ class Members:
             found.update(dict.fromkeys(sorted(need.absent)))
         for name, implied in objects.implied:
             found.update(dict.fromkeys((name, *implied)))
-        return tuple(
-            name for name in found if name not in objects.properties and name not in objects.required
-        )
+        for name in declared:
+            found.pop(name, None)
+        return tuple(found)
 
     def goal(self, name: str) -> Goal:
         """The goal of the value of a member."""
         goal = self.objects.properties.get(name, ANYTHING)
-        if not self.objects.rules:
-            return goal
-        for more in self._selected(self.objects.rules, name):
-            goal = conjoin(goal, more)
+        for names, more in self.objects.rules:
+            if self.selects(names, name):
+                goal = conjoin(goal, more)
         return goal
 
     def said(self, name: str) -> Said:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 
 from ..dfa import ByteDfa
 from ..utf8 import UTF8
 from .containers import ContainerPlan, Live, Step
 from .members import Members
+from .shapes import Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,14 @@ class SimpleObjectPlan(ObjectPlan):
 
     def __init__(self, members: Members, live: Live, *, in_order: bool) -> None:
         self.names = members.ordered
-        self.index = {name: i for i, name in enumerate(self.names)}
-        goals = map(members.goal, self.names)
-        self.goals = tuple(goal if live(goal) else None for goal in goals)
-        self.required = sum(1 << self.index[name] for name in members.objects.required)
+        self.index = dict(zip(self.names, count()))
+        goals: list[Goal | None] = []
+        for goal in map(members.goal, self.names):
+            goals.append(goal if live(goal) else None)
+        self.goals = tuple(goals)
+        self.required = 0
+        for name in members.objects.required:
+            self.required |= 1 << self.index[name]
         nearest = len(self.names)
         next_required = [nearest]
         for i in reversed(range(len(self.names))):

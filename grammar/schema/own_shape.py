@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from ..formats import FORMATS
@@ -220,20 +221,23 @@ def _objects(document: Document, number: int, schema: dict[str, Any]) -> Objects
     properties = dict(
         zip(schema.get("properties", ()), _goals(document, number, schema, "properties"), strict=True)
     )
-    implied = [
-        (name, tuple(names))
-        for keyword in ("dependentRequired", "dependencies")
-        if keyword in schema
-        for name, names in schema[keyword].items()
-        if isinstance(names, list) and names
-    ]
     return Objects(
         properties,
         tuple(dict.fromkeys(schema.get("required", ()))),
         _rules(document, number, schema),
-        implied=tuple(implied),
+        implied=_implied(schema) if "dependentRequired" in schema or "dependencies" in schema else (),
         low=int(schema.get("minProperties", 0)),
         high=_integer_or_none(schema.get("maxProperties")),
+    )
+
+
+def _implied(schema: dict[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The names that each name brings with it."""
+    return tuple(
+        (name, tuple(names))
+        for keyword in ("dependentRequired", "dependencies")
+        for name, names in schema.get(keyword, {}).items()
+        if isinstance(names, list) and names
     )
 
 
@@ -242,11 +246,10 @@ def _rules(document: Document, number: int, schema: dict[str, Any]) -> tuple[Rul
         return ()
     patterns = schema.get("patternProperties", {})
     goals = _goals(document, number, schema, "patternProperties")
-    rules = [
-        (Names(patterns=frozenset([pattern])), goal)
-        for pattern, goal in zip(patterns, goals, strict=True)
-        if goal != ANYTHING
-    ]
+    rules = []
+    for pattern, goal in zip(patterns, goals, strict=True):
+        if goal != ANYTHING:
+            rules.append((Names(patterns=frozenset([pattern])), goal))
     additional = _goal(document, number, schema, "additionalProperties")
     if additional != ANYTHING:
         declared = frozenset(schema.get("properties", ()))
@@ -261,9 +264,9 @@ def _goals(document: Document, number: int, schema: dict[str, Any], keyword: str
     """The goals of the subschemas of a keyword, none where it is absent."""
     if keyword not in schema:
         return ()
-    return tuple(goal_of(document, child) for child in document.children(number, keyword))
+    return tuple(map(partial(goal_of, document), document.children(number, keyword)))
 
 
 def _goal(document: Document, number: int, schema: dict[str, Any], keyword: str) -> Goal:
     """The goal of the one subschema of a keyword, ANYTHING where it is absent."""
-    return next(iter(_goals(document, number, schema, keyword)), ANYTHING)
+    return goal_of(document, document.children(number, keyword)[0]) if keyword in schema else ANYTHING

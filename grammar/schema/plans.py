@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from .arrays import ArrayPlan, RichArrayPlan, SimpleArrayPlan
@@ -33,10 +34,16 @@ class Plans:
     def __init__(self, goals: Goals, members: MembersOf) -> None:
         self._goals = goals
         self._members = members
-        self._membership = Membership(goals, members)
         # By identity, which lives as long as it is kept here.
         self._holds: dict[tuple[int, str], tuple[Arrays | Objects, bool]] = {}
-        self.finite = FiniteValues(goals, self._plan, self._membership.holds)
+
+    @cached_property
+    def finite(self) -> FiniteValues:
+        return FiniteValues(self._goals, self._plan, self._membership.holds)
+
+    @cached_property
+    def _membership(self) -> Membership:
+        return Membership(self._goals, self._members)
 
     def arrays(self, arrays: Arrays, live: Live) -> ArrayPlan:
         """The plan of a set of arrays."""

@@ -35,9 +35,10 @@ def subschemas(keyword: str, schema: dict[str, Any]) -> list[tuple[str, Any]]:
     """The `(path, subschema)` pairs that a keyword applies, in document order; a malformed value has none."""
     value = schema[keyword]
     if keyword in _MEMBERS:
-        return [
-            (f"{keyword}/{escape_token(name)}", below) for name, below in named_subschemas(keyword, value)
-        ]
+        found = []
+        for name, below in named_subschemas(keyword, value):
+            found.append((f"{keyword}/{escape_token(name)}", below))
+        return found
     if keyword in _LISTS or (keyword == "items" and isinstance(value, list)):
         return [(f"{keyword}/{i}", below) for i, below in enumerate(value)] if isinstance(value, list) else []
     return [(keyword, value)] if keyword in _DIRECT and _applies(keyword, schema) else []

@@ -110,12 +110,12 @@ class ValueStates:
 
     def _expand_value(self, position: Position, state: int, row: Row) -> None:
         allow_space(row, self.space)
-        shapes = [self.live(goal) for goal in position]
-        types = [_union_of_types(alternatives) for alternatives in shapes]
+        shapes = list(map(self.live, position))
+        types = list(map(_union_of_types, shapes))
         any_type = 0
         for bits in types:
             any_type |= bits
-        lexemes = self._scalars(position, shapes, types, any_type)
+        lexemes = self._scalars(position, shapes, types, any_type) if any_type & ~(OBJECT | ARRAY) else []
         for lexeme in lexemes:
             if lexeme.is_string:
                 row[0x22] = goto(self.lexicon.start(lexeme))

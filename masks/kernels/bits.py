@@ -18,6 +18,15 @@ def set_pairs(tokens, suffixes, alive, mask):
 
 
 @jit
+def any_bit(mask):
+    """Whether any bit is set; a look at the first words where many are."""
+    for i in range(mask.shape[0]):
+        if mask[i]:
+            return True
+    return False
+
+
+@jit
 def copy_bits(pairs, mask):
     """For each row (first, other) of `pairs`, give bit `other` the value of bit `first`."""
     for i in range(pairs.shape[0]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?([zZ]|([+-])([0-9]{2}):([0-9]{2}))")
@@ -60,7 +60,8 @@ def ipv6(text: str) -> bool:
     return "%" not in text and text.isascii()
 
 
-RULES: dict[str, Callable[[str], bool]] = {
+Rule = Callable[[str], bool]
+RULES: dict[str, Rule] = {
     "date": date,
     "time": time,
     "date-time": date_time,
@@ -73,7 +74,13 @@ RULES: dict[str, Callable[[str], bool]] = {
 }
 
 
-def conforms(name: str, value: object) -> bool:
-    """Whether `value` has the format; a format without a rule, and a value that is no string, always do."""
-    rule = RULES.get(name)
-    return rule is None or not isinstance(value, str) or rule(value)
+class FormatRules:
+    """Formats by their rules."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = rules
+
+    def conforms(self, name: str, value: object) -> bool:
+        """Whether `value` has the format; a format without a rule, and a value that is no string, always do."""
+        rule = self._rules.get(name)
+        return rule is None or not isinstance(value, str) or rule(value)

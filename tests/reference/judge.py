@@ -18,8 +18,8 @@ import referencing
 from jsonschema.validators import extend
 from referencing.jsonschema import DynamicAnchor, lookup_recursive_ref, specification_with
 
-from . import formats as format_rules
 from .ecma import searches
+from .formats import RULES, FormatRules, Rule
 
 DRAFTS = {
     "http://json-schema.org/draft-04/schema": jsonschema.Draft4Validator,
@@ -193,7 +193,7 @@ def if_(validator: Any, condition: Any, instance: Any, schema: Any) -> Errors:
 def format_(validator: Any, name: str, instance: Any, __: Any) -> Errors:
     """Only where the judge was asked to; `format_checker` is then not None."""
     if validator.format_checker is not None:
-        yield from _fail_unless(format_rules.conforms(name, instance))
+        yield from _fail_unless(validator.format_checker.conforms(name, instance))
 
 
 def reference(validator: Any, target: str, instance: Any, _: Any) -> Errors:
@@ -347,7 +347,7 @@ class Judge:
 
     schema   : a dict, a bool, or JSON text (which keeps numbers exact).
     draft    : URI of the draft where the schema names none.
-    formats  : whether `format` is asserted.
+    formats  : whether `format` is asserted, by `rules`.
     registry : URI to schema, for references to other documents.
     """
 
@@ -357,6 +357,7 @@ class Judge:
         *,
         draft: str = LATEST,
         formats: bool = False,
+        rules: Mapping[str, Rule] = RULES,
         registry: Mapping[str, Any] | None = None,
     ) -> None:
         text = schema if isinstance(schema, str) else json.dumps(schema)
@@ -365,7 +366,7 @@ class Judge:
         self.integral_floats = "draft-04" not in named
         self.root = parse_document(text, integral_floats=self.integral_floats)
         known = self._registry(registry or {}, specification_with(draft))
-        checker = jsonschema.FormatChecker() if formats else None
+        checker = FormatRules(rules) if formats else None
         cls = _class_of(self.root, known, CLASSES[draft.rstrip("#")])
         self._validator = cls(self.root, registry=known, format_checker=checker)
 
