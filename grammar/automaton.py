@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import GramaskError
-from .composition import compose, rules_of
+from .composition import compose
 from .context_free.machine import compile_rules
 from .dfa import literals
 from .lexemes import Lexeme, Lexicon
@@ -11,6 +11,7 @@ from .options import Options
 from .pushdown import Pushdown
 from .regex import compile_regex
 from .source import ChoiceSource, Either, LarkSource, RegexSource, Repeated, RulesSource, Sequence, Source
+from .text_parts import rules_of
 
 
 def automaton_of(source: Source, options: Options) -> Pushdown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from collections.abc import Callable, Iterable
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from types import NoneType
@@ -13,6 +14,8 @@ from ..errors import CompileBudgetExceeded, GramaskError, GrammarSyntaxError, In
 from .indentation import Indentation
 from .response_format import is_response_format, unwrap_response_format
 from .schema.document import escape_token
+from .schema.positions import with_subschemas
+from .schema.string_grammars import schema_of
 from .source import ChoiceSource, JsonSource, LarkSource, Maker, RegexSource, RulesSource, Source, TextMaker
 
 # The recursive walks over a schema stay well inside Python's own recursion limit.
@@ -143,14 +146,14 @@ def _from_dict(schema: dict[str, Any]) -> Source:
     if is_response_format(schema):
         kind, payload = unwrap_response_format(schema)
         return regex(payload) if kind == "regex" else resolve(payload)
-    _refuse_foreign(schema)
+    if not _is_plain_json(schema):
+        schema = _with_makers_written_out(schema)
+        _refuse_foreign(schema)
     return JsonSource(schema, json_text.loads)
 
 
 def _refuse_foreign(schema: dict[str, Any]) -> None:
     """Raise for what JSON cannot hold: a key that is no str, NaN, a tuple, a nesting past MAX_DEPTH."""
-    if _is_plain_json(schema):
-        return
     pending: list[tuple[Any, str, int]] = [(schema, "", 0)]
     while pending:
         value, pointer, depth = pending.pop()
@@ -165,6 +168,24 @@ def _refuse_foreign(schema: dict[str, Any]) -> None:
             pending.extend((item, f"{pointer}/{i}", depth + 1) for i, item in enumerate(value))
         elif not isinstance(value, (str, int, float, NoneType)) or value != value or value in _INFINITE:
             raise InvalidSchema(f"{value!r} is not a JSON value", pointer=pointer)
+
+
+def _with_makers_written_out(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with what each maker in the place of a subschema stands for."""
+    numbers = count()
+
+    def of_place(value: Any) -> Any:
+        if isinstance(value, Maker):
+            return schema_of(value, f"maker:{next(numbers)}")
+        return of_schema(value) if isinstance(value, dict) else value
+
+    def of_schema(value: dict[str, Any]) -> dict[str, Any]:
+        return {keyword: with_subschemas(keyword, content, of_place) for keyword, content in value.items()}
+
+    try:
+        return of_schema(schema)
+    except RecursionError:
+        raise _too_deep() from None
 
 
 def _is_plain_json(schema: dict[str, Any]) -> bool:

@@ -63,6 +63,12 @@ class Maker:
         """Equal for sources of the same language, whatever they make of a text; None where it may change."""
         return self
 
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        """What pydantic says of `Annotated[str, maker]`."""
+        from .schema.string_grammars import schema_of
+
+        return {**handler(core_schema), **schema_of(self, "annotation")}
+
 
 class TextMaker(Maker):
     """A source whose texts stand for themselves."""

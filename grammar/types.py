@@ -11,7 +11,7 @@ import json
 import re
 from collections import abc
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from enum import Enum, Flag
 from types import NoneType, UnionType
 from typing import (
@@ -32,6 +32,8 @@ from typing import (
 
 from ..errors import InvalidSchema, UnsupportedSchema
 from .schema.document import escape_token
+from .schema.string_grammars import schema_of
+from .source import JsonSource, Maker
 
 Reader = Callable[[Any], Any]
 
@@ -96,7 +98,7 @@ class _Builder:
         if _is_pydantic(annotation):
             return self.define(annotation, self.pydantic)
         if get_origin(annotation) is Annotated:
-            return self.build(annotation.__origin__, pointer)
+            return self.annotated(annotation, pointer)
         if isinstance(annotation, NewType):
             return self.build(annotation.__supertype__, pointer)
         if hasattr(annotation, "__value__") and hasattr(annotation, "__type_params__"):
@@ -109,6 +111,20 @@ class _Builder:
         if isinstance(annotation, type):
             return self.named(annotation, pointer)
         raise _unsupported(annotation, pointer)
+
+    def annotated(self, annotation: Any, pointer: str) -> TypeForm:
+        """`Annotated[str, gramask.gbnf(...)]` is a string with a text of the grammar; other annotations say nothing."""
+        form = self.build(annotation.__origin__, pointer)
+        makers = [part for part in annotation.__metadata__ if isinstance(part, Maker)]
+        if not makers:
+            return form
+        if len(makers) > 1 or form.schema != {"type": "string"} or isinstance(makers[0], JsonSource):
+            raise UnsupportedSchema(
+                f"{_name(annotation)} has no JSON form",
+                pointer=pointer,
+                hint="annotate a str with one regex, choice or grammar",
+            )
+        return replace(form, schema={"type": "string", **schema_of(makers[0], "annotation")})
 
     def generic(self, annotation: Any, origin: Any, pointer: str) -> TypeForm:
         """A parametrized type: Literal, union, list, tuple, dict or set."""

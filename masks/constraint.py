@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,11 @@ import numpy as np
 
 from ..errors import GramaskError
 from ..grammar.automaton import automaton_of
-from ..grammar.indentation import Indentation
 from ..grammar.options import Options
+from ..grammar.packed import packed, unpacked
 from ..grammar.schema.compile import Compiled, compile_document, document_of
 from ..grammar.schema.report import Report, report_of
-from ..grammar.source import (
-    ChoiceSource,
-    Either,
-    JsonSource,
-    LarkSource,
-    RegexSource,
-    Repeated,
-    RulesSource,
-    Sequence,
-    Source,
-)
+from ..grammar.source import JsonSource, Source
 from .closing import Closing
 from .engine import Engine
 from .forcing import Forcing
@@ -36,8 +25,6 @@ from .units import ItemReader
 from .vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..grammar.schema.validation import Validator
 
 _FORMAT = 2
@@ -123,7 +110,7 @@ class Constraint:
 
         A Python type does not travel: after `from_bytes`, values are what `json.loads` gives.
         """
-        kind, content = _packed(self.source)
+        kind, content = packed(self.source)
         options = {name: getattr(self.options, name) for name in self.options.__slots__}
         if self.options.documents is not None:
             options["registry"] = self.options.documents.as_mapping()
@@ -144,7 +131,7 @@ class Constraint:
             record = json.loads(data)
             if record["format"] != _FORMAT:
                 raise ValueError
-            source = _unpacked((record["kind"], record["content"]))
+            source = unpacked((record["kind"], record["content"]))
             digest, n_logits, options = record["vocabulary"], record["n_logits"], record["options"]
         except (ValueError, KeyError, TypeError):
             raise GramaskError(
@@ -172,48 +159,3 @@ def _compiled(source: Source, options: Options) -> Compiled | None:
     if not isinstance(source, JsonSource):
         return None
     return compile_document(document_of(source.schema, options), options)
-
-
-def _packed(source: Any) -> tuple[str, Any]:
-    if isinstance(source, JsonSource):
-        return "json", source.schema
-    if isinstance(source, RegexSource):
-        return "regex", source.pattern
-    if isinstance(source, ChoiceSource):
-        return "choice", list(source.texts)
-    if isinstance(source, RulesSource):
-        return source.notation, [source.text, source.start]
-    if isinstance(source, Sequence):
-        return "all", list(map(_packed, source.parts))
-    if isinstance(source, Either):
-        return "any", list(map(_packed, source.parts))
-    if isinstance(source, Repeated):
-        return "repeated", [_packed(source.part), source.low, source.high]
-    assert isinstance(source, LarkSource)
-    postlex = None if source.postlex is None else source.postlex.to_json()
-    return "lark", [source.text, source.start, source.parser, source.lexer, postlex]
-
-
-def _unpacked_lark(
-    text: str, start: str, parser: Any, lexer: Any, postlex: dict[str, Any] | None
-) -> LarkSource:
-    indentation = None if postlex is None else Indentation.from_json(postlex)
-    return LarkSource(text, start, None, parser, lexer, indentation)
-
-
-def _unpacked(packed: tuple[str, Any]) -> Any:
-    kind, content = packed
-    return _UNPACK[kind](content)
-
-
-_UNPACK: Mapping[str, Callable[[Any], Source]] = {
-    "json": lambda schema: JsonSource(schema, json.loads),
-    "regex": RegexSource,
-    "choice": lambda texts: ChoiceSource(tuple(texts)),
-    "lark": lambda content: _unpacked_lark(*content),
-    "all": lambda content: Sequence(tuple(map(_unpacked, content))),
-    "any": lambda content: Either(tuple(map(_unpacked, content))),
-    "repeated": lambda content: Repeated(_unpacked(content[0]), *content[1:]),
-    "gbnf": lambda content: RulesSource("gbnf", *content),
-    "ebnf": lambda content: RulesSource("ebnf", *content),
-}

@@ -129,7 +129,7 @@ def readme_keywords(heading: str) -> set[str]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     paragraph = re.search(rf"- \*\*{heading}\*\*(.*?)\n(?:- |\n)", text, re.DOTALL)
     assert paragraph is not None
-    return set(re.findall(r"`(\$?[A-Za-z]+)`", paragraph.group(1)))
+    return set(re.findall(r"`(\$?[A-Za-z-]+)`", paragraph.group(1)))
 
 
 def test_readme_lists_the_keywords_as_the_engine_has_them() -> None:

@@ -55,7 +55,16 @@ def compile_rules(rules: Rules) -> Pushdown:
     networks = Networks(divided(inlined(rules)), foreign)
     if foreign:
         check_foreign(networks)
-    return _Machine(pushdown, ItemSets(networks)).pushdown
+    _Machine(pushdown, ItemSets(networks)).be_all()
+    return pushdown
+
+
+def add_rules(rules: Rules, pushdown: Pushdown) -> int:
+    """Add the automaton of rules to that of something else: the operation with which it begins.
+
+    None of their texts goes on as another one, and none is empty: a text leaves the stack level with its last byte.
+    """
+    return _Machine(pushdown, ItemSets(Networks(divided(inlined(rules)), {}))).enter()
 
 
 def _entry(pushdown: Pushdown, state: int) -> Entry:
@@ -81,12 +90,20 @@ class _Machine:
         self._operations: dict[Items, int] = {}
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
+        self._root = -1
+        pushdown.frames_grow = True
+
+    def be_all(self) -> None:
+        """Let the whole text be one of this grammar."""
         self._root = self.pushdown.new_frame((goto(DONE_STATE),), self._resume_root)
         self.pushdown.root_node = self.pushdown.push_node(0, self._root)
-        self.pushdown.frames_grow = True
-        if not sets.networks.terminals:
+        if not self._sets.networks.terminals:
             self.pushdown.endings = self  # what is owed would have to be paid
-        self.pushdown.start = self._state(sets.completed(sets.start))
+        self.pushdown.start = self._state(self._sets.completed(self._sets.start))
+
+    def enter(self) -> int:
+        """The operation with which a text begins on a stack level."""
+        return self._operation(self._sets.start)
 
     def from_state(self, state: int) -> Ending | None:
         """A short text that leaves the level from a state; None in a foreign automaton."""

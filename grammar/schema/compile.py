@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import CannotEnforce
 from ..options import Options
 from ..pushdown import Pushdown
+from . import string_grammars
 from .document import Document
 from .emptiness import Emptiness
 from .goals import Goals
@@ -93,7 +94,7 @@ def _lint_leniently(document: Document) -> None:
 
 
 def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
-    """Raise for the first pattern that cannot be compiled."""
+    """Raise for the first pattern, or grammar of a string, that cannot be compiled."""
     patterns = []
     for number, keyword in keywords:
         if keyword in ("pattern", "patternProperties"):
@@ -101,6 +102,10 @@ def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
             value = document.schemas[number][keyword]
             found = [value] if keyword == "pattern" else value
             patterns += [(pattern, pointer, keyword) for pattern in found]
+        elif keyword == string_grammars.KEYWORD:
+            string_grammars.check_grammar(
+                document.schemas[number][keyword], f"{document.pointers[number]}/{keyword}"
+            )
     check_patterns(patterns)
 
 

@@ -30,6 +30,7 @@ from .shapes import (
     Objects,
     Shape,
 )
+from .string_grammars import KEYWORD
 
 # Without these every type that a subschema allows has a value: "", [], {}, some number.
 _RESTRICTING = frozenset(
@@ -38,7 +39,7 @@ _RESTRICTING = frozenset(
     "unevaluatedProperties unevaluatedItems".split()
 )
 # Any one of a kind leaves strings, or numbers; two may contradict each other.
-_OF_STRINGS = frozenset("format minLength maxLength".split())
+_OF_STRINGS = frozenset(("format", "minLength", "maxLength", KEYWORD))
 _OF_NUMBERS = frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split())
 _LOOK_DEPTH = 3
 

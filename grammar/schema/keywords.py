@@ -7,6 +7,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
 
+from .string_grammars import KEYWORD, is_grammar
+
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
@@ -81,6 +83,7 @@ CHECKS: dict[str, Form] = {
     **dict.fromkeys(("pattern", "format", "$ref", "$dynamicRef"), _TEXT),
     "$recursiveRef": Form(lambda value: value == "#", "'#'"),
     **dict.fromkeys(("anyOf", "allOf", "oneOf", "prefixItems"), _BRANCHES),
+    KEYWORD: Form(is_grammar, 'an object with one grammar, such as {"gbnf": "root ::= ..."}'),
 }
 
 # The same for keywords that name places and constrain nothing themselves. A fragment alone as `$id` is an anchor

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..formats import FORMATS
+from . import string_grammars
 from .document import Document
 from .scalar_shapes import Matcher, Numbers, Strings
 from .shapes import (
@@ -48,7 +49,7 @@ _TYPE_BITS = {
 NO_VALUE = Shape(0)
 # The keywords that say something of one type, or of the names of members.
 _OF_NUMBERS = frozenset("multipleOf minimum maximum exclusiveMinimum exclusiveMaximum".split())
-_OF_STRINGS = frozenset("pattern format minLength maxLength".split())
+_OF_STRINGS = frozenset(f"pattern format minLength maxLength {string_grammars.KEYWORD}".split())
 _OF_ARRAYS = frozenset(
     "items additionalItems prefixItems minItems maxItems contains minContains maxContains uniqueItems".split()
 )
@@ -144,9 +145,17 @@ def _strings(schema: dict[str, Any], *, formats: bool) -> Strings:
         matchers.append(Matcher("pattern", schema["pattern"]))
     if formats and schema.get("format") in FORMATS:
         matchers.append(Matcher("format", schema["format"]))
+    if string_grammars.KEYWORD in schema:
+        matchers.append(_grammar(schema[string_grammars.KEYWORD]))
     return Strings(
         int(schema.get("minLength", 0)), _integer_or_none(schema.get("maxLength")), frozenset(matchers)
     )
+
+
+def _grammar(value: dict[str, Any]) -> Matcher:
+    if "regex" in value:
+        return Matcher("regex", value["regex"])
+    return Matcher(string_grammars.KIND, string_grammars.text_of(value))
 
 
 def _integer_or_none(value: Any) -> int | None:

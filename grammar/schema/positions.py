@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import Enum, auto
 from typing import Any
 
@@ -61,6 +61,15 @@ def all_subschemas(schema: dict[str, Any], ignored: frozenset[str]) -> Iterator[
             yield keyword, value
         else:
             yield from subschemas(keyword, schema)
+
+
+def with_subschemas(keyword: str, value: Any, replacement: Callable[[Any], Any]) -> Any:
+    """The value of a keyword with what stands in the places of subschemas replaced, definitions included."""
+    if isinstance(value, dict) and (keyword in _MEMBERS or keyword in _SHELVES):
+        return {name: replacement(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [*map(replacement, value)] if keyword in _LISTS or keyword == "items" else value
+    return replacement(value) if keyword in _DIRECT else value
 
 
 class Position(Enum):

@@ -105,7 +105,7 @@ class Numbers:
 
 
 class Matcher(NamedTuple):
-    """A test of a string: a `pattern` found in it, a `format` that it has, or the contrary."""
+    """A test of a string: a `pattern` found in it, a `format`, `regex` or `grammar` that it has; or the contrary."""
 
     kind: str
     text: str

@@ -22,9 +22,10 @@ from ..lexemes import TEXT, Lexeme, relabelled
 from ..number_sets import numbers_are_empty as are_empty
 from ..number_sets import numbers_dfa
 from ..recent import CACHE_BYTES, recently
-from ..regex import compile_pattern
+from ..regex import compile_pattern, compile_regex
 from ..stages import staged
 from ..utf8 import UTF8
+from . import string_grammars
 from .members import is_text
 from .scalar_shapes import Matcher, Numbers, Strings, least
 from .shapes import FALSE, NULL, TRUE
@@ -149,13 +150,29 @@ def _content(shape: Strings) -> ByteDfa:
 def _restrict(dfa: ByteDfa, matcher: Matcher) -> ByteDfa:
     if matcher.negated:
         # What is not known to have a format need not be without it.
-        return difference(dfa, _matching(matcher) if matcher.kind == "pattern" else format_hull(matcher.text))
+        return difference(dfa, format_hull(matcher.text) if matcher.kind == "format" else _matching(matcher))
     matches = _matching(matcher)
     return matches if dfa is UTF8 else intersect(dfa, matches)
 
 
 def _matching(matcher: Matcher) -> ByteDfa:
+    if matcher.kind == string_grammars.KIND:
+        raise string_grammars.refuse_more()
+    if matcher.kind == "regex":
+        return compile_regex(matcher.text)
     return compile_pattern(matcher.text) if matcher.kind == "pattern" else format_dfa(matcher.text)
+
+
+def only_grammar(shapes: frozenset[Strings]) -> str | None:
+    """The grammar that is all that is said of a string, None where there is no such thing."""
+    if len(shapes) != 1:
+        return None
+    (shape,) = shapes
+    if len(shape.matchers) != 1:
+        return None
+    (matcher,) = shape.matchers
+    is_alone = matcher.kind == string_grammars.KIND and shape == Strings(matchers=shape.matchers)
+    return matcher.text if is_alone and not matcher.negated else None
 
 
 def has_shape(text: str, shape: Strings) -> bool:
@@ -172,6 +189,8 @@ def has_shape(text: str, shape: Strings) -> bool:
 def _meets(content: bytes, matcher: Matcher) -> bool:
     if matcher.negated and matcher.kind == "format":
         return not format_hull(matcher.text).accepts(content)
+    if matcher.kind == string_grammars.KIND:
+        return string_grammars.is_text_of(matcher.text, content) != matcher.negated
     return _matching(matcher).accepts(content) != matcher.negated
 
 
@@ -234,7 +253,7 @@ def string_is_empty(shape: Strings) -> bool:
         return True
     if not shape.matchers and shape.texts is None and not shape.excluded:
         return False
-    return _one_string(shape).is_empty
+    return only_grammar(frozenset([shape])) is None and _one_string(shape).is_empty
 
 
 def check_patterns(patterns: Sequence[tuple[str, str, str]]) -> None:

@@ -18,8 +18,9 @@ from ...errors import CompileBudgetExceeded, ValidationFailed
 from ..dfa import ByteDfa
 from ..formats import FORMATS, format_bounds, format_dfa, format_hull
 from ..options import Options
-from ..regex import compile_pattern
+from ..regex import compile_pattern, compile_regex
 from ..regex_search import is_found
+from . import string_grammars
 from .canonical import canonical
 from .compile import document_of
 from .document import Document
@@ -262,6 +263,16 @@ def _multiple_of(keyword: str) -> Rule:
     return lambda _, __, schema, value: not _is_number(value) or value % exact(schema[keyword]) == 0
 
 
+def _string_grammar(_: _Checker, __: int, schema: dict[str, Any], value: Any) -> bool:
+    if not isinstance(value, str):
+        return True
+    grammar = schema[string_grammars.KEYWORD]
+    content = value.encode("utf-8", "surrogatepass")
+    if "regex" in grammar:
+        return compile_regex(grammar["regex"]).accepts(content)
+    return string_grammars.is_text_of(string_grammars.text_of(grammar), content)
+
+
 def _pattern(_: _Checker, __: int, schema: dict[str, Any], value: Any) -> bool:
     return not isinstance(value, str) or _is_found(schema["pattern"], value)
 
@@ -442,6 +453,7 @@ _RULES: dict[str, Rule] = {
         for side, holds in (("min", lambda n, low: n >= low), ("max", lambda n, high: n <= high))
     },
     "pattern": _pattern,
+    string_grammars.KEYWORD: _string_grammar,
     "format": _format,
     "uniqueItems": _unique_items,
     "required": _required,

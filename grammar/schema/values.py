@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
+from . import string_grammars
 from .arrays import ArrayPlan
 from .canonical import canonical, value_of
 from .containers import Step
@@ -24,7 +25,8 @@ from .emptiness import Emptiness
 from .implications import consistent
 from .keys import KeyStates
 from .objects import MembersLeft, ObjectPlan
-from .scalars import number_lexeme, string_lexeme, word_lexeme
+from .scalar_shapes import Strings
+from .scalars import number_lexeme, only_grammar, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
 from .shapes import ANYTHING, ARRAY, FALSE, NULL, NUMBER, OBJECT, ROOMY_STRINGS, TRUE, Goal, Shape
 from .shapes import STRING as STRING_TYPE
@@ -83,6 +85,7 @@ class ValueStates:
         # By identity: objects are compared member by member, and which lives is kept with its plan.
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
+        self._grammars: dict[str, int] = {}
         self._may_wait = False  # for the value of an item: never without arrays whose items must differ
 
     def outcomes(self, position: Position) -> Outcomes:
@@ -115,6 +118,10 @@ class ValueStates:
         any_type = 0
         for bits in types:
             any_type |= bits
+        grammar = only_grammar(_strings_of(shapes[0])) if len(position) == 1 else None
+        if grammar is not None:
+            row[0x22] = self._grammar(grammar)
+            any_type &= ~STRING_TYPE
         lexemes = self._scalars(position, shapes, types, any_type) if any_type & ~(OBJECT | ARRAY) else []
         for lexeme in lexemes:
             if lexeme.is_string:
@@ -125,7 +132,7 @@ class ValueStates:
             row[0x7B] = goto(self._object_first(position))
         if any_type & ARRAY:
             row[0x5B] = goto(self._array_first(position))
-        if not any_type & (OBJECT | ARRAY):
+        if not any_type & (OBJECT | ARRAY) and grammar is None:
             key = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
             self.pushdown.origins[state] = Portable(state, key)
 
@@ -142,10 +149,15 @@ class ValueStates:
             )
             found.append(consistent(position, lexeme, vectors))
         if any_type & STRING_TYPE:
-            found.append(
-                string_lexeme(tuple(frozenset(s.strings for s in x if s.types & STRING_TYPE) for x in shapes))
-            )
+            found.append(string_lexeme(tuple(map(_strings_of, shapes))))
         return [self.labelled(position, lexeme, vectors) for lexeme, vectors in found]
+
+    def _grammar(self, text: str) -> int:
+        """The operation behind the opening quote of a string with a text of a grammar."""
+        operation = self._grammars.get(text)
+        if operation is None:
+            operation = self._grammars[text] = string_grammars.begin(text, self.pushdown)
+        return operation
 
     def live(self, goal: Goal) -> list[Shape]:
         found = self._live.get(goal)
@@ -432,6 +444,10 @@ def _closing(run: tuple[tuple[Plan, int, Hashable], ...]) -> int:
         if plan.may_close(progress):
             satisfied |= bit
     return satisfied
+
+
+def _strings_of(shapes: list[Shape]) -> frozenset[Strings]:
+    return frozenset(shape.strings for shape in shapes if shape.types & STRING_TYPE)
 
 
 def _union_of_types(shapes: list[Shape]) -> int:
