@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from .pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, Pushdown
+from .pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, SPACE, UNFILLED, Pushdown
 
 
 def accepts(pushdown: Pushdown, text: bytes) -> bool:
     """Whether `text` is in the language of an automaton that reads no JSON strings, and does not count."""
     state, node = pushdown.start, pushdown.root_node
     for byte in text:
-        pushdown.ensure(state)
-        operation = int(pushdown.table[state, byte])
+        operation = _operation(pushdown, state, byte)
         while operation == 0:
             # The byte belongs to what follows this level.
             end = int(pushdown.table[state, END])
             if end == 0:
                 return False
             state, node = _performed(pushdown, end, node)
-            pushdown.ensure(state)
-            operation = int(pushdown.table[state, byte])
+            operation = _operation(pushdown, state, byte)
         assert operation & 3 != SPACE
         state, node = _performed(pushdown, operation, node)
     return _may_end(pushdown, state, node)
+
+
+def _operation(pushdown: Pushdown, state: int, byte: int) -> int:
+    pushdown.ensure(state)
+    if pushdown.table[state, byte] == UNFILLED:
+        pushdown.fill_transition(state, byte)
+    return int(pushdown.table[state, byte])
 
 
 def _may_end(pushdown: Pushdown, state: int, node: int) -> bool:

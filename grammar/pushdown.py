@@ -12,7 +12,8 @@ An operation packs a kind and a payload into one int32, `payload << 2 | kind`:
     SPACE          white space: same state, count it against the state's cap
 
 A state that is not READY, or a frame whose operation is UNFILLED, makes a kernel stop and ask; Python fills it and
-the kernel goes on. Arrays only grow (by copy), and a row is complete before it is marked READY.
+the kernel goes on. A transition may be UNFILLED as well: it leads somewhere, and where that is is found out when a text
+goes on behind it. Arrays only grow (by copy), and a row is complete, but for these, before it is marked READY.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import CannotEnforce
+from .bits import bit_positions
 from .dfa import ByteDfa
 
 GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
@@ -82,6 +84,8 @@ class NamePart(Origin):
 
 
 Row = np.ndarray
+Deferred = Callable[[int], tuple[int, int]]
+"""For a byte the bytes (bits) with the same operation, and this."""
 Expand = Callable[[int, Row], None]
 Resume = Callable[[int], int]
 
@@ -253,6 +257,7 @@ class Pushdown:
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}
+        self._deferred: dict[int, Deferred] = {}
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
@@ -312,6 +317,31 @@ class Pushdown:
             self.table[state] = row
             self.table[state, FLAGS] = row[FLAGS] | READY
             self._expand[state] = None
+
+    def defer(self, state: int, make: Deferred) -> None:
+        """Let `make` fill what is UNFILLED among the transitions of `state`.
+
+        Only for what never fails: a text may go on behind it, whatever lies below.
+        """
+        self._deferred[state] = make
+
+    def fill_transition(self, state: int, byte: int) -> None:
+        """Fill in the operation of `state` for `byte`."""
+        with self.lock:
+            if self.table[state, byte] != UNFILLED:
+                return
+            try:
+                bytes_, operation = self._deferred[state](byte)
+            except CannotEnforce as error:
+                raise error.located(self.describe(state)) from None
+            # Making it may have grown the table.
+            self.table[state, list(bit_positions(bytes_))] = operation
+
+    def fill_row(self, state: int) -> None:
+        """Fill in all operations of `state`."""
+        if state in self._deferred:
+            for byte in np.flatnonzero(self.table[state, :256] == UNFILLED).tolist():
+                self.fill_transition(state, byte)
 
     def push(self, frames: Sequence[int], state: int) -> int:
         """The operation that pushes `frames` (deepest first) and moves to `state`."""

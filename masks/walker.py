@@ -86,6 +86,8 @@ def answer(pushdown: Pushdown, status: int, space: Scratch) -> None:
     ctl = space.ctl
     if status == kernel.MISS_STATE:
         pushdown.ensure(int(ctl[kernel.CTL_MISS]))
+    elif status == kernel.MISS_BYTE:
+        pushdown.fill_transition(int(ctl[kernel.CTL_MISS]), int(ctl[kernel.CTL_OUTCOME]))
     elif status == kernel.MISS_FRAME:
         pushdown.fill_frame(int(ctl[kernel.CTL_MISS]), int(ctl[kernel.CTL_OUTCOME]))
     else:

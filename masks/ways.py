@@ -105,6 +105,7 @@ class Ways:
 
     def moves(self, state: int) -> list[tuple[bytes, int]]:
         """`(text, operation)` for each operation of a state, with the shortest text that causes it."""
+        self.pushdown.fill_row(state)
         row = self.pushdown.table[state]
         is_string = bool(row[FLAGS] & STRING)
         order, spelled = (_BY_COST, SPELLED) if is_string else (_BACKWARDS, RAW)

@@ -36,6 +36,8 @@ Calls = frozenset[Call]
 Item = tuple[int, int, int]
 """A state of the networks, what it returns to, and what it owes: the number of a set of terminals' states."""
 Items = frozenset[Item]
+Source = tuple[int, tuple[int, ...], int]
+"""A state in which a byte is read, all that it returns to, and what it owes."""
 Exit = tuple[int, int]
 """What is owed where a level is left, and the bytes (bits) that may come there, or more than those."""
 
@@ -65,6 +67,23 @@ class Prediction(NamedTuple):
     rule: int
     belows: tuple[int, ...]
     owed: int
+
+
+class Moves(NamedTuple):
+    """Where the next byte leads from some items.
+
+    sources : what reads it.  debts : what is owed in some of these.
+    targets : for each set of bytes (bits) that lead to the same place, as int32, the target of each of `sources`, then
+              of each of `debts`.
+    """
+
+    sources: list[Source]
+    debts: list[int]
+    targets: dict[int, bytes]
+
+    def with_byte(self, byte: int) -> int:
+        """The set of bytes with this one, 0 if there is none."""
+        return next((bytes_ for bytes_ in self.targets if bytes_ >> byte & 1), 0)
 
 
 class ItemSets:
@@ -201,17 +220,14 @@ class ItemSets:
     def _lives(self, item: Item) -> bool:
         return (item[0], item[2]) not in self._dead
 
-    def moves(self, items: Items) -> dict[Items, int]:
-        """Where the next byte leads: items, not completed yet, and the bytes (bits) that lead there."""
-        sources: list[tuple[int, tuple[int, ...], int]] = [
-            (state, (below,), owed) for state, below, owed in items
-        ]
+    def moves(self, items: Items) -> Moves:
+        """Where the next byte leads."""
+        sources: list[Source] = [(state, (below,), owed) for state, below, owed in items]
         sources += [(self.networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
-        sources = [
-            (here, belows, owed) for state, belows, owed in sources for here in self.networks.closure(state)
-        ]
+        closure = self.networks.closure
+        sources = [(here, belows, owed) for state, belows, owed in sources for here in closure(state)]
         # What is owed is read like anything else; of what owes nothing there is one row.
-        debts = list(dict.fromkeys(owed for _, _, owed in sources))
+        debts = list(dict.fromkeys([owed for _, _, owed in sources]))
         rows = [self.networks.rows[state] for state, _, _ in sources]
         columns = np.array([*rows, *map(self._debts.row, debts)], np.int32).reshape(-1, 256).T
         used = np.flatnonzero(columns[:, : len(rows)].any(axis=1))
@@ -219,25 +235,24 @@ class ItemSets:
         for byte, column in zip(used.tolist(), columns[used]):
             key = column.tobytes()
             alike[key] = alike.get(key, 0) | 1 << byte
-        found: dict[Items, int] = {}
-        for key, some in alike.items():
-            targets = np.frombuffer(key, np.int32).tolist()
-            after = dict(zip(debts, targets[len(rows) :]))
-            reached = frozenset(
-                (target, below, after[owed])
-                for target, (_, belows, owed) in zip(targets, sources)
-                if target and after[owed] != BROKEN and (target, after[owed]) not in self._dead
-                for below in belows
-            )
-            if reached:
-                found[reached] = found.get(reached, 0) | some
-        return found
+        return Moves(sources, debts, dict(zip(alike.values(), alike)))
+
+    def behind_bytes(self, moves: Moves, bytes_: int) -> Items:
+        """The items, not completed yet, behind one of the sets of bytes; none where what is owed cannot be paid."""
+        targets = np.frombuffer(moves.targets[bytes_], np.int32).tolist()
+        after = dict(zip(moves.debts, targets[len(moves.sources) :]))
+        return frozenset(
+            (target, below, after[owed])
+            for target, (_, belows, owed) in zip(targets, moves.sources)
+            if target and after[owed] != BROKEN and (target, after[owed]) not in self._dead
+            for below in belows
+        )
 
     def read(self, items: Items, byte: int) -> Items:
         """Where one byte leads."""
-        return next(
-            (behind for behind, bytes_ in self.moves(items).items() if bytes_ >> byte & 1), frozenset()
-        )
+        moves = self.moves(items)
+        bytes_ = moves.with_byte(byte)
+        return self.behind_bytes(moves, bytes_) if bytes_ else frozenset()
 
     def allows(self, owed: int, byte: int) -> bool:
         """Whether what is owed lets a byte follow."""

@@ -23,7 +23,7 @@ from ..pushdown import (
 )
 from .debts import NOTHING
 from .foreign import check_foreign, undecided
-from .items import Items, ItemSets, Place
+from .items import Items, ItemSets, Moves, Place
 from .networks import Entry, Networks
 from .rules import Rules
 from .shortest import Shortest
@@ -125,7 +125,7 @@ class _Machine:
         if state is None:
             number = len(self._states)
             origin = Portable(self.pushdown.n_states, (self._key, number))
-            state = self.pushdown.new_states(1, lambda _, row: self._expand(place, row), origin)
+            state = self.pushdown.new_states(1, lambda state, row: self._expand(place, state, row), origin)
             self._states[place] = state
             self._places[state] = place
         return state
@@ -138,15 +138,20 @@ class _Machine:
             self._nodes[frame] = node
         return frame
 
-    def _expand(self, place: Place, row: Row) -> None:
+    def _expand(self, place: Place, state: int, row: Row) -> None:
         """The transitions and the end of a state."""
         follow = union(bytes_ for _, bytes_ in place.exits)
-        for items, bytes_ in self._sets.moves(place.items).items():
-            operation = self._operation(items) if bytes_ & ~follow else 0
-            for byte in bit_positions(bytes_):
-                row[byte] = self._fork(place, items, byte) if follow >> byte & 1 else operation
-        for rule, belows, owed in self._sets.predicted(place.items):
-            entry = self._sets.networks.foreign.get(rule)
+        networks = self._sets.networks
+        moves = self._sets.moves(place.items)
+        for bytes_ in moves.targets:
+            if networks.has_debts or bytes_ & follow:
+                self._move(place, follow, bytes_, self._sets.behind_bytes(moves, bytes_), row)
+            else:
+                row[list(bit_positions(bytes_))] = UNFILLED
+        if not networks.has_debts:
+            self.pushdown.defer(state, lambda byte: self._deferred(moves, byte))
+        for rule, belows, owed in self._sets.predicted(place.items) if networks.foreign else ():
+            entry = networks.foreign.get(rule)
             if entry is not None:
                 assert owed == NOTHING, "there is no lexer beside what is foreign"
                 self._enter(rule, entry, belows, follow, row)
@@ -181,6 +186,19 @@ class _Machine:
             self._returns[behind] = frame
             self._returned[frame] = behind
         return frame
+
+    def _move(self, place: Place, follow: int, bytes_: int, items: Items, row: Row) -> None:
+        """The transitions of a state that lead to `items`, or perhaps to what comes behind the level."""
+        if not items:
+            return
+        operation = self._operation(items) if bytes_ & ~follow else 0
+        for byte in bit_positions(bytes_):
+            row[byte] = self._fork(place, items, byte) if follow >> byte & 1 else operation
+
+    def _deferred(self, moves: Moves, byte: int) -> tuple[int, int]:
+        """The operation for a byte, and all bytes (bits) with the same one."""
+        bytes_ = moves.with_byte(byte)
+        return bytes_, self._operation(self._sets.behind_bytes(moves, bytes_))
 
     def _operation(self, items: Items) -> int:
         """What leads to `items`."""

@@ -58,6 +58,8 @@ class Networks:
         self.owner = [TOP]
         self._closures: dict[int, tuple[int, ...]] = {}
         self._called: dict[int, frozenset[int]] = {}
+        self._may_end: dict[int, bool] = {}
+        self._only_ends: dict[int, bool] = {}
         self._corners: dict[int, frozenset[int]] = {}
         self._tails: dict[int, frozenset[int]] = {}
 
@@ -137,11 +139,19 @@ class Networks:
 
     def may_end(self, state: int) -> bool:
         """Whether the rule may end in a state, after calls that read nothing at most."""
-        return any(self.final[here] for here in self.closure(state))
+        found = self._may_end.get(state)
+        if found is None:
+            found = self._may_end[state] = any(self.final[here] for here in self.closure(state))
+        return found
 
     def only_ends(self, state: int) -> bool:
         """Whether a state is final and nothing goes on from it."""
-        return self.final[state] and not self.calls[state] and not self.rows[state].any()
+        if not self.final[state] or self.calls[state]:
+            return False
+        found = self._only_ends.get(state)
+        if found is None:
+            found = self._only_ends[state] = not self.rows[state].any()
+        return found
 
     def called(self, state: int) -> frozenset[int]:
         """The rules that are called in a state."""

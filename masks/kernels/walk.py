@@ -44,11 +44,8 @@ STEP_OUT = 2  # popped below BOTTOM, byte consumed; ctl[CTL_OUTCOME] has the out
 STEP_OUT_BEFORE = 3  # the same, but this byte belongs to what follows
 STEP_SHARED = 4  # from here on as the base row has it
 STEP_ASK = -1  # not a quick step
-MISS_STATE, MISS_FRAME, MISS_SPACE = (
-    5,
-    6,
-    7,
-)  # stop and ask Python: expand a state, fill a frame, enlarge scratch
+# Stop and ask Python: expand a state, fill a frame, enlarge scratch, fill a transition.
+MISS_STATE, MISS_FRAME, MISS_SPACE, MISS_BYTE = 5, 6, 7, 8
 
 BOTTOM = -1  # below the visible part of the stack
 LOCAL = 1 << 24  # stack node ids from here on are indices into `local`
@@ -406,6 +403,10 @@ def step(machine, path, depth, byte, ctl):
             if count >= table[state, SPACE_CAP]:
                 return STEP_DEAD
             return _put(path, depth, state, count + 1, 0, node, n_local)
+        if operation == UNFILLED:
+            ctl[CTL_MISS] = state
+            ctl[CTL_OUTCOME] = byte
+            return MISS_BYTE
         if operation != 0:
             return _apply(machine, path, depth, operation, node, n_local, ctl)
         # The byte does not continue this lexeme: end it where that is possible, and read the byte one level up.
@@ -461,6 +462,8 @@ def walk(table, code, stack, local, path, trie_bytes, links, mask, exits, ctl):
         status = _quick_step(table, path, depth, trie_bytes[node])
         if status == STEP_ASK:
             status = step(machine, path, depth, trie_bytes[node], ctl)
+        if status == MISS_BYTE and links[node, 0] == links[node + 1, 0]:
+            status = STEP_ALIVE  # wherever it leads: nothing is behind it
         if status >= MISS_STATE or not _note(status, node, exits, ctl):
             path[depth, CURSOR] = node
             ctl[CTL_RESUME] = depth
