@@ -118,7 +118,8 @@ class ValueStates:
         any_type = 0
         for bits in types:
             any_type |= bits
-        grammar = only_grammar(_strings_of(shapes[0])) if len(position) == 1 else None
+        is_alone = any_type & STRING_TYPE and len(position) == 1
+        grammar = only_grammar(_strings_of(shapes[0])) if is_alone else None
         if grammar is not None:
             row[0x22] = self._grammar(grammar)
             any_type &= ~STRING_TYPE
