@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
+
+ALL_BYTES = (1 << 256) - 1
+
 
 def bits_of(numbers: Iterable[int]) -> int:
     """The set of `numbers`; Python's own ints, since NumPy's overflow."""
@@ -19,6 +24,12 @@ def bit_positions(bits: int) -> Iterator[int]:
         lowest = bits & -bits
         yield lowest.bit_length() - 1
         bits ^= lowest
+
+
+def flags(bits: int) -> np.ndarray:
+    """bool[256]: the positions below 256."""
+    packed = np.frombuffer(bits.to_bytes(32, "little"), np.uint8)
+    return np.unpackbits(packed, bitorder="little").view(np.bool_)
 
 
 def union(sets: Iterable[int]) -> int:

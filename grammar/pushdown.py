@@ -27,7 +27,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import CannotEnforce
-from .bits import bit_positions
+from .bits import flags
 from .dfa import ByteDfa
 
 GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
@@ -334,8 +334,8 @@ class Pushdown:
                 bytes_, operation = self._deferred[state](byte)
             except CannotEnforce as error:
                 raise error.located(self.describe(state)) from None
-            # Making it may have grown the table.
-            self.table[state, list(bit_positions(bytes_))] = operation
+            row = self.table[state]  # only now: making the operation may have grown the table
+            row[:256][flags(bytes_) & (row[:256] == UNFILLED)] = operation
 
     def fill_row(self, state: int) -> None:
         """Fill in all operations of `state`."""

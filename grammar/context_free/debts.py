@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..bits import ALL_BYTES, bits_of
 from .networks import Networks
 
 NOTHING = 0
@@ -40,6 +41,17 @@ class Debts:
                 found[byte] = BROKEN if goes_on else self._number(frozenset(targets) - {0})
             self._rows[owed] = found
         return found
+
+    def after(self, owed: int, byte: int) -> int:
+        """What is owed behind a byte, or BROKEN."""
+        return NOTHING if owed == NOTHING else int(self.row(owed)[byte])
+
+    def alike(self, owed: int, byte: int) -> int:
+        """The bytes (bits) behind which the same is owed."""
+        if owed == NOTHING:
+            return ALL_BYTES
+        row = self.row(owed)
+        return bits_of(np.flatnonzero(row == row[byte]).tolist())
 
     def _number(self, states: frozenset[int]) -> int:
         number = self._numbers.get(states)

@@ -18,9 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from ...errors import CompileBudgetExceeded
+from ..bits import union
 from .debts import BROKEN, NOTHING, Debts
 from .networks import TOP, Networks
 from .viability import Viability
@@ -70,20 +69,10 @@ class Prediction(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """Where the next byte leads from some items.
-
-    sources : what reads it.  debts : what is owed in some of these.
-    targets : for each set of bytes (bits) that lead to the same place, as int32, the target of each of `sources`, then
-              of each of `debts`.
-    """
+    """Where the next byte leads from some items: what reads it, and the bytes (bits) that something reads."""
 
     sources: list[Source]
-    debts: list[int]
-    targets: dict[int, bytes]
-
-    def with_byte(self, byte: int) -> int:
-        """The set of bytes with this one, 0 if there is none."""
-        return next((bytes_ for bytes_ in self.targets if bytes_ >> byte & 1), 0)
+    used: int
 
 
 class ItemSets:
@@ -180,7 +169,7 @@ class ItemSets:
             found = self._returns[number] = tuple(dict.fromkeys(self._behind(self.nodes[number])))
         return found
 
-    def behind(self, number: int, owed: int) -> list[Item]:
+    def behind_call(self, number: int, owed: int) -> list[Item]:
         """The items behind a call that ended owing `owed`."""
         return [(state, below, owed) for state, below in self.returns(number)]
 
@@ -211,7 +200,7 @@ class ItemSets:
             if below == BOTTOM:
                 exits[owed] = exits.get(owed, 0) | networks.follow[networks.owner[state]]
                 continue
-            more = [item for item in self.behind(below, owed) if item not in found and self._lives(item)]
+            more = [item for item in self.behind_call(below, owed) if item not in found and self._lives(item)]
             found.update(more)
             todo += more
         left = (item for item in todo if not networks.only_ends(item[0]))
@@ -221,42 +210,39 @@ class ItemSets:
         return (item[0], item[2]) not in self._dead
 
     def moves(self, items: Items) -> Moves:
-        """Where the next byte leads."""
-        sources: list[Source] = [(state, (below,), owed) for state, below, owed in items]
-        sources += [(self.networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
-        closure = self.networks.closure
-        sources = [(here, belows, owed) for state, belows, owed in sources for here in closure(state)]
-        # What is owed is read like anything else; of what owes nothing there is one row.
-        debts = list(dict.fromkeys([owed for _, _, owed in sources]))
-        rows = [self.networks.rows[state] for state, _, _ in sources]
-        columns = np.array([*rows, *map(self._debts.row, debts)], np.int32).reshape(-1, 256).T
-        used = np.flatnonzero(columns[:, : len(rows)].any(axis=1))
-        alike: dict[bytes, int] = {}
-        for byte, column in zip(used.tolist(), columns[used]):
-            key = column.tobytes()
-            alike[key] = alike.get(key, 0) | 1 << byte
-        return Moves(sources, debts, dict(zip(alike.values(), alike)))
+        """What reads the next byte."""
+        networks = self.networks
+        begun: list[Source] = [(state, (below,), owed) for state, below, owed in items]
+        begun += [(networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
+        sources = [
+            (here, belows, owed) for state, belows, owed in begun for here in networks.closure(state)
+        ]
+        return Moves(sources, union([networks.used(state) for state, _, _ in sources]))
 
-    def behind_bytes(self, moves: Moves, bytes_: int) -> Items:
-        """The items, not completed yet, behind one of the sets of bytes; none where what is owed cannot be paid."""
-        targets = np.frombuffer(moves.targets[bytes_], np.int32).tolist()
-        after = dict(zip(moves.debts, targets[len(moves.sources) :]))
-        return frozenset(
-            (target, below, after[owed])
-            for target, (_, belows, owed) in zip(targets, moves.sources)
-            if target and after[owed] != BROKEN and (target, after[owed]) not in self._dead
-            for below in belows
-        )
+    def alike(self, moves: Moves, byte: int) -> int:
+        """The bytes (bits) that lead where `byte` does, which is one of those that are read."""
+        found = moves.used
+        for state, _, _ in moves.sources:
+            found &= self.networks.read(state, byte)[1]
+        # What is owed is read like anything else.
+        for owed in {owed for _, _, owed in moves.sources}:
+            found &= self._debts.alike(owed, byte)
+        return found
 
-    def read(self, items: Items, byte: int) -> Items:
-        """Where one byte leads."""
-        moves = self.moves(items)
-        bytes_ = moves.with_byte(byte)
-        return self.behind_bytes(moves, bytes_) if bytes_ else frozenset()
+    def behind(self, moves: Moves, byte: int) -> Items:
+        """The items behind a byte, not completed yet; none where what is owed cannot be paid."""
+        found = []
+        for state, belows, owed in moves.sources:
+            target = self.networks.read(state, byte)[0]
+            if target:
+                after = self._debts.after(owed, byte)
+                if after != BROKEN and (target, after) not in self._dead:
+                    found += [(target, below, after) for below in belows]
+        return frozenset(found)
 
     def allows(self, owed: int, byte: int) -> bool:
         """Whether what is owed lets a byte follow."""
-        return bool(self._debts.row(owed)[byte] != BROKEN)
+        return self._debts.after(owed, byte) != BROKEN
 
     def factored(self, place: Place) -> tuple[list[int], Place]:
         """A place as frames to push (nodes, the lowest first) and the place above them."""

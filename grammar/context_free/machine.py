@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..bits import bit_positions, bits_of, union
+from ..bits import bit_positions, bits_of, flags, union
 from ..pushdown import (
     DONE_STATE,
     END,
@@ -143,13 +143,16 @@ class _Machine:
         follow = union(bytes_ for _, bytes_ in place.exits)
         networks = self._sets.networks
         moves = self._sets.moves(place.items)
-        for bytes_ in moves.targets:
-            if networks.has_debts or bytes_ & follow:
-                self._move(place, follow, bytes_, self._sets.behind_bytes(moves, bytes_), row)
-            else:
-                row[list(bit_positions(bytes_))] = UNFILLED
+        left = moves.used
         if not networks.has_debts:
+            row[:256][flags(left)] = UNFILLED
             self.pushdown.defer(state, lambda byte: self._deferred(moves, byte))
+            left &= follow
+        while left:
+            byte = next(bit_positions(left))
+            bytes_ = self._sets.alike(moves, byte) & left
+            self._move(place, follow, bytes_, self._sets.behind(moves, byte), row)
+            left ^= bytes_
         for rule, belows, owed in self._sets.predicted(place.items) if networks.foreign else ():
             entry = networks.foreign.get(rule)
             if entry is not None:
@@ -197,8 +200,8 @@ class _Machine:
 
     def _deferred(self, moves: Moves, byte: int) -> tuple[int, int]:
         """The operation for a byte, and all bytes (bits) with the same one."""
-        bytes_ = moves.with_byte(byte)
-        return bytes_, self._operation(self._sets.behind_bytes(moves, bytes_))
+        operation = self._operation(self._sets.behind(moves, byte))
+        return self._sets.alike(moves, byte), operation
 
     def _operation(self, items: Items) -> int:
         """What leads to `items`."""
@@ -221,11 +224,11 @@ class _Machine:
     def _resume(self, node: int, number: int) -> int:
         """What a frame does for an outcome."""
         outcome = self._outcomes[number]
-        behind = frozenset(item for owed in outcome.owed for item in self._sets.behind(node, owed))
+        behind = frozenset(item for owed in outcome.owed for item in self._sets.behind_call(node, owed))
         if outcome.byte < 0:
             return self._operation(behind)
         place = self._sets.completed(behind)
-        inside = self._sets.above(outcome.inside, node) | self._sets.read(place.items, outcome.byte)
+        inside = self._sets.above(outcome.inside, node) | self._sets.behind(self._sets.moves(place.items), outcome.byte)
         if any(bytes_ >> outcome.byte & 1 for _, bytes_ in place.exits):
             return self._fork(place, inside, outcome.byte)
         return self._operation(inside)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..bits import ALL_BYTES, union
 from ..char_automata import Budget
 from ..dfa import NOT_ACCEPTING
 from ..nodes import Call, Node
@@ -57,6 +58,8 @@ class Networks:
         self.final = [False]
         self.owner = [TOP]
         self._closures: dict[int, tuple[int, ...]] = {}
+        self._reads: dict[int, list[tuple[int, int]]] = {}
+        self._used: dict[int, int] = {}
         self._called: dict[int, frozenset[int]] = {}
         self._may_end: dict[int, bool] = {}
         self._only_ends: dict[int, bool] = {}
@@ -126,6 +129,32 @@ class Networks:
             self.calls.append([(number, first + target) for number, target in called if target])
         self.calls += [[] for _ in range(n_between)]
         return first + dfa.start
+
+    def read(self, state: int, byte: int) -> tuple[int, int]:
+        """The target of a byte, 0 for none, and the bytes (bits) with the same one."""
+        for target, bytes_ in self._reads_of(state):
+            if bytes_ >> byte & 1:
+                return target, bytes_
+        return 0, ALL_BYTES ^ self._used[state]
+
+    def used(self, state: int) -> int:
+        """The bytes (bits) that a state reads."""
+        if state not in self._used:
+            self._reads_of(state)
+        return self._used[state]
+
+    def _reads_of(self, state: int) -> list[tuple[int, int]]:
+        """For each target of a state the bytes (bits) that lead there."""
+        reads = self._reads.get(state)
+        if reads is None:
+            found: dict[int, int] = {}
+            row = self.rows[state]
+            for byte in row.nonzero()[0].tolist():
+                target = int(row[byte])
+                found[target] = found.get(target, 0) | 1 << byte
+            reads = self._reads[state] = list(found.items())
+            self._used[state] = union(found.values())
+        return reads
 
     def closure(self, state: int) -> tuple[int, ...]:
         """A state, and those that are reached from it by calls that read nothing."""
