@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-
 ALL_BYTES = (1 << 256) - 1
 
 

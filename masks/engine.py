@@ -18,6 +18,7 @@ from ..grammar.pushdown import (
     Portable,
     Pushdown,
 )
+from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .kernels.bits import any_bit, copy_bits, set_pairs
 from .tables import LexemeRow, TokenTables
@@ -53,6 +54,7 @@ class Engine:
         self.has_two_names = len(tables.two_names) > 0
         self._masks: dict[Config, np.ndarray] = {}
         self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
+        self._by_depth = ByDepth(pushdown, tables)
         self._distinct: dict[int, np.ndarray] = {}  # rows by the hash of their words
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_SUFFIXES)
@@ -257,13 +259,11 @@ class Engine:
         state, count, escape, node = config
         key = (*key, count)
         row = self.tables.level_row(key, self.pushdown, start_at(state, count, escape))
-        mask[:] = row.inside
         exits = self.tables.exits_of(key, row)
-        if len(exits.tokens):
-            alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
-            walk_exits(self.pushdown, node, exits.begins, exits.rests, alive, reach)
-            set_pairs(exits.tokens, exits.ends, alive, mask)
-        if len(exits.in_place):
+        if exits.is_merged:
+            mask[:] = self._by_depth.tokens(key, row.inside, exits, node, reach)
+        else:
+            mask[:] = row.inside
             walk_exits(self.pushdown, node, exits.in_place, self.tables.all.levels, mask, reach)
         for outcome, tokens in exits.whole:
             after = self.perform(outcome << 2 | EXIT, node, reach)

@@ -37,6 +37,11 @@ class LevelExits:
     whole: tuple[tuple[int, np.ndarray], ...]
 
     @property
+    def is_merged(self) -> bool:
+        """Whether they were put together."""
+        return len(self.begins) > 0
+
+    @property
     def n_bytes(self) -> int:
         """The size of its arrays."""
         arrays = (self.in_place, self.rests.bytes, self.rests.links, self.tokens, self.ends)

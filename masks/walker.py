@@ -137,19 +137,31 @@ def walk_trie(
 
 def walk_exits(
     pushdown: Pushdown, node: int, exits: Exits, trie: LevelTrie, mask: np.ndarray, reach: Reach
-) -> None:
-    """Set the bits of the tokens of `trie` that go on behind `exits`, with the stack `node` below the level."""
+) -> Exits:
+    """Set the bits of the tokens of `trie` that go on behind `exits`, with the stack `node` below the level.
+
+    Returns the places where the walk left the visible stack again, which may end at `node`.
+    """
     space = scratch()
     space.need_depth(trie.max_depth)
     ctl = space.ctl
     ctl[:] = _FRESH
     while True:
         status = kernel.walk_exits(
-            *pushdown.arrays, space.local, space.path, trie.bytes, trie.links, mask, node, exits, ctl
+            *pushdown.arrays,
+            space.local,
+            space.path,
+            trie.bytes,
+            trie.links,
+            mask,
+            node,
+            exits,
+            space.exits,
+            ctl,
         )
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))
-            return
+            return space.exits[: ctl[kernel.CTL_EXITS]].copy()
         answer(pushdown, status, space)
 
 

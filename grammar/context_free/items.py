@@ -214,9 +214,7 @@ class ItemSets:
         networks = self.networks
         begun: list[Source] = [(state, (below,), owed) for state, below, owed in items]
         begun += [(networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
-        sources = [
-            (here, belows, owed) for state, belows, owed in begun for here in networks.closure(state)
-        ]
+        sources = [(here, belows, owed) for state, belows, owed in begun for here in networks.closure(state)]
         return Moves(sources, union([networks.used(state) for state, _, _ in sources]))
 
     def alike(self, moves: Moves, byte: int) -> int:

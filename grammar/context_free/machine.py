@@ -228,7 +228,9 @@ class _Machine:
         if outcome.byte < 0:
             return self._operation(behind)
         place = self._sets.completed(behind)
-        inside = self._sets.above(outcome.inside, node) | self._sets.behind(self._sets.moves(place.items), outcome.byte)
+        inside = self._sets.above(outcome.inside, node) | self._sets.behind(
+            self._sets.moves(place.items), outcome.byte
+        )
         if any(bytes_ >> outcome.byte & 1 for _, bytes_ in place.exits):
             return self._fork(place, inside, outcome.byte)
         return self._operation(inside)

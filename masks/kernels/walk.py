@@ -556,14 +556,15 @@ def _clear(links, node, mask):
 
 
 @jit
-def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, exits, ctl):
-    """Continue walks that left BOTTOM, now that the stack `node` is known to lie there.
+def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, exits, left, ctl):
+    """Continue walks that left BOTTOM, now that the stack `node` is known to lie there, perhaps on BOTTOM again.
 
     exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
+    left  : int32[n, 3], appended where a walk leaves BOTTOM once more.
     ctl   : CTL_RESUME is the exit at which to go on, CTL_INSIDE the depth in it, 0 at its beginning.
     """
     machine = (table, code, stack, local)
-    outcome, status = -1, STEP_DEAD
+    outcome, passed, status = -1, 0, STEP_DEAD
     for i in range(ctl[CTL_RESUME], exits.shape[0]):
         inside = ctl[CTL_INSIDE]
         if inside > 0:
@@ -571,9 +572,17 @@ def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, e
         elif exits[i, 1] != outcome:
             outcome = exits[i, 1]
             status = _apply(machine, path, 0, outcome << 2 | EXIT, node, 0, ctl)
+            passed = ctl[CTL_OUTCOME]
             if status == STEP_ALIVE and path[0, STATE] == 0:
                 status = STEP_DEAD
-        if status == STEP_ALIVE:
+        if status == STEP_OUT:
+            row = ctl[CTL_EXITS]
+            if row < left.shape[0]:
+                left[row, 0], left[row, 1], left[row, 2] = exits[i, 0], passed, exits[i, 2]
+                ctl[CTL_EXITS] = row + 1
+            else:
+                status = MISS_SPACE
+        elif status == STEP_ALIVE:
             if inside == 0:
                 place = exits[i, 0]
                 if exits[i, 2]:
@@ -585,7 +594,7 @@ def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, e
                     path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
                 inside = 1
             ctl[CTL_RESUME] = inside
-            status = walk(table, code, stack, local, path, trie_bytes, links, mask, exits[:0], ctl)
+            status = walk(table, code, stack, local, path, trie_bytes, links, mask, left, ctl)
             ctl[CTL_INSIDE] = ctl[CTL_RESUME] if status >= MISS_STATE else 0
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i

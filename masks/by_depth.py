@@ -1,0 +1,107 @@
+"""What the tokens that leave a stack level come to, found out a frame at a time.
+
+Configurations inside the same terminal differ in what lies below, and often far below: a few tokens, such as `)))`,
+look that deep. So what the frame on top decides is kept apart from what the one below it does, and so on. Where only
+lower frames are new there is little left to find out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..grammar.pushdown import Pushdown
+from .exits import LevelExits
+from .kernels.bits import any_bit, set_pairs
+from .kernels.walk import BOTTOM
+from .tables import TokenTables
+from .walker import Exits, Reach, walk_exits
+
+MAX_FRAMES = 4
+"""Below so many, hardly two stacks are alike, and only few tokens look there."""
+MAX_DEPTHS = 1 << 16
+# Masks of 16 KB with a 128k vocabulary: 32 MB.
+MAX_MASKS = 2048
+
+
+@dataclass(slots=True, eq=False)
+class Depth:
+    """What is known when some frames have been looked at.
+
+    inside : uint32[n_words], not to be changed: the tokens that are allowed whatever lies below.
+    in_place, rests : where others go on below, in the vocabulary's trie and in that of `LevelExits.rests`.
+    below : by the next frame.
+    """
+
+    inside: np.ndarray
+    in_place: Exits
+    rests: Exits
+    below: dict[int, Depth] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing depends on what lies below."""
+        return not (len(self.in_place) or len(self.rests))
+
+
+class ByDepth:
+    """The tokens of stack levels with many frames below; what is kept is forgotten when it becomes too much."""
+
+    def __init__(self, pushdown: Pushdown, tables: TokenTables) -> None:
+        self._pushdown = pushdown
+        self._tables = tables
+        self._n = 0
+        self._roots: dict[tuple[object, ...], tuple[LevelExits, Depth]] = {}
+        self._masks: dict[int, np.ndarray] = {}  # by the hash of their words
+
+    def tokens(
+        self, key: tuple[object, ...], inside: np.ndarray, exits: LevelExits, node: int, reach: Reach
+    ) -> np.ndarray:
+        """uint32[n_words], not to be changed: the tokens allowed on a level above `node`, but for `whole` ones.
+
+        key : of the level.  inside : what is allowed on the level itself.  What is looked at is noted in `reach`.
+        """
+        known, here = self._roots.get(key, (None, None))
+        if here is None or known is not exits:
+            here = Depth(inside, exits.in_place, exits.begins)
+            self._roots[key] = (exits, here)
+        for _ in range(MAX_FRAMES):
+            if here.is_settled:
+                return here.inside
+            reach.note(node)
+            node, frame = self._pushdown.stack[node].tolist()
+            deeper = here.below.get(frame)
+            if deeper is None:
+                deeper = self._step(here, exits, self._pushdown.push_node(BOTTOM, frame), Reach())
+                self._keep(here, frame, deeper)
+            here = deeper
+        return here.inside if here.is_settled else self._step(here, exits, node, reach).inside
+
+    def _step(self, here: Depth, exits: LevelExits, node: int, reach: Reach) -> Depth:
+        """What is known when the frames of the stack `node` have been looked at as well."""
+        inside = here.inside.copy()
+        in_place, rests = here.in_place, here.rests
+        if len(in_place):
+            trie = self._tables.all.levels
+            in_place = walk_exits(self._pushdown, node, in_place, trie, inside, reach)
+        if len(rests):
+            alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
+            rests = walk_exits(self._pushdown, node, rests, exits.rests, alive, reach)
+            if any_bit(alive):
+                set_pairs(exits.tokens, exits.ends, alive, inside)
+        return Depth(inside, in_place, rests)
+
+    def _shared(self, mask: np.ndarray) -> np.ndarray:
+        """A mask with the same words that is kept, else this one."""
+        found = self._masks.setdefault(hash(mask.tobytes()), mask)
+        return found if np.array_equal(found, mask) else mask
+
+    def _keep(self, here: Depth, frame: int, deeper: Depth) -> None:
+        if self._n >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
+            self._n = 0
+            self._roots.clear()
+            self._masks.clear()
+        self._n += 1
+        deeper.inside = self._shared(deeper.inside)
+        here.below[frame] = deeper
