@@ -7,7 +7,7 @@ lower frames are new there is little left to find out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,13 +31,11 @@ class Depth:
 
     inside : uint32[n_words], not to be changed: the tokens that are allowed whatever lies below.
     in_place, rests : where others go on below, in the vocabulary's trie and in that of `LevelExits.rests`.
-    below : by the next frame.
     """
 
     inside: np.ndarray
     in_place: Exits
     rests: Exits
-    below: dict[int, Depth] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:
@@ -51,8 +49,8 @@ class ByDepth:
     def __init__(self, pushdown: Pushdown, tables: TokenTables) -> None:
         self._pushdown = pushdown
         self._tables = tables
-        self._n = 0
         self._roots: dict[tuple[object, ...], tuple[LevelExits, Depth]] = {}
+        self._below: dict[tuple[Depth, int], Depth] = {}  # by the next frame
         self._masks: dict[int, np.ndarray] = {}  # by the hash of their words
 
     def tokens(
@@ -71,7 +69,7 @@ class ByDepth:
                 return here.inside
             reach.note(node)
             node, frame = self._pushdown.stack[node].tolist()
-            deeper = here.below.get(frame)
+            deeper = self._below.get((here, frame))
             if deeper is None:
                 deeper = self._step(here, exits, self._pushdown.push_node(BOTTOM, frame), Reach())
                 self._keep(here, frame, deeper)
@@ -98,10 +96,8 @@ class ByDepth:
         return found if np.array_equal(found, mask) else mask
 
     def _keep(self, here: Depth, frame: int, deeper: Depth) -> None:
-        if self._n >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
-            self._n = 0
-            self._roots.clear()
-            self._masks.clear()
-        self._n += 1
+        if len(self._below) >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
+            for kept in (self._roots, self._below, self._masks):
+                kept.clear()
         deeper.inside = self._shared(deeper.inside)
-        here.below[frame] = deeper
+        self._below[here, frame] = deeper

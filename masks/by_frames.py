@@ -16,15 +16,17 @@ class ByFrames(Generic[T]):
 
     How many frames that are depends on the frames themselves: whoever makes an answer looks at one after the other,
     and says by its `Reach` where it stopped. At most `limit` answers are kept; then all are forgotten. No answer is
-    None or a dict.
+    None or an int.
     """
 
     def __init__(self, pushdown: Pushdown, limit: int) -> None:
         self._pushdown = pushdown
         self._limit = limit
         self._n = 0
-        # An answer, or by the frame on top of what is left of the stack a table of the same kind.
-        self._found: dict[Any, Any] = {}
+        self._n_tables = 0
+        # An answer, or the number of a table, which has more by the frame on top of what is left of the stack. All in
+        # one dict: of very many, each is work for every collection of garbage.
+        self._found: dict[tuple[int, ...], Any] = {}
 
     def __len__(self) -> int:
         return self._n
@@ -38,10 +40,10 @@ class ByFrames(Generic[T]):
         """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
         state, count, escape, node = config
         entry = self._found.get((state, count, escape))
-        while entry.__class__ is dict:
+        while entry.__class__ is int:
             reach.note(node)
             node, frame = self._pushdown.stack[node].tolist()
-            entry = entry.get(frame)
+            entry = self._found.get((entry, frame))
         if entry is None:
             own = Reach()
             entry = make(config, own)
@@ -54,11 +56,13 @@ class ByFrames(Generic[T]):
         if self._n >= self._limit:
             self.clear()
         self._n += 1
-        table, key, node = self._found, config[:3], config[3]
+        key: tuple[int, ...] = config[:3]
+        node = config[3]
         while node >= lowest:  # a node has a greater number than those below it
-            inner = table.get(key)
-            if inner.__class__ is not dict:
-                inner = table[key] = {}
-            node, key = self._pushdown.stack[node].tolist()
-            table = inner
-        table[key] = found
+            table = self._found.get(key)
+            if table.__class__ is not int:
+                self._n_tables += 1
+                table = self._found[key] = self._n_tables
+            node, frame = self._pushdown.stack[node].tolist()
+            key = (table, frame)
+        self._found[key] = found
