@@ -259,7 +259,8 @@ class Engine:
         state, count, escape, node = config
         key = (*key, count)
         row = self.tables.level_row(key, self.pushdown, start_at(state, count, escape))
-        exits = self.tables.exits_of(key, row)
+        # Everything in a grammar stands in many places.
+        exits = self.tables.exits_of(key, row, again=self.pushdown.frames_grow)
         if exits.is_merged:
             mask[:] = self._by_depth.tokens(key, row.inside, exits, node, reach)
         else:

@@ -160,10 +160,10 @@ class TokenTables:
         inside = np.zeros(self.n_words, np.uint32)
         return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
 
-    def exits_of(self, key: tuple[object, ...], row: LevelRow) -> LevelExits:
-        """The tokens of the row of `key` that leave its level."""
+    def exits_of(self, key: tuple[object, ...], row: LevelRow, *, again: bool) -> LevelExits:
+        """The tokens of the row of `key` that leave its level. again : they will be asked for on many stacks."""
         row.n_uses += 1
-        if row.n_uses < OFTEN:
+        if row.n_uses < OFTEN and not again:
             return exits_in_place(row.exits)
         return self._merged.get(key, lambda: merged_exits(self.all.levels, row.exits, self.beginning))
 
