@@ -103,6 +103,22 @@ CASES: list[tuple[str, Any, list[str], list[str]]] = [
         ['["aa","aa"]', '["ba"]'],
     ),
     (
+        "borders of words, where a regex is all",
+        {"items": gramask.regex(r"\bfoo\b.*(?<=o)")},
+        ['["foo"]', '["foo o"]'],
+        ['["food"]', '["foo x"]'],
+    ),
+    (
+        "a schema by itself keeps its draft",
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "items": gramask.json({"$ref": "#/$defs/i", "$defs": {"i": {"const": 1}}}),
+            "$defs": {"i": {}},
+        },
+        ["[1]", "[1.0]"],
+        ["[2]", '["1"]'],
+    ),
+    (
         "a schema by itself keeps its references",
         {
             "items": gramask.json({"$ref": "#/$defs/i", "$defs": {"i": {"type": "integer"}}}),

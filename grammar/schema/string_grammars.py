@@ -21,9 +21,11 @@ from ..context_free.rules import Rules, productive
 from ..json_spelling import in_string
 from ..packed import packed, unpacked
 from ..pushdown import Pushdown
+from ..regex import compile_regex
 from ..source import ChoiceSource, JsonSource, LarkSource, Maker
 from ..text_parts import TextParts
 
+_LATEST = "https://json-schema.org/draft/2020-12/schema"
 KEYWORD = "x-grammar"
 KIND = "grammar"
 """Of a `Matcher`; its text is that of the keyword's value."""
@@ -43,10 +45,16 @@ def schema_of(maker: Maker, name: str) -> Any:
 
 
 def as_resource(name: str, schema: Any) -> Any:
-    """A schema whose references stay within it when it is part of another one."""
+    """A schema that means the same when it is part of another one, of whatever draft."""
     if not isinstance(schema, dict) or "$id" in schema or "id" in schema:
         return schema
-    return {"$id": f"urn:gramask:{name}", **schema}
+    uri = f"urn:gramask:{name}"
+    if "$ref" in schema and "$schema" not in schema and isinstance(schema.get("allOf", []), list):
+        # Early drafts ignore all that stands beside it, names as well.
+        reference = {"$ref": schema["$ref"]}
+        schema = {key: value for key, value in schema.items() if key != "$ref"}
+        schema["allOf"] = [*schema.get("allOf", ()), reference]
+    return {"$schema": _LATEST, "$id": uri, "id": uri, **schema}
 
 
 def is_grammar(value: Any) -> bool:
@@ -67,7 +75,10 @@ def text_of(value: Any) -> str:
 def check_grammar(value: Any, pointer: str) -> None:
     """Raise GrammarSyntaxError or another GramaskError, with the pointer, for a grammar that cannot be used."""
     try:
-        in_string(_rules(text_of(value)))
+        if "regex" in value:
+            compile_regex(value["regex"])
+        else:
+            in_string(_rules(text_of(value)))
     except GrammarSyntaxError as error:
         raise GrammarSyntaxError(
             error.message,
