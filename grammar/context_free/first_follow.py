@@ -6,11 +6,12 @@ Sets of bytes are ints, a bit for each. Source: Aho et al. (2006), section 4.4.2
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ..bits import bits_of, union
 from ..dfa import ByteDfa
-from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat
-from .rules import Rules, callers_of, is_nullable, nullable, regular
+from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Ranges, Repeat
+from .rules import Rules, is_nullable, nullable, regular
 
 
 class FirstFollow:
@@ -25,6 +26,7 @@ class FirstFollow:
         self.first = dict.fromkeys(rules.bodies, 0) | dict(first_of_foreign)
         self.first |= {name: first_bytes(dfa) for name, dfa in rules.terminals.items()}
         self.follow = dict.fromkeys(self.first, 0)
+        self._known: dict[int, int] = {}  # by the identity of a tree, which the rules keep alive
         self._find_first(rules)
         # `follow` of a rule is part of that of each rule that it may end with.
         self._ends_with: dict[str, set[str]] = {name: set() for name in rules.bodies}
@@ -33,21 +35,28 @@ class FirstFollow:
         self._spread()
 
     def _find_first(self, rules: Rules) -> None:
-        callers = callers_of(rules.bodies)
-        todo = list(rules.bodies)
+        todo = dict.fromkeys(reversed(list(rules.bodies)))  # mostly, rules are called further up
         while todo:
-            name = todo.pop()
+            name = next(iter(todo))
+            del todo[name]
             first = self._first(rules.bodies[name])
             if first != self.first[name]:
                 self.first[name] = first
-                todo += callers.get(name, ())
+                todo.update(dict.fromkeys(rules.callers.get(name, ())))
+
+    def _of_tree(self, node: Node) -> int:
+        """The same once those of the rules are known: a tree is asked for again by each tree around it."""
+        found = self._known.get(id(node))
+        if found is None:
+            found = self._known[id(node)] = self._first(node)
+        return found
 
     def _first(self, node: Node) -> int:
         match node:
             case Literal(text):
                 return 1 << text[0].encode()[0] if text else 0
             case Chars(ranges):
-                return union(lead_bytes(low, high) for low, high in ranges)
+                return _first_of_chars(ranges)
             case Concat(parts):
                 found = 0
                 for part in parts:
@@ -72,13 +81,13 @@ class FirstFollow:
                 for part in reversed(parts):
                     self._walk(rule, part, after, at_end=at_end)
                     is_empty = is_nullable(part, self.nullable)
-                    after = self._first(part) | (after if is_empty else 0)
+                    after = self._of_tree(part) | (after if is_empty else 0)
                     at_end = at_end and is_empty
             case Choice(options):
                 for option in options:
                     self._walk(rule, option, after, at_end=at_end)
             case Repeat(body, _, high):
-                again = 0 if high is not None and high < 2 else self._first(body)
+                again = 0 if high is not None and high < 2 else self._of_tree(body)
                 self._walk(rule, body, after | again, at_end=at_end)
             case Call(name):
                 self.follow[name] |= after
@@ -97,6 +106,11 @@ class FirstFollow:
 
 def first_bytes(dfa: ByteDfa) -> int:
     return bits_of(dfa.delta[dfa.start].nonzero()[0].tolist())
+
+
+@lru_cache(maxsize=1024)
+def _first_of_chars(ranges: Ranges) -> int:
+    return union(lead_bytes(low, high) for low, high in ranges)
 
 
 def lead_bytes(low: int, high: int) -> int:

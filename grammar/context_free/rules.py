@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import repeat
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Foreign(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """The texts that the rule `start` derives, character by character. Calls do not stand in `And` and `Not`.
 
@@ -37,6 +37,20 @@ class Rules:
     terminals: Mapping[str, ByteDfa] = field(default_factory=dict)
     foreign: Mapping[str, Foreign] = field(default_factory=dict)
     is_greedy: bool = True
+
+    @cached_property
+    def called(self) -> dict[str, tuple[str, ...]]:
+        """For each rule those that it calls."""
+        return {name: tuple(dict.fromkeys(calls(body))) for name, body in self.bodies.items()}
+
+    @cached_property
+    def callers(self) -> dict[str, list[str]]:
+        """For each rule that is called, those that call it."""
+        found: dict[str, list[str]] = {}
+        for name, called in self.called.items():
+            for other in called:
+                found.setdefault(other, []).append(name)
+        return found
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -97,31 +111,21 @@ def reachable(rules: Rules) -> list[str]:
     found = {rules.start: None}
     todo = [rules.start]
     for name in todo:
-        body = rules.bodies.get(name)  # none of what is foreign
-        for called in calls(body) if body is not None else ():
+        for called in rules.called.get(name, ()):  # none of what is foreign
             if called not in found:
                 found[called] = None
                 todo.append(called)
     return list(found)
 
 
-def callers_of(bodies: Mapping[str, Node]) -> dict[str, list[str]]:
-    """For each rule that is called, those that call it."""
-    callers: dict[str, list[str]] = {}
-    for name, body in bodies.items():
-        for called in set(calls(body)):
-            callers.setdefault(called, []).append(name)
-    return callers
-
-
 def productive(rules: Rules) -> set[str]:
     """The rules that derive some finite text."""
-    return _least(rules.bodies, _has_text, {*rules.terminals, *rules.foreign})
+    return _least(rules, _has_text, {*rules.terminals, *rules.foreign})
 
 
 def nullable(rules: Rules) -> set[str]:
     """The rules that derive the empty text."""
-    return _least(rules.bodies, _has_empty_text, set())
+    return _least(rules, _has_empty_text, set())
 
 
 def is_nullable(node: Node, empty_rules: set[str]) -> bool:
@@ -173,14 +177,14 @@ def _has_one(node: Node, known: set[str], of_leaf: Callable[[Node], bool]) -> bo
     raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
 
 
-def _least(bodies: Mapping[str, Node], of_leaf: Callable[[Node], bool], known: set[str]) -> set[str]:
+def _least(rules: Rules, of_leaf: Callable[[Node], bool], known: set[str]) -> set[str]:
     """The least set of rules whose bodies have a text of some kind (`_has_one`), given the set itself and `known`."""
-    callers = callers_of(bodies)
+    bodies = rules.bodies
     found = set(known)
     todo = list(bodies)
     while todo:
         name = todo.pop()
         if name not in found and name in bodies and _has_one(bodies[name], found, of_leaf):
             found.add(name)
-            todo += callers.get(name, ())
+            todo += rules.callers.get(name, ())
     return found

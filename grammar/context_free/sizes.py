@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
-from .rules import Rules, calls, parts, reachable, with_calls
+from .rules import Rules, parts, reachable, with_calls
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -73,8 +73,7 @@ def inlined(rules: Rules) -> Rules:
     sizes: dict[str, int] = {}
     for name in _callees_first(rules, names):
         body = rules.bodies[name]
-        called = set(calls(body))
-        if all(written.get(other) is not None for other in called):
+        if all(written.get(other) is not None for other in rules.called[name]):
             size = _size(body, sizes)
             if size <= MAX_INLINED:
                 written[name], sizes[name] = with_calls(body, written.get), size
@@ -98,7 +97,7 @@ def _callees_first(rules: Rules, names: list[str]) -> list[str]:
             name = todo[-1]
             if name not in state:
                 state[name] = 1
-                todo += [c for c in set(calls(rules.bodies[name])) if c in rules.bodies and c not in state]
+                todo += [c for c in rules.called[name] if c in rules.bodies and c not in state]
                 continue
             todo.pop()
             if state[name] == 1:
