@@ -173,6 +173,7 @@ def _refuse_foreign(schema: dict[str, Any]) -> None:
 def _with_makers_written_out(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with what each maker in the place of a subschema stands for."""
     numbers = count()
+    known: dict[int, dict[str, Any]] = {}  # by identity: a value may stand in many places
 
     def of_place(value: Any) -> Any:
         if isinstance(value, Maker):
@@ -180,7 +181,11 @@ def _with_makers_written_out(schema: dict[str, Any]) -> dict[str, Any]:
         return of_schema(value) if isinstance(value, dict) else value
 
     def of_schema(value: dict[str, Any]) -> dict[str, Any]:
-        return {keyword: with_subschemas(keyword, content, of_place) for keyword, content in value.items()}
+        found = known.get(id(value))
+        if found is None:
+            found = {keyword: with_subschemas(keyword, below, of_place) for keyword, below in value.items()}
+            known[id(value)] = found
+        return found
 
     try:
         return of_schema(schema)
