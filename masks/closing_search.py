@@ -15,7 +15,7 @@ from itertools import count as counter
 from ..errors import DeadEnd
 from ..grammar.lexemes import Lexeme
 from ..grammar.pushdown import ACCEPT, END, EXIT, FLAGS, GOTO, NO_LIMIT, PUSH, goto
-from .scalar_texts import SPELLED, first_accepted
+from .scalar_texts import SPELLED, Kept, first_accepted
 from .string_ends import MAX_BYTES, Exits, finish_string, too_long
 from .ways import NOWHERE, Path, Ways, first_of, text_of
 
@@ -95,6 +95,7 @@ class Search:
         # Of the states behind items, one for each set of them is enough: there are as many as orders of items.
         self._families: dict[int, Hashable] = {}
         self._n_read = 0
+        self._texts: Kept = {}
         level = self._first = self._level_on(node)
         string = ways.engine.string_at(state)
         if string is None:
@@ -219,7 +220,9 @@ class Search:
 
         awaited = self.pushdown.units.frames[frame]
         n_barred = sum(map(len, (*awaited.strings, *awaited.numbers)))
-        texts = first_accepted(lexeme, local, count, accepts, LEAST_PATIENCE + SPELLINGS * n_barred)
+        texts = first_accepted(
+            lexeme, local, count, accepts, LEAST_PATIENCE + SPELLINGS * n_barred, self._texts
+        )
         self._finish(level, {label: text + quote for label, text in texts.items()}, before)
 
     def _write_name(self, level: Level, state: int, name: str, before: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import count as counter
-from itertools import islice
+from itertools import islice, tee
 
 import numpy as np
 
@@ -23,6 +24,8 @@ MAX_TRIED = 20_000
 _NEVER = 1 << 40
 
 
+Kept = dict[tuple[Lexeme, int, int, int], Iterator[bytes]]
+"""By lexeme, state, count and label the texts as `tee` has them, of which each copy begins with the first."""
 Place = tuple[int, int, int]
 """Inside a string: its stage, the state of its DFA, the characters so far. Of other lexemes there is one stage."""
 
@@ -51,17 +54,26 @@ def place_in(stages: list[Lexeme], at: int, state: int, n: int) -> Place | None:
 
 
 def first_accepted(
-    lexeme: Lexeme, local: int, count: int, accepts: Callable[[bytes, int], bool], patience: int = MAX_TRIED
+    lexeme: Lexeme,
+    local: int,
+    count: int,
+    accepts: Callable[[bytes, int], bool],
+    patience: int = MAX_TRIED,
+    kept: Kept | None = None,
 ) -> dict[int, bytes]:
     """For each label of a lexeme a shortest text from state `local` on that is accepted, if there is one.
 
     count    : the characters before it.  accepts : given a text, without a closing quote, and its label.
     patience : so many texts with one label are asked for. One number has no end of spellings, and may be the only one.
+    kept     : the texts that were listed before; they are listed once.
     """
     found = {}
+    kept = {} if kept is None else kept
     for label in {label for stage in stages_of(lexeme) for label in stage.dfa.label.tolist()} - {-1}:
-        texts = _texts([*stages_of(lexeme)], (0, local, count), label)
-        text = next((text for text in islice(texts, patience) if accepts(text, label)), None)
+        key = (lexeme, local, count, label)
+        if key not in kept:
+            (kept[key],) = tee(_texts([*stages_of(lexeme)], (0, local, count), label), 1)
+        text = next((text for text in islice(copy(kept[key]), patience) if accepts(text, label)), None)
         if text is not None:
             found[label] = text
     return found
