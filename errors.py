@@ -25,6 +25,10 @@ class GramaskError(ValueError):
         self.hint = hint
         super().__init__(self._render())
 
+    def at(self, pointer: str, keyword: str) -> GramaskError:
+        """The same error at a keyword of a schema."""
+        return type(self)(self.message, pointer=pointer, keyword=keyword, hint=self.hint)
+
     def _render(self) -> str:
         parts = [self.message]
         if self.pointer is not None:
@@ -81,6 +85,10 @@ class GrammarSyntaxError(GramaskError):
         self.line = line
         self.column = column
         super().__init__(message, **where)
+
+    def at(self, pointer: str, keyword: str) -> GramaskError:
+        where = {"pointer": pointer, "keyword": keyword, "hint": self.hint}
+        return type(self)(self.message, source=self.source, line=self.line, column=self.column, **where)
 
     def _render(self) -> str:
         head = super()._render()

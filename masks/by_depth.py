@@ -21,6 +21,7 @@ from .walker import Exits, Reach, walk_exits
 MAX_FRAMES = 4
 """Below so many, hardly two stacks are alike, and only few tokens look there."""
 MAX_DEPTHS = 1 << 16
+MAX_EXIT_BYTES = 64 << 20
 # Masks of 16 KB with a 128k vocabulary: 32 MB.
 MAX_MASKS = 2048
 
@@ -51,6 +52,7 @@ class ByDepth:
         self._tables = tables
         self._roots: dict[tuple[object, ...], tuple[LevelExits, Depth]] = {}
         self._below: dict[tuple[Depth, int], Depth] = {}  # by the next frame
+        self._n_bytes = 0  # of the exits of `_roots`
         self._masks: dict[int, np.ndarray] = {}  # by the hash of their words
 
     def tokens(
@@ -63,7 +65,7 @@ class ByDepth:
         known, here = self._roots.get(key, (None, None))
         if here is None or known is not exits:
             here = Depth(inside, exits.in_place, exits.begins)
-            self._roots[key] = (exits, here)
+            self._keep_root(key, exits, here)
         for _ in range(MAX_FRAMES):
             if here.is_settled:
                 return here.inside
@@ -95,9 +97,19 @@ class ByDepth:
         found = self._masks.setdefault(hash(mask.tobytes()), mask)
         return found if np.array_equal(found, mask) else mask
 
+    def _keep_root(self, key: tuple[object, ...], exits: LevelExits, here: Depth) -> None:
+        if self._n_bytes > MAX_EXIT_BYTES:
+            self._forget()
+        self._n_bytes += exits.n_bytes
+        self._roots[key] = (exits, here)
+
+    def _forget(self) -> None:
+        self._n_bytes = 0
+        for kept in (self._roots, self._below, self._masks):
+            kept.clear()
+
     def _keep(self, here: Depth, frame: int, deeper: Depth) -> None:
         if len(self._below) >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
-            for kept in (self._roots, self._below, self._masks):
-                kept.clear()
+            self._forget()
         deeper.inside = self._shared(deeper.inside)
         self._below[here, frame] = deeper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ...errors import GramaskError, GrammarSyntaxError
+from ...errors import GramaskError
 from ..dfa import (
     ByteDfa,
     bounded_length,
@@ -261,15 +261,5 @@ def check_patterns(patterns: Sequence[tuple[str, str, str]]) -> None:
     for pattern, pointer, keyword in patterns:
         try:
             compile_pattern(pattern)
-        except GrammarSyntaxError as error:
-            raise GrammarSyntaxError(
-                error.message,
-                source=error.source,
-                line=error.line,
-                column=error.column,
-                pointer=pointer,
-                keyword=keyword,
-                hint=error.hint,
-            ) from None
         except GramaskError as error:
-            raise type(error)(error.message, pointer=pointer, keyword=keyword, hint=error.hint) from None
+            raise error.at(pointer, keyword) from None

@@ -14,7 +14,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from ...errors import GramaskError, GrammarSyntaxError, InvalidSchema, UnsupportedSchema
+from ...errors import GramaskError, InvalidSchema, UnsupportedSchema
 from ..acceptance import accepts
 from ..context_free.machine import add_rules, compile_rules
 from ..context_free.rules import Rules, productive
@@ -73,24 +73,14 @@ def text_of(value: Any) -> str:
 
 
 def check_grammar(value: Any, pointer: str) -> None:
-    """Raise GrammarSyntaxError or another GramaskError, with the pointer, for a grammar that cannot be used."""
+    """Raise GramaskError, with the pointer, for a grammar that cannot be used."""
     try:
         if "regex" in value:
             compile_regex(value["regex"])
         else:
             in_string(_rules(text_of(value)))
-    except GrammarSyntaxError as error:
-        raise GrammarSyntaxError(
-            error.message,
-            source=error.source,
-            line=error.line,
-            column=error.column,
-            pointer=pointer,
-            keyword=KEYWORD,
-            hint=error.hint,
-        ) from None
     except GramaskError as error:
-        raise type(error)(error.message, pointer=pointer, keyword=KEYWORD, hint=error.hint) from None
+        raise error.at(pointer, KEYWORD) from None
 
 
 def begin(text: str, pushdown: Pushdown) -> int:
