@@ -17,6 +17,11 @@ def bits_of(numbers: Iterable[int]) -> int:
     return found
 
 
+def bits_between(low: int, high: int) -> int:
+    """The set of the numbers from `low` to `high`."""
+    return (1 << (high + 1)) - (1 << low)
+
+
 def bit_positions(bits: int) -> Iterator[int]:
     """The positions of the bits that are set, in rising order."""
     while bits:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import CompileBudgetExceeded
 from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa
-from .nodes import Anchor, And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Ranges, Repeat
+from .nodes import Anchor, And, Chars, Choice, Concat, Literal, Look, Node, Not, Ranges, Repeat
 from .partition import equivalence_blocks
 from .unicode_sets import WORD
 from .utf8 import SCALARS, Interval, lower_to_bytes
@@ -41,15 +41,13 @@ class Alphabet:
     intervals   : (first, last, class), sorted, split at 0x80; they cover all scalar values.
     class_sets  : for each class a bit mask of the sets that contain it.
     set_number  : the bit of each set.
-    calls       : for each rule that is called its class: a symbol like any other, but no scalar value.
     word_class  : for each class whether it is ASCII word characters (meaningful if the tree has word anchors).
     """
 
     def __init__(self, node: Node) -> None:
         self.has_word_anchor = False
         self.set_number: dict[Ranges, int] = {}
-        called: dict[Call, None] = {}
-        self._collect(node, called)
+        self._collect(node)
         word_bit = self._number(WORD) if self.has_word_anchor else None
         flips: dict[int, int] = {0x80: 0}
         for ranges, number in self.set_number.items():
@@ -59,17 +57,13 @@ class Alphabet:
         self.intervals: list[Interval] = []
         self.class_sets: list[int] = []
         self._partition(flips)
-        self.calls: dict[Call, int] = {}
-        for call in called:
-            self.calls[call] = len(self.class_sets)
-            self.class_sets.append(0)
         self.n_classes = len(self.class_sets)
         self.word_class = [word_bit is not None and bool(sets >> word_bit & 1) for sets in self.class_sets]
 
     def _number(self, ranges: Ranges) -> int:
         return self.set_number.setdefault(ranges, len(self.set_number))
 
-    def _collect(self, node: Node, called: dict[Call, None]) -> None:
+    def _collect(self, node: Node) -> None:
         match node:
             case Chars(ranges):
                 self._number(ranges)
@@ -78,11 +72,9 @@ class Alphabet:
                     self._number(((ord(char), ord(char)),))
             case Concat(children) | Choice(children) | And(children):
                 for child in children:
-                    self._collect(child, called)
+                    self._collect(child)
             case Repeat(body) | Not(body) | Look(body):
-                self._collect(body, called)
-            case Call():
-                called[node] = None
+                self._collect(body)
             case Anchor(kind):
                 self.has_word_anchor |= kind in ("word", "not word")
 

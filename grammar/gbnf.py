@@ -18,6 +18,7 @@ from .nodes import Literal, Node
 from .notation import ANY_CHARACTER, RuleReader
 
 _ESCAPES = {"n": 0x0A, "r": 0x0D, "t": 0x09} | {char: ord(char) for char in '\\"[]-^'}
+_PLAIN_LITERAL = re.compile(r'([^"\\\ud800-\udfff]*)"')
 _HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
 
 
@@ -31,6 +32,7 @@ class _Gbnf(RuleReader):
     name_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
     space_pattern = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
     definition_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t\r\n]|#[^\n]*(?:\n|$))*::=")
+    class_pattern = re.compile(r"(?:[^\\\]]|\\.)*\]", re.DOTALL)
     rule_form = "name ::= ..."
 
     def read(self, start: str) -> Rules:
@@ -38,11 +40,14 @@ class _Gbnf(RuleReader):
         return self.finish(start)
 
     def own_element(self, at: int) -> Node | None:
-        if self.take('"'):
+        char = self.next_char()
+        if char == '"':
+            self.at += 1
             return self._literal(at)
-        if self.take("."):
+        if char == ".":
+            self.at += 1
             return ANY_CHARACTER
-        if self.peek("<") or self.peek("!<"):
+        if char == "<" or self.peek("!<"):
             self.fail("tokens cannot be named in a grammar", "write the text of the token")
         return None
 
@@ -61,6 +66,10 @@ class _Gbnf(RuleReader):
         return low or 0, high
 
     def _literal(self, at: int) -> Node:
+        plain = _PLAIN_LITERAL.match(self.text, self.at)
+        if plain:
+            self.at = plain.end()
+            return Literal(plain[1])
         points: list[int] = []
         while not self.take('"'):
             if not self.next_char():

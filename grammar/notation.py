@@ -20,12 +20,14 @@ class RuleReader(Reader):
 
     name_pattern, space_pattern : what a name is, and what is passed over.
     definition_pattern : how a rule begins, for those before it end there.  rule_form : what it looks like, for hints.
+    class_pattern : a class behind its `[`; one that was read is known again by it.
     bodies : the rules so far.  places : where each was defined.  called : where each name was first called.
     """
 
     name_pattern: ClassVar[re.Pattern[str]]
     space_pattern: ClassVar[re.Pattern[str]]
     definition_pattern: ClassVar[re.Pattern[str]]
+    class_pattern: ClassVar[re.Pattern[str]]
     rule_form: ClassVar[str]
 
     def __init__(self, text: str) -> None:
@@ -33,6 +35,7 @@ class RuleReader(Reader):
         self.bodies: dict[str, Node] = {}
         self.places: dict[str, int] = {}
         self.called: dict[str, int] = {}
+        self._classes: dict[str, Chars] = {}
         self._depth = 0
 
     def own_element(self, at: int) -> Node | None:
@@ -145,7 +148,18 @@ class RuleReader(Reader):
         self.called.setdefault(name, at)
         return Call(name)
 
-    def _class(self, at: int) -> Node:
+    def _class(self, at: int) -> Chars:
+        seen = self.class_pattern.match(self.text, self.at)
+        known = self._classes.get(seen[0]) if seen else None
+        if seen and known is not None:
+            self.at = seen.end()
+            return known
+        begin = self.at
+        found = self._new_class(at)
+        self._classes[self.text[begin : self.at]] = found
+        return found
+
+    def _new_class(self, at: int) -> Chars:
         negated = self.take("^")
         found: list[tuple[int, int]] = []
         while not self.take("]"):

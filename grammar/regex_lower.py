@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .bits import bits_of
 from .char_automata import Alphabet, Budget, CharDfa, intersect_char_dfas, minimal_char_dfa
 from .dfa import DEAD, NOT_ACCEPTING
-from .nodes import Anchor, And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
+from .nodes import Anchor, And, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 
 ACCEPT = 1
 """Bit 0: the text is complete."""
@@ -143,10 +143,6 @@ class _NfaBuilder:
                 return after
             case Chars(ranges):
                 return self._read(ranges, after) if ranges else 0
-            case Call():
-                bit = self._new_bit(after)
-                self._nfa.class_bits[self._alphabet.calls[node]] |= bit
-                return bit
             case Concat(parts):
                 for part in reversed(parts):
                     after = self._set(part, after)

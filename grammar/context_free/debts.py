@@ -34,7 +34,7 @@ class Debts:
         """int32[256]: what is owed behind each byte, or BROKEN."""
         found = self._rows.get(owed)
         if found is None:
-            rows = np.array([self._networks.rows[state] for state in self._sets[owed]])
+            rows = np.array([self._networks.row(state) for state in self._sets[owed]])
             found = np.empty(256, np.int32)
             for byte, targets in enumerate(rows.T.tolist()):
                 goes_on = any(self._networks.final[target] for target in targets)

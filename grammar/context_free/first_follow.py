@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from ..bits import bits_of, union
+from ..bits import bits_between, bits_of, union
 from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Ranges, Repeat
 from .rules import Rules, is_nullable, nullable, regular
@@ -116,10 +116,8 @@ def _first_of_chars(ranges: Ranges) -> int:
 def lead_bytes(low: int, high: int) -> int:
     """The bytes with which the code points `low` to `high` begin in UTF-8."""
     first, last = _lead(low), _lead(high)
-    found = ((1 << (last + 1)) - 1) & ~((1 << first) - 1)
-    if first < 0x80 <= last:
-        found &= ~(((1 << 0xC2) - 1) & ~((1 << 0x80) - 1))
-    return found
+    found = bits_between(first, last)
+    return found & ~bits_between(0x80, 0xC1) if first < 0x80 <= last else found
 
 
 def _lead(point: int) -> int:

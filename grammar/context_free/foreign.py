@@ -43,9 +43,9 @@ def _states(networks: Networks) -> Iterable[int]:
     seen = set(todo)
     for state in todo:
         yield state
-        targets = set(networks.rows[state].tolist()) - {0}
-        for rule, target in networks.calls[state]:
-            targets |= {networks.start(rule), target}
+        targets = networks.targets(state)
+        for rule in networks.calls(state):
+            targets |= {networks.start(rule), networks.behind_call(state, rule)}
         todo += targets - seen
         seen |= targets
 
@@ -58,7 +58,7 @@ def _check_state(networks: Networks, state: int) -> None:
     taken = networks.follow[networks.owner[state]] if networks.may_end(state) else 0
     for start in (state, *(networks.start(rule) for rule in corners)):
         for here in networks.closure(start):
-            taken |= bits_of(networks.rows[here].nonzero()[0].tolist())
+            taken |= networks.used(here)
     for first in foreign:
         if first & taken:
             raise undecided(first & taken)

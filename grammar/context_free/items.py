@@ -182,9 +182,8 @@ class ItemSets:
 
     def _targets(self, state: int, rule: int) -> Iterator[int]:
         for here in self.networks.closure(state):
-            for called, target in self.networks.calls[here]:
-                if called == rule:
-                    yield target
+            if rule in self.networks.calls(here):
+                yield self.networks.behind_call(here, rule)
 
     def completed(self, items: Iterable[Item]) -> Place:
         """Where a text may be behind `items`: with all that returns from rules that may end there."""

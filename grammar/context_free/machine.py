@@ -27,7 +27,7 @@ from .items import Items, ItemSets, Moves, Place
 from .networks import Entry, Networks
 from .rules import Rules
 from .shortest import Shortest
-from .sizes import divided, inlined
+from .sizes import Pieces
 
 
 class _Outcome(NamedTuple):
@@ -52,7 +52,7 @@ def compile_rules(rules: Rules) -> Pushdown:
     """
     pushdown = Pushdown()
     foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
-    networks = Networks(divided(inlined(rules)), foreign)
+    networks = Networks(Pieces(rules), foreign)
     if foreign:
         check_foreign(networks)
     _Machine(pushdown, ItemSets(networks)).be_all()
@@ -64,7 +64,7 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
 
     None of their texts goes on as another one, and none is empty: a text leaves the stack level with its last byte.
     """
-    return _Machine(pushdown, ItemSets(Networks(divided(inlined(rules)), {}))).enter()
+    return _Machine(pushdown, ItemSets(Networks(Pieces(rules), {}))).enter()
 
 
 def _entry(pushdown: Pushdown, state: int) -> Entry:

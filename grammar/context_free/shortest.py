@@ -12,19 +12,18 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
-import numpy as np
-
+from ..encodings import END, Encodings
 from ..pushdown import Ending
 from .items import BOTTOM, Call, Item, ItemSets
 from .networks import Networks
+from .rule_automaton import ACCEPT
 
 FOREIGN_COST = 4
 """How many bytes a foreign rule counts for."""
 
-_PLEASANT = np.array(
-    sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b)), np.int64
-)
+_PLEASANT = sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b))
 """Bytes, those first that are best to look at."""
+_PLEASURE = {byte: rank for rank, byte in enumerate(_PLEASANT)}
 
 
 class Shortest:
@@ -86,6 +85,7 @@ class _Rests:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
+        self._characters = _Characters(networks.trees.encodings)
         self._known: dict[int, Ending] = {}
         self._rules: dict[int, Ending] = {rule: (entry.state,) for rule, entry in networks.foreign.items()}
 
@@ -101,9 +101,10 @@ class _Rests:
 
     def _solve_rules(self, state: int) -> None:
         """Find the shortest texts of all rules that the rest of a rule may call."""
-        todo = self._called(state)
+        networks = self._networks
+        todo = networks.called_from(state)
         for rule in todo:
-            todo += [other for other in self._called(self._networks.start(rule)) if other not in todo]
+            todo += [other for other in networks.called_from(networks.start(rule)) if other not in todo]
         todo = [rule for rule in todo if rule not in self._rules]
         # Longer texts come first, until no rule has a shorter one.
         found: dict[int, Ending] = {}
@@ -111,7 +112,7 @@ class _Rests:
             before = dict(found)
             for rule in todo:
                 text = self._search(
-                    self._networks.start(rule), lambda other: found.get(other, self._rules.get(other))
+                    networks.start(rule), lambda other: found.get(other, self._rules.get(other))
                 )
                 if text is not None:
                     found[rule] = text
@@ -119,41 +120,67 @@ class _Rests:
                 break
         self._rules |= found
 
-    def _called(self, state: int) -> list[int]:
-        """The rules that are called from a state on."""
-        todo, seen, rules = [state], {state}, dict[int, None]()
-        while todo:
-            here = todo.pop()
-            targets = [t for t in np.unique(self._networks.rows[here]).tolist() if t]
-            for rule, target in self._networks.calls[here]:
-                rules[rule] = None
-                targets.append(target)
-            todo += [t for t in targets if t not in seen]
-            seen.update(targets)
-        return list(rules)
-
     def _search(self, state: int, text_of: Callable[[int], Ending | None]) -> Ending | None:
+        """The shortest text to the end of a rule, by positions: unlike states, there are not too many of them."""
         networks = self._networks
+        if networks.owner[state] in networks.foreign:
+            return () if networks.final[state] else text_of(networks.owner[state])
+        automaton, place = networks.place(state)
         ties = count()
-        heap: list[tuple[int, int, int, Ending]] = [(0, 0, state, ())]
-        seen: set[int] = set()
+        heap: list[tuple[int, int, int, Ending]] = []
+
+        def offer(text: Ending, positions: int) -> None:
+            heappush(heap, (cost_of(text), next(ties), positions, text))
+
+        if isinstance(place, int):
+            offer((), place)
+        else:
+            for node, behind in place:
+                offer((self._characters.text(node),), behind)
+        seen = 0
         while heap:
-            cost, _, here, text = heappop(heap)
-            if networks.final[here]:
+            _, _, positions, text = heappop(heap)
+            if positions & ACCEPT:
                 return text
-            if here in seen:
-                continue
-            seen.add(here)
-            targets, first = np.unique(networks.rows[here][_PLEASANT], return_index=True)
-            for target, index in sorted(zip(targets.tolist(), first.tolist()), key=lambda pair: pair[1]):
-                if target:
-                    more = _joined(text, (bytes((_PLEASANT[index],)),))
-                    heappush(heap, (cost + 1, next(ties), target, more))
-            for rule, target in networks.calls[here]:
-                called = text_of(rule)
-                if called is not None:
-                    heappush(heap, (cost + cost_of(called), next(ties), target, _joined(text, called)))
+            found = automaton.onward(positions & ~seen)
+            seen |= positions
+            onward = [(self._text_of(symbol, text_of), behind) for symbol, behind in found]
+            for more, behind in sorted(
+                ((m, b) for m, b in onward if m is not None), key=lambda one: _rank(one[0])
+            ):
+                offer(_joined(text, more), behind)
         return None
+
+    def _text_of(self, symbol: int | str, text_of: Callable[[int], Ending | None]) -> Ending | None:
+        """The text of a character, or of a rule."""
+        return (
+            (self._characters.text(symbol),)
+            if isinstance(symbol, int)
+            else text_of(self._networks.number(symbol))
+        )
+
+
+class _Characters:
+    """The shortest text of what is left of a character, of those the one that is best to look at."""
+
+    def __init__(self, encodings: Encodings) -> None:
+        self._encodings = encodings
+        self._texts = {END: b""}
+
+    def text(self, node: int) -> bytes:
+        text = self._texts.get(node)
+        if text is None:
+            options = (
+                bytes((next(byte for byte in _PLEASANT if bytes_ >> byte & 1),)) + self.text(child)
+                for bytes_, child in self._encodings.edges[node]
+            )
+            text = self._texts[node] = min(options, key=lambda text: _rank((text,)))
+        return text
+
+
+def _rank(text: Ending) -> tuple[int, list[int]]:
+    """Lower for what is shorter, and better to look at."""
+    return cost_of(text), [_PLEASURE[byte] for part in text if isinstance(part, bytes) for byte in part]
 
 
 def cost_of(text: Ending) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
-from .rules import Rules, parts, reachable, with_calls
+from .rules import Rules, parts, reachable
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -14,77 +14,75 @@ MAX_BODY = 400
 """A larger tree is divided into rules, so that no automaton becomes much larger."""
 
 
-def divided(rules: Rules) -> Rules:
-    """The same language, with large trees divided: options in groups, long parts and repeated ones for themselves."""
-    divider = _Divider()
-    for name, body in rules.bodies.items():
-        divider.bodies[name] = divider.divide(body, name)
-    return replace(rules, bodies=divider.bodies)
+class Pieces:
+    """The same language.
+
+    rules   : those that are needed, large trees divided: options in groups, long parts and repeated ones for
+              themselves.
+    inlined : the trees of those that are small and regular: they become part of their callers' automata.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        names = [name for name in reachable(rules) if name in rules.bodies]
+        sizes: dict[str, int] = {}
+        divider = _Divider(sizes)
+        for name in _callees_first(rules, names):
+            body = rules.bodies[name]
+            size = _size(body, sizes)
+            if size <= MAX_INLINED and all(other in sizes for other in rules.called[name]):
+                sizes[name] = size
+            elif size > MAX_BODY:
+                divider.bodies[name] = divider.divide(body, name)
+        if divider.bodies or len(names) < len(rules.bodies):
+            rules = replace(rules, bodies={name: rules.bodies[name] for name in names} | divider.bodies)
+        self.rules = rules
+        self.inlined = {name: rules.bodies[name] for name in sizes}
 
 
 class _Divider:
-    """bodies : the rules, with those that parts of them became."""
+    """bodies : the rules that were divided, with those that parts of them became.  sizes : of the inlined ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Mapping[str, int]) -> None:
         self.bodies: dict[str, Node] = {}
+        self._sizes = sizes
 
     def divide(self, node: Node, owner: str) -> Node:
         """A tree of at most MAX_BODY nodes, as far as it can be divided."""
-        if _size(node) <= MAX_BODY:
+        if self._size(node) <= MAX_BODY:
             return node
         match node:
             case Concat(children):
-                return Concat(tuple(self._small(child, owner) for child in children))
+                return Concat(tuple([self._small(child, owner) for child in children]))
             case Choice(options):
                 return Choice(tuple(self._grouped(options, owner)))
             case Repeat(body, low, high):
-                return Repeat(self._small(body, owner) if _size(body) > 1 else body, low, high)
+                return Repeat(self._small(body, owner), low, high)
         return node
 
     def _small(self, node: Node, owner: str) -> Node:
         """A call of a rule for a tree, unless that is a single node."""
-        return self._rule(node, owner) if _size(node) > 1 else node
+        return self._rule(node, owner) if self._size(node) > 1 else node
 
-    def _grouped(self, options: tuple[Node, ...], owner: str) -> Iterator[Node]:
-        group: list[Node] = []
-        size = 0
+    def _grouped(self, options: tuple[Node, ...], owner: str) -> list[Node]:
+        groups: list[list[Node]] = []
+        room = 0
         for option in options:
-            n = _size(option)
-            if group and 1 + size + n > MAX_BODY:
-                yield self._rule(Choice(tuple(group)), owner)
-                group, size = [], 0
-            group.append(option)
-            size += n
-        yield self._rule(Choice(tuple(group)), owner)
+            size = self._size(option)
+            if size >= room:
+                groups.append([])
+                room = MAX_BODY
+            groups[-1].append(option)
+            room -= size
+        return [self._rule(group[0] if len(group) == 1 else Choice(tuple(group)), owner) for group in groups]
 
     def _rule(self, node: Node, owner: str) -> Node:
-        if isinstance(node, Choice) and len(node.options) == 1:
-            node = node.options[0]
-        name = f"{owner}.{len(self.bodies)}"
+        name = f"{owner}#{len(self.bodies)}"  # as no notation lets rules be named
         self.bodies[name] = node
         self.bodies[name] = self.divide(node, owner)
         return Call(name)
 
-
-def inlined(rules: Rules) -> Rules:
-    """The same language, with small rules that are regular written out: they become part of their callers' automata."""
-    names = [name for name in reachable(rules) if name in rules.bodies]
-    written: dict[str, Node | None] = {}
-    sizes: dict[str, int] = {}
-    for name in _callees_first(rules, names):
-        body = rules.bodies[name]
-        if all(written.get(other) is not None for other in rules.called[name]):
-            size = _size(body, sizes)
-            if size <= MAX_INLINED:
-                written[name], sizes[name] = with_calls(body, written.get), size
-                continue
-        written[name] = None
-    bodies = {
-        name: with_calls(rules.bodies[name], written.get)
-        for name in names
-        if written[name] is None or name == rules.start
-    }
-    return replace(rules, bodies=bodies)
+    def _size(self, node: Node) -> int:
+        return _size(node, self._sizes)
 
 
 def _callees_first(rules: Rules, names: list[str]) -> list[str]:
@@ -106,11 +104,8 @@ def _callees_first(rules: Rules, names: list[str]) -> list[str]:
     return order
 
 
-_NO_SIZES: Mapping[str, int] = {}
-
-
-def _size(node: Node, sizes: Mapping[str, int] = _NO_SIZES) -> int:
-    """The number of nodes of a tree once its calls are written out, repetitions counted."""
+def _size(node: Node, sizes: Mapping[str, int]) -> int:
+    """The number of nodes of a tree once what has one of `sizes` is written out, repetitions counted."""
     match node:
         case Call(name):
             return sizes.get(name, 1)
@@ -118,4 +113,7 @@ def _size(node: Node, sizes: Mapping[str, int] = _NO_SIZES) -> int:
             return 1 + len(text)
         case Repeat(body, low, high):
             return 1 + _size(body, sizes) * max(1, low, high or 0)
-    return 1 + sum(_size(part, sizes) for part in parts(node))
+    size = 1
+    for part in parts(node):
+        size += _size(part, sizes)
+    return size

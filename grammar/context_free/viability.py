@@ -89,7 +89,8 @@ class Viability:
         state, owed = pair
         for after in self._read(pair):
             self._reach(entry, after, pair)
-        for rule, target in self._networks.calls[state]:
+        for rule in self._networks.calls(state):
+            target = self._networks.behind_call(state, rule)
             called = self._enter(rule, owed)
             called.callers.append((entry, pair, target))
             for left in tuple(called.ends):
@@ -111,7 +112,7 @@ class Viability:
         """The pairs behind one byte."""
         found = self._steps.get(pair)
         if found is None:
-            row, debts = self._networks.rows[pair[0]], self._debts.row(pair[1])
+            row, debts = self._networks.row(pair[0]), self._debts.row(pair[1])
             used = (row != 0) & (debts != BROKEN)
             steps: Iterator[Pair] = zip(row[used].tolist(), debts[used].tolist())
             found = self._steps[pair] = list(dict.fromkeys(steps))
