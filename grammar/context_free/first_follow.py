@@ -5,7 +5,7 @@ Sets of bytes are ints, a bit for each. Source: Aho et al. (2006), section 4.4.2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from ..bits import bits_between, bits_of, union
@@ -17,21 +17,24 @@ from .rules import Rules, is_nullable, nullable, regular
 class FirstFollow:
     """Of each rule.
 
-    first, follow : the bytes, or more than these; of what is foreign as well, whose first ones are given.
+    first, follow : the bytes, or more than these; of what is foreign as well, whose first ones are given. What comes
+                    behind `inlined` rules is not known, nor what comes behind others in them: there are none.
     nullable      : the rules that derive the empty text.
     """
 
-    def __init__(self, rules: Rules, first_of_foreign: Mapping[str, int]) -> None:
+    def __init__(self, rules: Rules, inlined: Collection[str], first_of_foreign: Mapping[str, int]) -> None:
         self.nullable = nullable(rules)
         self.first = dict.fromkeys(rules.bodies, 0) | dict(first_of_foreign)
         self.first |= {name: first_bytes(dfa) for name, dfa in rules.terminals.items()}
         self.follow = dict.fromkeys(self.first, 0)
-        self._known: dict[int, int] = {}  # by the identity of a tree, which the rules keep alive
+        self._known: dict[int, tuple[int, bool]] = {}  # by the identity of a tree, which the rules keep alive
         self._find_first(rules)
         # `follow` of a rule is part of that of each rule that it may end with.
-        self._ends_with: dict[str, set[str]] = {name: set() for name in rules.bodies}
+        self._ends_with: dict[str, set[str]] = {}
         for name, body in rules.bodies.items():
-            self._walk(name, body, 0, at_end=True)
+            if name not in inlined:
+                self._ends_with[name] = set()
+                self._walk(name, body, 0, at_end=True)
         self._spread()
 
     def _find_first(self, rules: Rules) -> None:
@@ -44,11 +47,11 @@ class FirstFollow:
                 self.first[name] = first
                 todo.update(dict.fromkeys(rules.callers.get(name, ())))
 
-    def _of_tree(self, node: Node) -> int:
-        """The same once those of the rules are known: a tree is asked for again by each tree around it."""
+    def _beginning(self, node: Node) -> tuple[int, bool]:
+        """The same once those of the rules are known, and whether the tree may be empty. It is asked for often."""
         found = self._known.get(id(node))
         if found is None:
-            found = self._known[id(node)] = self._first(node)
+            found = self._known[id(node)] = self._first(node), is_nullable(node, self.nullable)
         return found
 
     def _first(self, node: Node) -> int:
@@ -80,14 +83,14 @@ class FirstFollow:
             case Concat(parts):
                 for part in reversed(parts):
                     self._walk(rule, part, after, at_end=at_end)
-                    is_empty = is_nullable(part, self.nullable)
-                    after = self._of_tree(part) | (after if is_empty else 0)
+                    first, is_empty = self._beginning(part)
+                    after = first | (after if is_empty else 0)
                     at_end = at_end and is_empty
             case Choice(options):
                 for option in options:
                     self._walk(rule, option, after, at_end=at_end)
             case Repeat(body, _, high):
-                again = 0 if high is not None and high < 2 else self._of_tree(body)
+                again = 0 if high is not None and high < 2 else self._beginning(body)[0]
                 self._walk(rule, body, after | again, at_end=at_end)
             case Call(name):
                 self.follow[name] |= after

@@ -39,7 +39,7 @@ class Networks:
 
     def __init__(self, pieces: Pieces, foreign: Mapping[str, Entry]) -> None:
         rules = pieces.rules
-        found = FirstFollow(rules, {name: entry.first for name, entry in foreign.items()})
+        found = FirstFollow(rules, pieces.inlined, {name: entry.first for name, entry in foreign.items()})
         names = [*rules.bodies, *rules.terminals, *foreign]
         self.names = ["", *names]
         self._numbers = {name: i for i, name in enumerate(names, 1)}
