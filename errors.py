@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class GramaskError(ValueError):
     """Base of all errors that gramask raises on purpose.
@@ -92,10 +94,11 @@ class GrammarSyntaxError(GramaskError):
 
     def _render(self) -> str:
         head = super()._render()
-        lines = self.source.splitlines()
-        if not 1 <= self.line <= len(lines):
+        lines = self.source.split("\n")
+        if not self.source or not 1 <= self.line <= len(lines):
             return head
-        excerpt = lines[self.line - 1]
+        # Halves of surrogate pairs cannot be printed.
+        excerpt = re.sub("[\ud800-\udfff]", "\ufffd", lines[self.line - 1].rstrip("\r"))
         # A long line is cut around the column: the caret must stay on the screen.
         begin = max(0, self.column - 61)
         caret = " " * (self.column - 1 - begin) + "^"

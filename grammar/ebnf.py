@@ -88,6 +88,8 @@ class _Ebnf(RuleReader):
         if end < 0:
             self.fail("this literal is not closed", f"add a `{quote}`", at)
         text = self.text[self.at : end]
+        for place, char in enumerate(text, self.at):
+            self.scalar(ord(char), place)
         self.at = end + 1
         return Literal(text)
 

@@ -16,7 +16,17 @@ from .response_format import is_response_format, unwrap_response_format
 from .schema.document import escape_token
 from .schema.positions import with_subschemas
 from .schema.string_grammars import schema_of
-from .source import ChoiceSource, JsonSource, LarkSource, Maker, RegexSource, RulesSource, Source, TextMaker
+from .source import (
+    ChoiceSource,
+    JsonSource,
+    LarkSource,
+    Maker,
+    RegexSource,
+    RulesSource,
+    Source,
+    TextMaker,
+    check_text,
+)
 
 # The recursive walks over a schema stay well inside Python's own recursion limit.
 MAX_DEPTH = 200
@@ -39,6 +49,7 @@ def choice(texts: Iterable[str]) -> ChoiceSource:
     for text in unique:
         if not isinstance(text, str):
             raise GramaskError(f"a choice is a str, not {_kind(text)}", hint="convert it with str() first")
+        check_text(text)
     if not unique:
         raise GramaskError("choice has nothing to choose from", hint="pass at least one text")
     return ChoiceSource(unique)

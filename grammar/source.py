@@ -85,6 +85,7 @@ def _parts(part: Maker | str, kind: type[Sequence] | type[Either]) -> tuple[Make
     if isinstance(part, kind):
         return part.parts
     if isinstance(part, str):
+        check_text(part)
         return (ChoiceSource((part,)),)
     if not isinstance(part, Maker):
         raise GramaskError(
@@ -92,6 +93,16 @@ def _parts(part: Maker | str, kind: type[Sequence] | type[Either]) -> tuple[Make
             hint="wrap it: gramask.json(...) takes schemas and types, gramask.choice([...]) texts",
         )
     return (part,)
+
+
+def check_text(text: str) -> None:
+    """Raise GramaskError if no bytes encode `text`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise GramaskError(
+            f"{text!r} has half of a surrogate pair at {error.start}", hint="texts are whole characters"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def test_broken_file_names_itself(tmp_path: Path) -> None:
         resolve(tmp_path / "s.json")
 
 
-@pytest.mark.parametrize("texts", ["abc", [], [1]])
+@pytest.mark.parametrize("texts", ["abc", [], [1], ["\ud800"]])
 def test_choice_refuses(texts: Any) -> None:
     with pytest.raises(GramaskError):
         gramask.choice(texts)

@@ -12,6 +12,7 @@ from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 from ..pushdown import Pushdown
 from ..regex import compile_node
+from ..utf8 import SURROGATES
 
 
 class Foreign(Protocol):
@@ -154,7 +155,7 @@ def _has_text(leaf: Node) -> bool:
         case Literal():
             return True
         case Chars(ranges):
-            return bool(ranges)
+            return any(low < SURROGATES[0] or high > SURROGATES[1] for low, high in ranges)
     return not regular(leaf).is_empty
 
 
