@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .kernels.merge import count_below
+from .kernels.merge import collect_below, count_below
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,13 @@ class LevelTrie:
         """int32[n], the nodes below each."""
         found = np.zeros(len(self.bytes), np.int32)
         count_below(self.links, found)
+        return found
+
+    @cached_property
+    def below(self) -> np.ndarray:
+        """int64[n], the groups (bits) of the bytes below each node, see `byte_groups`."""
+        found = np.zeros(len(self.bytes), np.int64)
+        collect_below(self.bytes, self.links, found)
         return found
 
     @classmethod

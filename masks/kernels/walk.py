@@ -36,6 +36,7 @@ from ...grammar.pushdown import (
     STRING,
     UNFILLED,
 )
+from .byte_groups import BYTE_GROUPS
 from .jit import inlined, jit
 
 # What a step reports.
@@ -441,25 +442,29 @@ def advance(table, code, stack, local, path, text, ctl):
 
 
 @jit
-def walk(table, code, stack, local, path, trie_bytes, links, mask, exits, ctl):
+def walk(table, code, stack, local, path, trie_bytes, links, below, mask, exits, ctl):
     """Set the bit of each token of a trie whose bytes keep the automaton alive from `path[0]`.
 
     trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order: first child and token id (or -1) of each
                  node; the children of a node end where those of the next one begin.
+    below : int64[n], the groups (bits) of the bytes below each node, see `byte_groups`.
     mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
     exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
     ctl   : CTL_RESUME is the depth at which to go on, 1 and `path[1]` over the root's children at first.
     Returns STEP_ALIVE when done, or a miss, after which the same call goes on where it stopped.
-    Cost: one step per node visited, siblings side by side in memory.
+    Cost: one step per node visited, siblings side by side in memory. What is below a node is not visited, but its
+    tokens are, where its bytes all lead from a state to itself: such are names, numbers and white space.
     """
     machine = (table, code, stack, local)
     depth = ctl[CTL_RESUME]
+    same_state, same_groups = 0, np.int64(0)
     while depth > 0:
         node = path[depth, CURSOR] if ctl[CTL_CLEAR] else _skip_dead(table, path, depth, trie_bytes)
         if node == path[depth, LAST]:
             depth -= 1
             continue
         status = _quick_step(table, path, depth, trie_bytes[node])
+        is_quick = status == STEP_ALIVE
         if status == STEP_ASK:
             status = step(machine, path, depth, trie_bytes[node], ctl)
         if status == MISS_BYTE and links[node, 0] == links[node + 1, 0]:
@@ -474,9 +479,20 @@ def walk(table, code, stack, local, path, trie_bytes, links, mask, exits, ctl):
             if token >= 0:
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
             if links[node, 0] < links[node + 1, 0]:
-                depth += 1
-                path[depth, CURSOR] = links[node, 0]
-                path[depth, LAST] = links[node + 1, 0]
+                state = path[depth, STATE]
+                if (
+                    is_quick
+                    and state != same_state
+                    and state == path[depth - 1, STATE]
+                    and not ctl[CTL_CLEAR]
+                ):
+                    same_state, same_groups = state, _groups_to_itself(table, state)
+                if is_quick and state == same_state and below[node] & ~same_groups == 0:
+                    _set_below(links, node, mask)
+                else:
+                    depth += 1
+                    path[depth, CURSOR] = links[node, 0]
+                    path[depth, LAST] = links[node + 1, 0]
         elif status == STEP_DEAD and ctl[CTL_CLEAR]:
             _clear(links, node, mask)
     return STEP_ALIVE
@@ -544,6 +560,32 @@ def _note(status, node, exits, ctl):
 
 
 @jit
+def _groups_to_itself(table, state):
+    """The groups (bits) of whose bytes each leads from `state` to itself, without any count."""
+    flags = table[state, FLAGS]
+    if flags & (READY | COUNTED) != READY:
+        return np.int64(0)
+    others = np.int64(0)
+    for byte in range(256):
+        is_special = flags & STRING and (byte == 0x22 or byte == 0x5C or byte < 0x20)
+        if is_special or table[state, byte] != state << 2 | GOTO:
+            others |= np.int64(1) << BYTE_GROUPS[byte]
+    return ~others
+
+
+@jit
+def _set_below(links, node, mask):
+    """Set the bits of all tokens below a trie node, level by level: each level is one run of nodes."""
+    first, last = links[node, 0], links[node + 1, 0]
+    while first < last:
+        for i in range(first, last):
+            token = links[i, 1]
+            if token >= 0:
+                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+        first, last = links[first, 0], links[last, 0]
+
+
+@jit
 def _clear(links, node, mask):
     """Clear the bits of all tokens at and below a trie node, level by level: each level is one run of nodes."""
     first, last = node, node + 1
@@ -556,7 +598,7 @@ def _clear(links, node, mask):
 
 
 @jit
-def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, exits, left, ctl):
+def walk_exits(table, code, stack, local, path, trie_bytes, links, below, mask, node, exits, left, ctl):
     """Continue walks that left BOTTOM, now that the stack `node` is known to lie there, perhaps on BOTTOM again.
 
     exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
@@ -594,7 +636,7 @@ def walk_exits(table, code, stack, local, path, trie_bytes, links, mask, node, e
                     path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
                 inside = 1
             ctl[CTL_RESUME] = inside
-            status = walk(table, code, stack, local, path, trie_bytes, links, mask, left, ctl)
+            status = walk(table, code, stack, local, path, trie_bytes, links, below, mask, left, ctl)
             ctl[CTL_INSIDE] = ctl[CTL_RESUME] if status >= MISS_STATE else 0
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i
