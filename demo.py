@@ -135,6 +135,7 @@ def compile_kernels() -> None:
     import numpy as np
 
     from .masks.exits import merged_exits
+    from .masks.kernels.bits import fingerprint, same_bits
     from .masks.vocabulary import Vocabulary
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
@@ -154,6 +155,9 @@ def compile_kernels() -> None:
     # What is made only where it is asked for often.
     tables = constraint.engine.tables
     merged_exits(tables.all.levels, np.array([[1, 0, 1]], np.int32), tables.beginning)
+    words = mask.view(np.uint32)
+    fingerprint(words)
+    same_bits(words, words)
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:

@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .by_depth import ByDepth
 from .by_frames import ByFrames
-from .kernels.bits import any_bit, copy_bits, set_pairs
+from .kernels.bits import any_bit, copy_bits, fingerprint, same_bits, set_pairs
 from .tables import LexemeRow, TokenTables
 from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
@@ -55,7 +55,7 @@ class Engine:
         self._masks: dict[Config, np.ndarray] = {}
         self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
         self._by_depth = ByDepth(pushdown, tables)
-        self._distinct: dict[int, np.ndarray] = {}  # rows by the hash of their words
+        self._distinct: dict[int, np.ndarray] = {}  # rows by their fingerprint
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_SUFFIXES)
         self._accepting: dict[Config, bool] = {}
@@ -165,9 +165,9 @@ class Engine:
 
     def _shared(self, row: np.ndarray) -> np.ndarray:
         """A row with the same words that is kept, else this one."""
-        key = hash(row.tobytes())
+        key = fingerprint(row)
         found = self._distinct.get(key)
-        if found is not None and np.array_equal(found, row):
+        if found is not None and same_bits(found, row):
             return found
         if len(self._distinct) >= MAX_ROWS:
             for kept in (self._distinct, self._rows, self._masks):

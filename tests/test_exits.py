@@ -16,6 +16,8 @@ from gramask.grammar import collection
 from gramask.masks import by_depth, exits
 from gramask.masks.engine import Engine
 from gramask.masks.exits import LevelExits, merged_exits
+from gramask.masks.kernels.bits import fingerprint, same_bits
+from gramask.masks.kernels.byte_groups import BYTE_GROUPS
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie
@@ -112,6 +114,27 @@ def test_nodes_below(case: tuple[list[bytes], list[tuple[int, int, int]]]) -> No
     assert trie.n_below.tolist() == [
         len(list(below(trie, node, node + 1))) - 1 for node in range(len(trie.bytes))
     ]
+
+
+@given(cases())
+def test_groups_of_bytes_below(case: tuple[list[bytes], list[tuple[int, int, int]]]) -> None:
+    trie, _ = LevelTrie.of(TokenTrie.build(case[0]).nodes)
+    paths = paths_of(trie)
+    for node, groups in enumerate(trie.below.tolist()):
+        inside = {BYTE_GROUPS[paths[child][-1]] for child in below(trie, node, node + 1) if child != node}
+        assert groups == sum(1 << int(group) for group in inside)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), max_size=9), st.data())
+def test_equal_masks_are_known(words: list[int], data: st.DataObject) -> None:
+    mask = np.array(words, np.uint32)
+    assert same_bits(mask, mask.copy())
+    assert fingerprint(mask) == fingerprint(mask.copy())
+    if words:
+        other = mask.copy()
+        other[data.draw(st.integers(0, len(words) - 1))] ^= np.uint32(1 << data.draw(st.integers(0, 31)))
+        assert not same_bits(mask, other)
+        assert fingerprint(mask) != fingerprint(other)
 
 
 VOCABULARY = gramask.Vocabulary([*byte_tokens(), *merged_tokens(), EOS], eos_ids=[256 + len(merged_tokens())])

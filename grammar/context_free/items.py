@@ -213,29 +213,30 @@ class ItemSets:
         networks = self.networks
         begun: list[Source] = [(state, (below,), owed) for state, below, owed in items]
         begun += [(networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
-        sources = [(here, belows, owed) for state, belows, owed in begun for here in networks.closure(state)]
+        sources = [
+            (here, belows, owed)
+            for state, belows, owed in begun
+            for here in networks.closure(state)
+            if networks.used(here)
+        ]
         return Moves(sources, union([networks.used(state) for state, _, _ in sources]))
 
-    def alike(self, moves: Moves, byte: int) -> int:
-        """The bytes (bits) that lead where `byte` does, which is one of those that are read."""
-        found = moves.used
-        for state, _, _ in moves.sources:
-            found &= self.networks.read(state, byte)[1]
-        # What is owed is read like anything else.
-        for owed in {owed for _, _, owed in moves.sources}:
-            found &= self._debts.alike(owed, byte)
-        return found
+    def behind(self, moves: Moves, byte: int) -> tuple[Items, int]:
+        """The items behind a byte, not completed yet, and the bytes (bits) that lead there as well.
 
-    def behind(self, moves: Moves, byte: int) -> Items:
-        """The items behind a byte, not completed yet; none where what is owed cannot be paid."""
+        There are none where what is owed cannot be paid.
+        """
+        alike = moves.used
         found = []
         for state, belows, owed in moves.sources:
-            target = self.networks.read(state, byte)[0]
-            if target:
-                after = self._debts.after(owed, byte)
-                if after != BROKEN and (target, after) not in self._dead:
-                    found += [(target, below, after) for below in belows]
-        return frozenset(found)
+            target, bytes_ = self.networks.read(state, byte)
+            alike &= bytes_
+            if owed != NOTHING:  # what is owed is read like anything else
+                alike &= self._debts.alike(owed, byte)
+            after = self._debts.after(owed, byte)
+            if target and after != BROKEN and (target, after) not in self._dead:
+                found += [(target, below, after) for below in belows]
+        return frozenset(found), alike
 
     def allows(self, owed: int, byte: int) -> bool:
         """Whether what is owed lets a byte follow."""

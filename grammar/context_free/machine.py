@@ -150,9 +150,9 @@ class _Machine:
             left &= follow
         while left:
             byte = next(bit_positions(left))
-            bytes_ = self._sets.alike(moves, byte) & left
-            self._move(place, follow, bytes_, self._sets.behind(moves, byte), row)
-            left ^= bytes_
+            items, alike = self._sets.behind(moves, byte)
+            self._move(place, follow, alike & left, items, row)
+            left &= ~alike
         for rule, belows, owed in self._sets.predicted(place.items) if networks.foreign else ():
             entry = networks.foreign.get(rule)
             if entry is not None:
@@ -200,8 +200,8 @@ class _Machine:
 
     def _deferred(self, moves: Moves, byte: int) -> tuple[int, int]:
         """The operation for a byte, and all bytes (bits) with the same one."""
-        operation = self._operation(self._sets.behind(moves, byte))
-        return self._sets.alike(moves, byte), operation
+        items, alike = self._sets.behind(moves, byte)
+        return alike, self._operation(items)
 
     def _operation(self, items: Items) -> int:
         """What leads to `items`."""
@@ -228,9 +228,8 @@ class _Machine:
         if outcome.byte < 0:
             return self._operation(behind)
         place = self._sets.completed(behind)
-        inside = self._sets.above(outcome.inside, node) | self._sets.behind(
-            self._sets.moves(place.items), outcome.byte
-        )
+        behind, _ = self._sets.behind(self._sets.moves(place.items), outcome.byte)
+        inside = self._sets.above(outcome.inside, node) | behind
         if any(bytes_ >> outcome.byte & 1 for _, bytes_ in place.exits):
             return self._fork(place, inside, outcome.byte)
         return self._operation(inside)

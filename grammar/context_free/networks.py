@@ -60,6 +60,7 @@ class Networks:
         self._calls: dict[int, tuple[int, ...]] = {}
         self._behind_calls: dict[tuple[int, int], int] = {}
         self._reads: dict[int, list[tuple[int, int]]] = {}
+        self._read: dict[int, tuple[int, int]] = {}
         self._used: dict[int, int] = {}
         self._closures: dict[int, tuple[int, ...]] = {}
         self._called: dict[int, frozenset[int]] = {}
@@ -139,10 +140,13 @@ class Networks:
 
     def read(self, state: int, byte: int) -> tuple[int, int]:
         """The target of a byte, 0 for none, and the bytes (bits) with the same one."""
-        for target, bytes_ in self._reads_of(state):
-            if bytes_ >> byte & 1:
-                return target, bytes_
-        return 0, ALL_BYTES ^ self._used[state]
+        key = state << 8 | byte
+        found = self._read.get(key)
+        if found is None:
+            reads = self._reads_of(state)
+            found = next((read for read in reads if read[1] >> byte & 1), (0, ALL_BYTES ^ self._used[state]))
+            self._read[key] = found
+        return found
 
     def used(self, state: int) -> int:
         """The bytes (bits) that a state reads."""
