@@ -135,7 +135,7 @@ def compile_kernels() -> None:
     import numpy as np
 
     from .masks.exits import merged_exits
-    from .masks.kernels.bits import fingerprint, same_bits
+    from .masks.kernels.bits import add_common, fingerprint, same_bits
     from .masks.vocabulary import Vocabulary
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
@@ -158,6 +158,7 @@ def compile_kernels() -> None:
     words = mask.view(np.uint32)
     fingerprint(words)
     same_bits(words, words)
+    add_common(words, words, words.copy())
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:

@@ -55,10 +55,16 @@ class ByDepth:
         self._n_bytes = 0  # of the exits of `_roots`
         self._masks: dict[int, np.ndarray] = {}  # by their fingerprint
 
-    def tokens(
-        self, key: tuple[object, ...], inside: np.ndarray, exits: LevelExits, node: int, reach: Reach
-    ) -> np.ndarray:
-        """uint32[n_words], not to be changed: the tokens allowed on a level above `node`, but for `whole` ones.
+    def fill(
+        self,
+        key: tuple[object, ...],
+        inside: np.ndarray,
+        exits: LevelExits,
+        node: int,
+        mask: np.ndarray,
+        reach: Reach,
+    ) -> None:
+        """Make `mask`, uint32[n_words], the tokens allowed on a level above `node`, but for `whole` ones.
 
         key : of the level.  inside : what is allowed on the level itself.  What is looked at is noted in `reach`.
         """
@@ -68,29 +74,37 @@ class ByDepth:
             self._keep_root(key, exits, here)
         for _ in range(MAX_FRAMES):
             if here.is_settled:
-                return here.inside
+                break
             reach.note(node)
             node, frame = self._pushdown.stack[node].tolist()
             deeper = self._below.get((here, frame))
             if deeper is None:
-                deeper = self._step(here, exits, self._pushdown.push_node(BOTTOM, frame), Reach())
+                deeper = self._step(here, exits, self._pushdown.push_node(BOTTOM, frame))
                 self._keep(here, frame, deeper)
             here = deeper
-        return here.inside if here.is_settled else self._step(here, exits, node, reach).inside
+        mask[:] = here.inside
+        if not here.is_settled:
+            self._follow(here, exits, node, mask, reach)
 
-    def _step(self, here: Depth, exits: LevelExits, node: int, reach: Reach) -> Depth:
+    def _step(self, here: Depth, exits: LevelExits, node: int) -> Depth:
         """What is known when the frames of the stack `node` have been looked at as well."""
         inside = here.inside.copy()
+        return Depth(inside, *self._follow(here, exits, node, inside, Reach()))
+
+    def _follow(
+        self, here: Depth, exits: LevelExits, node: int, mask: np.ndarray, reach: Reach
+    ) -> tuple[Exits, Exits]:
+        """Add to `mask` what the frames of the stack `node` allow; what goes on below, as `in_place` and `rests`."""
         in_place, rests = here.in_place, here.rests
         if len(in_place):
             trie = self._tables.all.levels
-            in_place = walk_exits(self._pushdown, node, in_place, trie, inside, reach)
+            in_place = walk_exits(self._pushdown, node, in_place, trie, mask, reach)
         if len(rests):
             alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
             rests = walk_exits(self._pushdown, node, rests, exits.rests, alive, reach)
             if any_bit(alive):
-                set_pairs(exits.tokens, exits.ends, alive, inside)
-        return Depth(inside, in_place, rests)
+                set_pairs(exits.tokens, exits.ends, alive, mask)
+        return in_place, rests
 
     def _shared(self, mask: np.ndarray) -> np.ndarray:
         """A mask with the same words that is kept, else this one."""

@@ -20,7 +20,7 @@ from ..grammar.pushdown import (
 )
 from .by_depth import ByDepth
 from .by_frames import ByFrames
-from .kernels.bits import any_bit, copy_bits, fingerprint, same_bits, set_pairs
+from .kernels.bits import add_common, any_bit, copy_bits, fingerprint, same_bits, set_pairs
 from .tables import LexemeRow, TokenTables
 from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
 
@@ -262,14 +262,14 @@ class Engine:
         # Everything in a grammar stands in many places.
         exits = self.tables.exits_of(key, row, again=self.pushdown.frames_grow)
         if exits.is_merged:
-            mask[:] = self._by_depth.tokens(key, row.inside, exits, node, reach)
+            self._by_depth.fill(key, row.inside, exits, node, mask, reach)
         else:
             mask[:] = row.inside
             walk_exits(self.pushdown, node, exits.in_place, self.tables.all.levels, mask, reach)
         for outcome, tokens in exits.whole:
             after = self.perform(outcome << 2 | EXIT, node, reach)
             if after is not None and after[0] != DEAD:
-                mask |= self._row(after, reach)[: len(mask)] & tokens
+                add_common(self._row(after, reach), tokens, mask)
 
     def _cross(
         self,

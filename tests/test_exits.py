@@ -16,7 +16,7 @@ from gramask.grammar import collection
 from gramask.masks import by_depth, exits
 from gramask.masks.engine import Engine
 from gramask.masks.exits import LevelExits, merged_exits
-from gramask.masks.kernels.bits import fingerprint, same_bits
+from gramask.masks.kernels.bits import add_common, fingerprint, same_bits
 from gramask.masks.kernels.byte_groups import BYTE_GROUPS
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.tables import pack_bits
@@ -129,6 +129,9 @@ def test_groups_of_bytes_below(case: tuple[list[bytes], list[tuple[int, int, int
 def test_equal_masks_are_known(words: list[int], data: st.DataObject) -> None:
     mask = np.array(words, np.uint32)
     assert same_bits(mask, mask.copy())
+    joined = np.roll(mask, 1)
+    add_common(mask, ~mask // 3, joined)
+    assert (joined == np.roll(mask, 1) | mask & ~mask // 3).all()
     assert fingerprint(mask) == fingerprint(mask.copy())
     if words:
         other = mask.copy()

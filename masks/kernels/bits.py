@@ -18,6 +18,13 @@ def set_pairs(tokens, suffixes, alive, mask):
 
 
 @jit
+def add_common(first, second, mask):
+    """Set the bits that are set in both of two masks; `mask` may be shorter than these."""
+    for i in range(mask.shape[0]):
+        mask[i] |= first[i] & second[i]
+
+
+@jit
 def any_bit(mask):
     """Whether any bit is set; a look at the first words where many are."""
     for i in range(mask.shape[0]):
