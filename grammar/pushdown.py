@@ -335,7 +335,10 @@ class Pushdown:
             except CannotEnforce as error:
                 raise error.located(self.describe(state)) from None
             row = self.table[state]  # only now: making the operation may have grown the table
-            row[:256][flags(bytes_) & (row[:256] == UNFILLED)] = operation
+            if bytes_ == 1 << byte:  # mostly
+                row[byte] = operation
+            else:
+                row[:256][flags(bytes_) & (row[:256] == UNFILLED)] = operation
 
     def fill_row(self, state: int) -> None:
         """Fill in all operations of `state`."""
