@@ -78,7 +78,7 @@ class ByFrames(Generic[T]):
         while node > 0:
             some = np.empty((AT_ONCE, 2), np.int32)
             node = frames_from(self._pushdown.stack, node, some)
-            for found in some.tolist():
-                if not found[0]:
+            for found, frame in some.tolist():
+                if not found:
                     return
-                yield found
+                yield found, frame

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .kernels.merge import collect_below, count_below
+from .kernels.merge import count_below
+from .kernels.walk import collect_below
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class LevelTrie:
 
     @cached_property
     def below(self) -> np.ndarray:
-        """int64[n], the groups (bits) of the bytes below each node, see `byte_groups`."""
+        """int64[n], the groups (bits) of the bytes below each node, see `kernels.walk.BYTE_GROUPS`."""
         found = np.zeros(len(self.bytes), np.int64)
         collect_below(self.bytes, self.links, found)
         return found

@@ -206,7 +206,7 @@ from gramask.masks.kernels import bits, merge, walk
 compile_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens]
 called += [bits.set_pairs, bits.copy_bits, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
-called += [merge.merge, merge.count_below, merge.collect_below]
+called += [merge.merge, merge.count_below, walk.collect_below]
 missing = [kernel.__name__ for kernel in called if not kernel.signatures]
 assert not missing, missing
 """

@@ -17,7 +17,7 @@ from gramask.masks import by_depth, exits
 from gramask.masks.engine import Engine
 from gramask.masks.exits import LevelExits, merged_exits
 from gramask.masks.kernels.bits import add_common, fingerprint, same_bits
-from gramask.masks.kernels.byte_groups import BYTE_GROUPS
+from gramask.masks.kernels.walk import BYTE_GROUPS
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie

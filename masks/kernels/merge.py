@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from .byte_groups import BYTE_GROUPS
 from .jit import inlined, jit
 
 
@@ -63,16 +60,6 @@ def count_below(links, found):
         for child in range(links[node, 0], links[node + 1, 0]):
             total += 1 + found[child]
         found[node] = total
-
-
-@jit
-def collect_below(trie_bytes, links, found):
-    """The groups of the bytes below each node of a trie in level order. found : int64[n], out."""
-    for node in range(found.shape[0] - 1, -1, -1):
-        groups = np.int64(0)
-        for child in range(links[node, 0], links[node + 1, 0]):
-            groups |= found[child] | np.int64(1) << BYTE_GROUPS[trie_bytes[child]]
-        found[node] = groups
 
 
 @inlined

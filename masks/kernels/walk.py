@@ -36,7 +36,6 @@ from ...grammar.pushdown import (
     STRING,
     UNFILLED,
 )
-from .byte_groups import BYTE_GROUPS
 from .jit import inlined, jit
 
 # What a step reports.
@@ -57,6 +56,24 @@ CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED =
 CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, N_CTL = 7, 8, 9, 10, 11
 NAMED = -1
 NO_SHARED = -2
+
+
+def _byte_groups():
+    """int64[256]: the group of each byte, below 63, so that a set of groups is an int64.
+
+    Bytes that grammars mostly allow together are one group: upper and lower letters (hexadecimal ones apart), digits,
+    bytes behind a lead byte, lead bytes, control characters. White space and other ASCII characters are alone.
+    """
+    found = np.zeros(256, np.int64)
+    for group, (first, last) in enumerate((b"09", b"af", b"gz", b"AF", b"GZ", b"\x80\xbf", b"\xc0\xff"), 1):
+        found[first : last + 1] = group
+    alone = [byte for byte in range(127) if not found[byte] and (byte >= 0x20 or chr(byte).isspace())]
+    found[alone] = found.max() + 1 + np.arange(len(alone))
+    return found
+
+
+BYTE_GROUPS = _byte_groups()
+assert BYTE_GROUPS.max() < 63, "a set of them is an int64"
 
 
 @inlined
@@ -447,7 +464,7 @@ def walk(table, code, stack, local, path, trie_bytes, links, below, mask, exits,
 
     trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order: first child and token id (or -1) of each
                  node; the children of a node end where those of the next one begin.
-    below : int64[n], the groups (bits) of the bytes below each node, see `byte_groups`.
+    below : int64[n], the groups (bits) of the bytes below each node, see BYTE_GROUPS.
     mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
     exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
     ctl   : CTL_RESUME is the depth at which to go on, 1 and `path[1]` over the root's children at first.
@@ -571,6 +588,16 @@ def _groups_to_itself(table, state):
         if is_special or table[state, byte] != state << 2 | GOTO:
             others |= np.int64(1) << BYTE_GROUPS[byte]
     return ~others
+
+
+@jit
+def collect_below(trie_bytes, links, found):
+    """The groups (bits) of the bytes below each node of a trie in level order. found : int64[n], out."""
+    for node in range(found.shape[0] - 1, -1, -1):
+        groups = np.int64(0)
+        for child in range(links[node, 0], links[node + 1, 0]):
+            groups |= found[child] | np.int64(1) << BYTE_GROUPS[trie_bytes[child]]
+        found[node] = groups
 
 
 @jit
