@@ -232,6 +232,16 @@ def test_what_stays_ambiguous_for_too_long_is_a_named_error() -> None:
             assert matcher.advance(byte)
 
 
+@pytest.mark.parametrize("body", ['"a"?', '"a"* "b"?', '("a"?){0,50}'])
+def test_empty_passes_are_bounded(body: str) -> None:
+    short = gramask.compile(gramask.gbnf(f'root ::= ({body}){{0,100}} "c"'), BYTES)
+    assert accepts(short, "a" * 100 + "c")
+    assert not accepts(short, "a" * 6_000 + "c") or "*" in body
+    long = gramask.compile(gramask.gbnf(f'root ::= ({body}){{0,10000}} "c"'), BYTES)
+    with pytest.raises(CompileBudgetExceeded, match="in a row may be empty"):
+        long.matcher().advance(ord("a"))
+
+
 def test_many_rules() -> None:
     n = 10_000
     rules = [f'r{i} ::= "{i};" (r{i + 1} | r{(7 * i) % n})?' for i in range(n)]

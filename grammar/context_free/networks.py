@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import CompileBudgetExceeded
 from ..bits import ALL_BYTES, bits_of, flags, union
 from ..nodes import Call, Node
 from .first_follow import FirstFollow
@@ -18,6 +19,10 @@ from .sizes import Pieces
 
 TOP = 0
 """The rule that stands for the whole text: it calls the start rule and nothing calls it."""
+
+
+MAX_EMPTY = 500
+"""So many calls that read nothing may follow each other: each is a place of its own, before and behind every byte."""
 
 
 class Entry(NamedTuple):
@@ -215,11 +220,18 @@ class Networks:
         """A state, and those that are reached from it by calls that read nothing."""
         found = self._closures.get(state)
         if found is None:
+            reached = {state: None}
             todo = [state]
             for here in todo:
                 for rule in self.calls(here):
-                    if rule in self._nullable and (target := self.behind_call(here, rule)) not in todo:
+                    if rule in self._nullable and (target := self.behind_call(here, rule)) not in reached:
+                        reached[target] = None
                         todo.append(target)
+                if len(todo) > MAX_EMPTY:
+                    raise CompileBudgetExceeded(
+                        f"more than {MAX_EMPTY} parts in a row may be empty",
+                        hint="let what is repeated have some text: `(a?){0,1000}` is `a{0,1000}`",
+                    )
             found = self._closures[state] = tuple(todo)
         return found
 

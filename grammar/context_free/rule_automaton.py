@@ -212,7 +212,8 @@ class _Rests:
         """The positions (bits) that a rest begins with."""
         found = self._first.get(rest)
         if found is None:
-            found = self._first[rest] = self._new_positions(rest)
+            self._find_first(rest)
+            found = self._first[rest]
         return found
 
     def reads(self, positions: int) -> list[tuple[int, int]]:
@@ -245,22 +246,27 @@ class _Rests:
             self._rests.append((item, key[-1]))
         return number
 
-    def _new_positions(self, rest: int) -> int:
-        found, todo, seen = 0, [rest], {rest}
-        while todo:
-            here = todo.pop()
-            known = self._first.get(here)
-            if known is not None:
-                found |= known
-                continue
+    def _find_first(self, rest: int) -> None:
+        """Find the positions of a rest, and of those that it may begin with: each once, since there may be many."""
+        own: dict[int, int] = {}
+        others: dict[int, list[int]] = {rest: []}
+        todo = [rest]
+        for here in todo:
             item, behind = self._rests[here - FIRST_REST]
-            positions, others = self._begin(item, behind)
-            found |= positions
-            others = [other for other in others if other not in seen]
-            seen.update(others)
-            todo += others
-        self._budget.spend(len(seen), len(self._rests), 1)
-        return found
+            own[here], others[here] = self._begin(item, behind)
+            for other in others[here]:
+                if other not in others and other not in self._first:
+                    others[other] = []
+                    todo.append(other)
+        self._budget.spend(len(todo), len(self._rests), 1)
+        self._first |= own
+        changed = True
+        while changed:  # once, and once more, but for loops
+            changed = False
+            for here in reversed(todo):
+                found = union([self._first[here], *map(self._first.__getitem__, others[here])])
+                changed = changed or found != self._first[here]
+                self._first[here] = found
 
     def _begin(self, item: Item, rest: int) -> tuple[int, list[int]]:
         """The positions that an item with `rest` behind it begins with, and the rests whose positions do as well."""
