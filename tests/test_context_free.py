@@ -242,6 +242,19 @@ def test_empty_passes_are_bounded(body: str) -> None:
         long.matcher().advance(ord("a"))
 
 
+def test_parts_of_a_large_rule_are_no_rules_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizes, "MAX_INLINED", 0)
+    monkeypatch.setattr(sizes, "MAX_BODY", 2)
+    names = [f"a.{n}" for n in range(9)]
+    others = "\n".join(f"{name} ::= 'no'" for name in names)
+    grammar = f"a ::= ('x' 'y') ('z' 'w') | 'q' {' '.join(names)}\n{others}"
+    compiled = gramask.compile(gramask.ebnf(grammar), BYTES, cache=False)
+    assert accepts(compiled, "xyzw")
+    assert accepts(compiled, "q" + "no" * 9)
+    assert not accepts(compiled, "nono")
+    assert not accepts(compiled, "xyno")
+
+
 def test_many_rules() -> None:
     n = 10_000
     rules = [f'r{i} ::= "{i};" (r{i + 1} | r{(7 * i) % n})?' for i in range(n)]
