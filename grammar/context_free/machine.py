@@ -110,14 +110,16 @@ class _Machine:
         place = self._places.get(state)
         if place is None:
             return () if state == DONE_STATE else None
-        return () if place.exits else self._shortest.text(place.items)
+        with self.pushdown.lock:
+            return () if place.exits else self._shortest.text(place.items)
 
     def from_frame(self, frame: int) -> Ending | None:
         """A short text that leaves the level below `frame`, once what is above has ended; None for a foreign one."""
-        if frame in self._nodes:
-            return self._shortest.behind(self._nodes[frame])
-        if frame in self._returned:
-            return self._shortest.text(self._returned[frame])
+        with self.pushdown.lock:
+            if frame in self._nodes:
+                return self._shortest.behind(self._nodes[frame])
+            if frame in self._returned:
+                return self._shortest.text(self._returned[frame])
         return () if frame == self._root else None
 
     def _state(self, place: Place) -> int:

@@ -248,25 +248,27 @@ class _Rests:
 
     def _find_first(self, rest: int) -> None:
         """Find the positions of a rest, and of those that it may begin with: each once, since there may be many."""
-        own: dict[int, int] = {}
+        found: dict[int, int] = {}
         others: dict[int, list[int]] = {rest: []}
         todo = [rest]
         for here in todo:
             item, behind = self._rests[here - FIRST_REST]
-            own[here], others[here] = self._begin(item, behind)
+            found[here], others[here] = self._begin(item, behind)
             for other in others[here]:
-                if other not in others and other not in self._first:
+                if other in self._first:
+                    found[here] |= self._first[other]
+                elif other not in others:
                     others[other] = []
                     todo.append(other)
         self._budget.spend(len(todo), len(self._rests), 1)
-        self._first |= own
         changed = True
         while changed:  # once, and once more, but for loops
             changed = False
             for here in reversed(todo):
-                found = union([self._first[here], *map(self._first.__getitem__, others[here])])
-                changed = changed or found != self._first[here]
-                self._first[here] = found
+                positions = union([found[here], *(found.get(other, 0) for other in others[here])])
+                changed = changed or positions != found[here]
+                found[here] = positions
+        self._first |= found
 
     def _begin(self, item: Item, rest: int) -> tuple[int, list[int]]:
         """The positions that an item with `rest` behind it begins with, and the rests whose positions do as well."""
