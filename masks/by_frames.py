@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from ..grammar.pushdown import Pushdown
-from .kernels.stack import frames_from
 from .walker import Config, Reach
 
 T = TypeVar("T")
-AT_ONCE = 16
-"""So many frames are fetched at once: few answers depend on more."""
 
 
 class ByFrames(Generic[T]):
@@ -43,14 +38,13 @@ class ByFrames(Generic[T]):
 
     def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
         """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
-        entry = self._found.get(config[:3])
-        if entry.__class__ is int:
-            for node, frame in self._frames(config[3]):
-                entry = self._found.get((entry, frame))
-                if entry.__class__ is not int:
-                    reach.note(node)
-                    break
-        if entry is None or entry.__class__ is int:
+        state, count, escape, node = config
+        entry = self._found.get((state, count, escape))
+        while entry.__class__ is int:
+            reach.note(node)
+            node, frame = self._pushdown.stack[node].tolist()
+            entry = self._found.get((entry, frame))
+        if entry is None:
             own = Reach()
             entry = make(config, own)
             reach.note(own.lowest)
@@ -63,22 +57,12 @@ class ByFrames(Generic[T]):
             self.clear()
         self._n += 1
         key: tuple[int, ...] = config[:3]
-        for node, frame in self._frames(config[3]):
-            if node < lowest:  # a node has a greater number than those below it
-                break
+        node = config[3]
+        while node >= lowest:  # a node has a greater number than those below it
             table = self._found.get(key)
             if table.__class__ is not int:
                 self._n_tables += 1
                 table = self._found[key] = self._n_tables
+            node, frame = self._pushdown.stack[node].tolist()
             key = (table, frame)
         self._found[key] = found
-
-    def _frames(self, node: int) -> Iterator[tuple[int, int]]:
-        """The nodes of a stack from its top, and their frames."""
-        while node > 0:
-            some = np.empty((AT_ONCE, 2), np.int32)
-            node = frames_from(self._pushdown.stack, node, some)
-            for found, frame in some.tolist():
-                if not found:
-                    return
-                yield found, frame

@@ -220,12 +220,12 @@ class Networks:
         """A state, and those that are reached from it by calls that read nothing."""
         found = self._closures.get(state)
         if found is None:
-            reached = {state: None}
+            reached = {state}
             todo = [state]
             for here in todo:
                 for rule in self.calls(here):
                     if rule in self._nullable and (target := self.behind_call(here, rule)) not in reached:
-                        reached[target] = None
+                        reached.add(target)
                         todo.append(target)
                 if len(todo) > MAX_EMPTY:
                     raise CompileBudgetExceeded(
