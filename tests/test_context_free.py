@@ -232,14 +232,21 @@ def test_what_stays_ambiguous_for_too_long_is_a_named_error() -> None:
             assert matcher.advance(byte)
 
 
-@pytest.mark.parametrize("body", ['"a"?', '"a"* "b"?', '("a"?){0,50}'])
+@pytest.mark.parametrize("body", ['"a"?', '"a"* "b"?', '("a"?){0,5}', "x"])
 def test_empty_passes_are_bounded(body: str) -> None:
-    short = gramask.compile(gramask.gbnf(f'root ::= ({body}){{0,100}} "c"'), BYTES)
-    assert accepts(short, "a" * 100 + "c")
-    assert not accepts(short, "a" * 6_000 + "c") or "*" in body
-    long = gramask.compile(gramask.gbnf(f'root ::= ({body}){{0,10000}} "c"'), BYTES)
+    def compiled(n: int) -> Constraint:
+        return gramask.compile(gramask.gbnf(f'root ::= ({body}){{0,{n}}} "c"\nx ::= "a"? | "(" x ")"'), BYTES)
+
+    assert accepts(compiled(400), "a" * 400 + "c")
+    assert accepts(compiled(400), "a" * 2_001 + "c") == ("*" in body)
     with pytest.raises(CompileBudgetExceeded, match="in a row may be empty"):
-        long.matcher().advance(ord("a"))
+        compiled(10_000).matcher().advance(ord("a"))
+
+
+def test_a_long_repetition_is_taken_to_its_end() -> None:
+    compiled = gramask.compile(gramask.gbnf('root ::= ("ab" [0-9]){0,10000} "c"'), BYTES)
+    assert accepts(compiled, "ab7" * 10_000 + "c")
+    assert not accepts(compiled, "ab7" * 10_001 + "c")
 
 
 def test_parts_of_a_large_rule_are_no_rules_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

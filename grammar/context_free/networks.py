@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import CompileBudgetExceeded
 from ..bits import ALL_BYTES, bits_of, flags, union
 from ..nodes import Call, Node
 from .first_follow import FirstFollow
-from .rule_automaton import ACCEPT, DEAD, RuleAutomaton, State, Trees
+from .rule_automaton import ACCEPT, DEAD, RuleAutomaton, State, Trees, too_many_empty
 from .sizes import Pieces
 
 TOP = 0
@@ -228,10 +227,7 @@ class Networks:
                         reached.add(target)
                         todo.append(target)
                 if len(todo) > MAX_EMPTY:
-                    raise CompileBudgetExceeded(
-                        f"more than {MAX_EMPTY} parts in a row may be empty",
-                        hint="let what is repeated have some text: `(a?){0,1000}` is `a{0,1000}`",
-                    )
+                    raise too_many_empty(MAX_EMPTY)
             found = self._closures[state] = tuple(todo)
         return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from ...errors import CompileBudgetExceeded
 from ..bits import bit_positions, union
 from ..char_automata import Budget, CharDfa
 from ..dfa import DEAD as NO_STATE
@@ -27,6 +28,8 @@ Symbol = int | str
 AnySymbol = TypeVar("AnySymbol", int, str)
 State = int | tuple[tuple[int, int], ...]
 """Positions (bits); or what is left of characters, nodes of `Encodings`, and the positions behind it."""
+MAX_OPEN = 20_000
+"""So many rests may begin in one place."""
 NOTHING, NONE, FIRST_REST = 0, 1, 2
 """Rests: the rule ends, nothing ends it, and those with an item."""
 
@@ -179,7 +182,6 @@ class _Rests:
 
     def __init__(self, trees: Trees) -> None:
         self._trees = trees
-        self._budget = Budget()
         self._rests: list[tuple[Item, int]] = []
         self._numbers: dict[tuple[int, object, int], int] = {}
         self._first = {NOTHING: ACCEPT, NONE: DEAD}
@@ -260,7 +262,8 @@ class _Rests:
                 elif other not in others:
                     others[other] = []
                     todo.append(other)
-        self._budget.spend(len(todo), len(self._rests), 1)
+            if len(todo) > MAX_OPEN:
+                raise too_many_empty(MAX_OPEN)
         changed = True
         while changed:  # once, and once more, but for loops
             changed = False
@@ -300,6 +303,14 @@ class _Rests:
             number = self._positions[symbol, rest] = len(self._places)
             self._places.append((symbol, rest))
         return 1 << number
+
+
+def too_many_empty(limit: int) -> CompileBudgetExceeded:
+    """The error where more than `limit` parts may be empty, one behind the other."""
+    return CompileBudgetExceeded(
+        f"more than {limit} parts in a row may be empty",
+        hint="let what is repeated have some text: `(a?){0,1000}` is `a{0,1000}`",
+    )
 
 
 def _split(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
-from .rules import Rules, parts, reachable
+from .rules import Rules, is_nullable, parts, reachable
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -55,7 +55,9 @@ class _Divider:
                 return Concat(tuple([self._small(child, owner) for child in children]))
             case Choice(options):
                 return Choice(tuple(self._grouped(options, owner)))
-            case Repeat(body, low, high):
+            case Repeat(body, low, high) if not is_nullable(
+                body, set()
+            ):  # else each pass would be a call of nothing
                 return Repeat(self._small(body, owner), low, high)
         return node
 
