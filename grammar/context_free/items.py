@@ -42,7 +42,7 @@ Exit = tuple[int, int]
 
 
 class Place(NamedTuple):
-    """Where a text may be on one stack level: `items` where something may follow, `exits` if it can be left here."""
+    """Where a text may be: `items` where something may follow, `exits` if the stack level can be left here."""
 
     items: Items
     exits: frozenset[Exit] = frozenset()
@@ -69,7 +69,7 @@ class Prediction(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """Where the next byte leads from some items: what reads it, and the bytes (bits) that something reads."""
+    """What reads the next byte, and the bytes (bits) that something reads."""
 
     sources: list[Source]
     used: int
@@ -84,12 +84,13 @@ class ItemSets:
         self.nodes: list[Node] = [Node(TOP)]
         self._numbers: dict[Node, int] = {}
         self._roots: dict[int, frozenset[int]] = {BOTTOM: frozenset((BOTTOM,))}
+        self._moves_of: dict[Items, Moves] = {}
         self._predicted: dict[Calls, dict[int, tuple[int, ...]]] = {}
         self._returns: dict[int, tuple[Call, ...]] = {}
         self._debts = Debts(networks)
         self._dead = Viability(networks, self._debts).dead if networks.has_debts else set()
         self._n_items = 0
-        self.start: Items = frozenset(((networks.start(TOP), BOTTOM, NOTHING),))
+        self.start = self.completed(((networks.start(TOP), BOTTOM, NOTHING),))
 
     def _node(self, key: Node) -> int:
         """The number of a node."""
@@ -169,8 +170,11 @@ class ItemSets:
             found = self._returns[number] = tuple(dict.fromkeys(self._behind(self.nodes[number])))
         return found
 
-    def behind_call(self, number: int, owed: int) -> list[Item]:
-        """The items behind a call that ended owing `owed`."""
+    def behind_call(self, number: int, owed: Iterable[int]) -> Place:
+        """What is behind a call that ended owing one of `owed`."""
+        return self.completed(item for one in owed for item in self._behind_call(number, one))
+
+    def _behind_call(self, number: int, owed: int) -> list[Item]:
         return [(state, below, owed) for state, below in self.returns(number)]
 
     def _behind(self, node: Node) -> Iterator[Call]:
@@ -185,12 +189,12 @@ class ItemSets:
             if rule in self.networks.calls(here):
                 yield self.networks.behind_call(here, rule)
 
-    def completed(self, items: Iterable[Item]) -> Place:
-        """Where a text may be behind `items`: with all that returns from rules that may end there."""
+    def completed(self, items: Iterable[Item], also: Iterable[Exit] = ()) -> Place:
+        """Where a text may be behind `items`: with all that returns from rules that may end there, and exits `also`."""
         networks = self.networks
         todo = list(dict.fromkeys(items))
         found = set(todo)
-        exits: dict[int, int] = {}
+        exits = dict(also)
         for state, below, owed in todo:
             if not networks.may_end(state):
                 continue
@@ -199,7 +203,9 @@ class ItemSets:
             if below == BOTTOM:
                 exits[owed] = exits.get(owed, 0) | networks.follow[networks.owner[state]]
                 continue
-            more = [item for item in self.behind_call(below, owed) if item not in found and self._lives(item)]
+            more = [
+                item for item in self._behind_call(below, owed) if item not in found and self._lives(item)
+            ]
             found.update(more)
             todo += more
         left = (item for item in todo if not networks.only_ends(item[0]))
@@ -208,24 +214,28 @@ class ItemSets:
     def _lives(self, item: Item) -> bool:
         return (item[0], item[2]) not in self._dead
 
-    def moves(self, items: Items) -> Moves:
-        """What reads the next byte."""
-        networks = self.networks
-        begun: list[Source] = [(state, (below,), owed) for state, below, owed in items]
-        begun += [(networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
-        sources = [
-            (here, belows, owed)
-            for state, belows, owed in begun
-            for here in networks.closure(state)
-            if networks.used(here)
-        ]
-        return Moves(sources, union([networks.used(state) for state, _, _ in sources]))
+    def goes_on(self, place: Place) -> bool:
+        """Whether anything follows on the stack level itself."""
+        return bool(place.items)
 
-    def behind(self, moves: Moves, byte: int) -> tuple[Items, int]:
-        """The items behind a byte, not completed yet, and the bytes (bits) that lead there as well.
+    def exits(self, place: Place) -> frozenset[Exit]:
+        """How the stack level can be left."""
+        return place.exits
 
-        There are none where what is owed cannot be paid.
+    def items(self, place: Place) -> list[Call]:
+        """Where something may follow, and what that returns to."""
+        return [(state, below) for state, below, _ in place.items]
+
+    def used(self, place: Place) -> int:
+        """The bytes (bits) that something reads."""
+        return self._moves(place.items).used
+
+    def after(self, place: Place, byte: int) -> tuple[Place, int]:
+        """What is behind a byte, and the bytes (bits) that lead there as well.
+
+        There is nothing where what is owed cannot be paid.
         """
+        moves = self._moves(place.items)
         alike = moves.used
         found = []
         for state, belows, owed in moves.sources:
@@ -236,7 +246,23 @@ class ItemSets:
             after = self._debts.after(owed, byte)
             if target and after != BROKEN and (target, after) not in self._dead:
                 found += [(target, below, after) for below in belows]
-        return frozenset(found), alike
+        return self.completed(found), alike
+
+    def _moves(self, items: Items) -> Moves:
+        found = self._moves_of.get(items)
+        if found is None:
+            networks = self.networks
+            begun: list[Source] = [(state, (below,), owed) for state, below, owed in items]
+            begun += [(networks.start(rule), belows, owed) for rule, belows, owed in self.predicted(items)]
+            sources = [
+                (here, belows, owed)
+                for state, belows, owed in begun
+                for here in networks.closure(state)
+                if networks.used(here)
+            ]
+            used = union([networks.used(state) for state, _, _ in sources])
+            found = self._moves_of[items] = Moves(sources, used)
+        return found
 
     def allows(self, owed: int, byte: int) -> bool:
         """Whether what is owed lets a byte follow."""
@@ -260,9 +286,12 @@ class ItemSets:
         self._check_size(place)
         return frames, place
 
-    def above(self, items: Iterable[Item], node: int) -> Items:
-        """Items relative to the frame `node`, relative to what is below it."""
-        return self._moved(items, {BOTTOM: node})
+    def joined(self, inside: Place, node: int, outside: Place) -> Place:
+        """What is `outside`, or `inside` on the stack level above the frame `node`."""
+        items = {*outside.items, *self._moved(inside.items, {BOTTOM: node})}
+        for owed, _ in inside.exits:
+            items.update(item for item in self._behind_call(node, owed) if self._lives(item))
+        return self.completed(items, outside.exits)
 
     def _moved(self, items: Iterable[Item], moved: dict[int, int]) -> Items:
         """`items` relative to another place of the stack; `moved` says what one end of their nodes becomes."""

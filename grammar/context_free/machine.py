@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,22 +22,26 @@ from ..pushdown import (
     leave,
 )
 from .debts import NOTHING
+from .flat_items import FlatItems
 from .foreign import check_foreign, undecided
-from .items import Items, ItemSets, Moves, Place
+from .items import ItemSets, Place
 from .networks import Entry, Networks
+from .program import Program
 from .rules import Rules
+from .sets import Sets
 from .shortest import Shortest
 from .sizes import Pieces
+from .ways import FlatWays, NetworkWays, Ways
 
 
 class _Outcome(NamedTuple):
     """How a level is left: owing one of `owed`, in front of the next byte; or, with `byte`, perhaps not at all.
 
-    inside : where `byte` leads on the level itself, if it belongs there.
+    inside : a set, where `byte` leads on the level itself, if it belongs there.
     """
 
     owed: frozenset[int]
-    inside: Items = frozenset()
+    inside: Any = None
     byte: int = -1
 
 
@@ -51,11 +55,15 @@ def compile_rules(rules: Rules) -> Pushdown:
     CompileBudgetExceeded is raised when states are visited that take too many items.
     """
     pushdown = Pushdown()
+    if not rules.terminals and not rules.foreign:
+        _flat_machine(rules, pushdown).be_all()
+        return pushdown
     foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
     networks = Networks(Pieces(rules), foreign)
     if foreign:
         check_foreign(networks)
-    _Machine(pushdown, ItemSets(networks)).be_all()
+    sets = ItemSets(networks)
+    _Machine(pushdown, sets, NetworkWays(networks), sets).be_all()
     return pushdown
 
 
@@ -64,7 +72,12 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
 
     None of their texts goes on as another one, and none is empty: a text leaves the stack level with its last byte.
     """
-    return _Machine(pushdown, ItemSets(Networks(Pieces(rules), {}))).enter()
+    return _flat_machine(rules, pushdown).enter()
+
+
+def _flat_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
+    sets = FlatItems(Program(rules.start, rules.bodies))
+    return _Machine(pushdown, sets, FlatWays(sets))
 
 
 def _entry(pushdown: Pushdown, state: int) -> Entry:
@@ -74,20 +87,24 @@ def _entry(pushdown: Pushdown, state: int) -> Entry:
 
 
 class _Machine:
-    """Makes the states and frames of `pushdown`, and knows how they end."""
+    """Makes the states and frames of `pushdown`, and knows how they end.
 
-    def __init__(self, pushdown: Pushdown, sets: ItemSets) -> None:
+    general : the sets, where there are terminals or foreign rules.
+    """
+
+    def __init__(self, pushdown: Pushdown, sets: Sets, ways: Ways, general: ItemSets | None = None) -> None:
         self.pushdown = pushdown
         self._sets = sets
+        self._general = general
         self._key = object()  # of the rows of this grammar's masks
-        self._shortest = Shortest(sets)
-        self._states: dict[Place, int] = {}
-        self._places: dict[int, Place] = {}
+        self._shortest = Shortest(sets, ways)
+        self._states: dict[Any, int] = {}
+        self._items: dict[int, Any] = {}
         self._nodes: dict[int, int] = {}
-        self._returns: dict[Items, int] = {}
-        self._returned: dict[int, Items] = {}
+        self._returns: dict[Place, int] = {}
+        self._returned: dict[int, Place] = {}
         self._frames: dict[int, int] = {}
-        self._operations: dict[Items, int] = {}
+        self._operations: dict[Any, int] = {}
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
         self._root = -1
@@ -97,9 +114,9 @@ class _Machine:
         """Let the whole text be one of this grammar."""
         self._root = self.pushdown.new_frame((goto(DONE_STATE),), self._resume_root)
         self.pushdown.root_node = self.pushdown.push_node(0, self._root)
-        if not self._sets.networks.terminals:
+        if self._general is None or not self._general.networks.terminals:
             self.pushdown.endings = self  # what is owed would have to be paid
-        self.pushdown.start = self._state(self._sets.completed(self._sets.start))
+        self.pushdown.start = self._state(self._sets.start)
 
     def enter(self) -> int:
         """The operation with which a text begins on a stack level."""
@@ -107,11 +124,10 @@ class _Machine:
 
     def from_state(self, state: int) -> Ending | None:
         """A short text that leaves the level from a state; None in a foreign automaton."""
-        place = self._places.get(state)
-        if place is None:
+        if state not in self._items:
             return () if state == DONE_STATE else None
         with self.pushdown.lock:
-            return () if place.exits else self._shortest.text(place.items)
+            return self._ending(self._items[state])
 
     def from_frame(self, frame: int) -> Ending | None:
         """A short text that leaves the level below `frame`, once what is above has ended; None for a foreign one."""
@@ -119,17 +135,20 @@ class _Machine:
             if frame in self._nodes:
                 return self._shortest.behind(self._nodes[frame])
             if frame in self._returned:
-                return self._shortest.text(self._returned[frame])
+                return self._ending(self._returned[frame])
         return () if frame == self._root else None
 
-    def _state(self, place: Place) -> int:
-        state = self._states.get(place)
+    def _ending(self, items: Any) -> Ending:
+        return () if self._sets.exits(items) else self._shortest.text(self._sets.items(items))
+
+    def _state(self, items: Any) -> int:
+        state = self._states.get(items)
         if state is None:
             number = len(self._states)
             origin = Portable(self.pushdown.n_states, (self._key, number))
-            state = self.pushdown.new_states(1, lambda state, row: self._expand(place, state, row), origin)
-            self._states[place] = state
-            self._places[state] = place
+            state = self.pushdown.new_states(1, lambda state, row: self._expand(items, state, row), origin)
+            self._states[items] = state
+            self._items[state] = items
         return state
 
     def _frame(self, node: int) -> int:
@@ -140,41 +159,48 @@ class _Machine:
             self._nodes[frame] = node
         return frame
 
-    def _expand(self, place: Place, state: int, row: Row) -> None:
+    def _expand(self, items: Any, state: int, row: Row) -> None:
         """The transitions and the end of a state."""
-        follow = union(bytes_ for _, bytes_ in place.exits)
-        networks = self._sets.networks
-        moves = self._sets.moves(place.items)
-        left = moves.used
-        if not networks.has_debts:
+        sets = self._sets
+        exits = sets.exits(items)
+        follow = union(bytes_ for _, bytes_ in exits)
+        left = sets.used(items)
+        if self._general is None or not self._general.networks.has_debts:
             row[:256][flags(left)] = UNFILLED
-            self.pushdown.defer(state, lambda byte: self._deferred(moves, byte))
+            self.pushdown.defer(state, lambda byte: self._deferred(items, byte))
             left &= follow
         while left:
             byte = next(bit_positions(left))
-            items, alike = self._sets.behind(moves, byte)
-            self._move(place, follow, alike & left, items, row)
+            target, alike = sets.after(items, byte)
+            self._move(items, follow, alike & left, target, row)
             left &= ~alike
-        for rule, belows, owed in self._sets.predicted(place.items) if networks.foreign else ():
-            entry = networks.foreign.get(rule)
+        if self._general is not None:
+            self._enter_foreign(self._general, items, follow, row)
+        if exits:
+            row[END] = self._leave(_Outcome(frozenset(owed for owed, _ in exits)))
+
+    def _enter_foreign(self, sets: ItemSets, place: Place, follow: int, row: Row) -> None:
+        """Let the foreign rules begin that may."""
+        for rule, belows, owed in sets.predicted(place.items) if sets.networks.foreign else ():
+            entry = sets.networks.foreign.get(rule)
             if entry is not None:
                 assert owed == NOTHING, "there is no lexer beside what is foreign"
-                self._enter(rule, entry, belows, follow, row)
-        if place.exits:
-            row[END] = self._leave(_Outcome(frozenset(owed for owed, _ in place.exits)))
+                self._enter(sets, rule, entry, belows, follow, row)
 
-    def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row) -> None:
+    def _enter(
+        self, sets: ItemSets, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row
+    ) -> None:
         """Let a foreign rule begin, which returns to `belows`."""
         clashes = entry.first & (follow | bits_of(np.flatnonzero(row[:256]).tolist()))
         if clashes:
             raise undecided(clashes)
-        behind = frozenset((self._sets.networks.behind(rule), below, NOTHING) for below in belows)
-        nodes, place = self._sets.factored(Place(behind))
-        frames = [*map(self._frame, nodes), self._return_frame(place.items)]
+        behind = sets.completed((sets.networks.behind(rule), below, NOTHING) for below in belows)
+        nodes, top = sets.factored(behind)
+        frames = [*map(self._frame, nodes), self._return_frame(top)]
         for byte in bit_positions(entry.first):
             row[byte] = self._above(frames, int(self.pushdown.table[entry.state, byte]), behind)
 
-    def _above(self, frames: list[int], operation: int, behind: Items) -> int:
+    def _above(self, frames: list[int], operation: int, behind: Place) -> int:
         """An operation of a foreign automaton, with `frames` below its level."""
         if operation & 3 == EXIT:
             return self._operation(behind)
@@ -183,7 +209,7 @@ class _Machine:
             return self.pushdown.push([*frames, *more], state)
         return self.pushdown.push(frames, operation >> 2)
 
-    def _return_frame(self, behind: Items) -> int:
+    def _return_frame(self, behind: Place) -> int:
         """The frame below a foreign rule; `behind`, relative to what is below the frame, is where it returns to."""
         frame = self._returns.get(behind)
         if frame is None:
@@ -192,48 +218,46 @@ class _Machine:
             self._returned[frame] = behind
         return frame
 
-    def _move(self, place: Place, follow: int, bytes_: int, items: Items, row: Row) -> None:
-        """The transitions of a state that lead to `items`, or perhaps to what comes behind the level."""
-        if not items:
+    def _move(self, items: Any, follow: int, bytes_: int, target: Any, row: Row) -> None:
+        """The transitions of a state that lead to `target`, or perhaps to what comes behind the level."""
+        if not self._sets.goes_on(target) and not self._sets.exits(target):
             return
-        operation = self._operation(items) if bytes_ & ~follow else 0
+        operation = self._operation(target) if bytes_ & ~follow else 0
         for byte in bit_positions(bytes_):
-            row[byte] = self._fork(place, items, byte) if follow >> byte & 1 else operation
+            row[byte] = self._fork(items, target, byte) if follow >> byte & 1 else operation
 
-    def _deferred(self, moves: Moves, byte: int) -> tuple[int, int]:
+    def _deferred(self, items: Any, byte: int) -> tuple[int, int]:
         """The operation for a byte, and all bytes (bits) with the same one."""
-        items, alike = self._sets.behind(moves, byte)
-        return alike, self._operation(items)
+        target, alike = self._sets.after(items, byte)
+        return alike, self._operation(target)
 
-    def _operation(self, items: Items) -> int:
+    def _operation(self, items: Any) -> int:
         """What leads to `items`."""
         operation = self._operations.get(items)
         if operation is None:
             operation = self._operations[items] = self._new_operation(items)
         return operation
 
-    def _new_operation(self, items: Items, *below: int) -> int:
+    def _new_operation(self, items: Any, *below: int) -> int:
         """What leads to `items`, above the frames `below` that were popped on the way."""
-        place = self._sets.completed(items)
-        if not place.items:
-            outcome = self._leave(_Outcome(frozenset(owed for owed, _ in place.exits)))
+        if not self._sets.goes_on(items):
+            outcome = self._leave(_Outcome(frozenset(owed for owed, _ in self._sets.exits(items))))
             return self.pushdown.resumed(below[-1], outcome >> 2) if below else outcome
-        nodes, place = self._sets.factored(place)
+        nodes, top = self._sets.factored(items)
+        state = self._state(top)
         frames = [*below, *map(self._frame, nodes)]
-        state = self._state(place)
         return self.pushdown.push(frames, state) if frames else goto(state)
 
     def _resume(self, node: int, number: int) -> int:
         """What a frame does for an outcome."""
-        outcome = self._outcomes[number]
-        behind = frozenset(item for owed in outcome.owed for item in self._sets.behind_call(node, owed))
+        sets, outcome = self._sets, self._outcomes[number]
+        behind = sets.behind_call(node, outcome.owed)
         if outcome.byte < 0:
             return self._operation(behind)
-        place = self._sets.completed(behind)
-        behind, _ = self._sets.behind(self._sets.moves(place.items), outcome.byte)
-        inside = self._sets.above(outcome.inside, node) | behind
-        if any(bytes_ >> outcome.byte & 1 for _, bytes_ in place.exits):
-            return self._fork(place, inside, outcome.byte)
+        outside, _ = sets.after(behind, outcome.byte)
+        inside = sets.joined(outcome.inside, node, outside)
+        if any(bytes_ >> outcome.byte & 1 for _, bytes_ in sets.exits(behind)):
+            return self._fork(behind, inside, outcome.byte)
         return self._operation(inside)
 
     def _resume_root(self, number: int) -> int:
@@ -241,10 +265,11 @@ class _Machine:
         outcome = self._outcomes[number]
         return goto(DONE_STATE) if outcome.byte < 0 else self._new_operation(outcome.inside, self._root)
 
-    def _fork(self, place: Place, inside: Items, byte: int) -> int:
-        """The operation where `byte` leads to `inside`, or to what comes behind the level."""
+    def _fork(self, items: Any, inside: Any, byte: int) -> int:
+        """The operation where `byte` leads to `inside`, or to what comes behind the level of `items`."""
+        sets = self._sets
         owed = frozenset(
-            owed for owed, bytes_ in place.exits if bytes_ >> byte & 1 and self._sets.allows(owed, byte)
+            owed for owed, bytes_ in sets.exits(items) if bytes_ >> byte & 1 and sets.allows(owed, byte)
         )
         return self._leave(_Outcome(owed, inside, byte)) if owed else self._operation(inside)
 

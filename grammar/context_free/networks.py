@@ -90,6 +90,10 @@ class Networks:
         self._automata[rule] = automaton
         return self._number(rule, automaton.start)
 
+    def automaton(self, rule: int) -> RuleAutomaton:
+        """The automaton of a rule that was begun."""
+        return self._automata[rule]
+
     def place(self, state: int) -> tuple[RuleAutomaton, State]:
         """The automaton of a state's rule, which is not foreign and no terminal, and the state there."""
         return self._automata[self.owner[state]], self._of_automaton[state]

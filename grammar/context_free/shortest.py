@@ -8,15 +8,15 @@ here: their states stand for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
 from ..encodings import END, Encodings
 from ..pushdown import Ending
-from .items import BOTTOM, Call, Item, ItemSets
-from .networks import Networks
-from .rule_automaton import ACCEPT
+from .items import BOTTOM, Call
+from .sets import Sets
+from .ways import Place, Symbol, Ways
 
 FOREIGN_COST = 4
 """How many bytes a foreign rule counts for."""
@@ -29,17 +29,16 @@ _PLEASURE = {byte: rank for rank, byte in enumerate(_PLEASANT)}
 class Shortest:
     """Immutable for its users; answers are kept."""
 
-    def __init__(self, sets: ItemSets) -> None:
+    def __init__(self, sets: Sets, ways: Ways) -> None:
         self._sets = sets
-        self._rests = _Rests(sets.networks)
+        self._rests = _Rests(ways)
         # By node: the shortest text behind a call.
         self._behind: dict[int, Ending] = {BOTTOM: ()}
 
-    def text(self, items: Iterable[Item]) -> Ending:
+    def text(self, items: Sequence[Call]) -> Ending:
         """A shortest text that leaves the level from `items`."""
-        items = list(items)
-        self._solve({below for _, below, _ in items})
-        return min((self._text(item[:2]) for item in items), key=_order)
+        self._solve({below for _, below in items})
+        return min((self._text(item) for item in items), key=_order)
 
     def behind(self, node: int) -> Ending:
         """A shortest text that leaves the level from behind a call."""
@@ -81,83 +80,93 @@ class Shortest:
 
 
 class _Rests:
-    """For states of the networks the shortest text that ends their rule."""
+    """For states of items the shortest text that ends their rule."""
 
-    def __init__(self, networks: Networks) -> None:
-        self._networks = networks
-        self._characters = _Characters(networks.trees.encodings)
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+        self._characters = _Characters(ways.encodings)
         self._known: dict[int, Ending] = {}
-        self._rules: dict[int, Ending] = {rule: (entry.state,) for rule, entry in networks.foreign.items()}
+        self._rules = dict(ways.known)
 
     def of(self, state: int) -> Ending:
         """The shortest text from a state to the end of its rule."""
         text = self._known.get(state)
         if text is None:
-            self._solve_rules(state)
-            text = self._search(state, self._rules.get)
+            begun = self._ways.at(state)
+            self._solve_rules(begun)
+            text = self._search(begun, self._rules.get)
             assert text is not None, "every rule derives something"
             self._known[state] = text
         return text
 
-    def _solve_rules(self, state: int) -> None:
+    def _solve_rules(self, begun: list[tuple[Symbol | None, Place]]) -> None:
         """Find the shortest texts of all rules that the rest of a rule may call."""
-        networks = self._networks
-        todo = networks.called_from(state)
-        for rule in todo:
-            todo += [other for other in networks.called_from(networks.start(rule)) if other not in todo]
-        todo = [rule for rule in todo if rule not in self._rules]
+        ways = self._ways
+        names = {symbol: None for symbol, _ in begun if isinstance(symbol, str)}
+        names |= self._called([place for _, place in begun])
+        todo = [name for name in names if name not in self._rules]
+        for name in todo:
+            others = self._called(ways.first(name))
+            todo += [other for other in others if other not in todo and other not in self._rules]
         # Longer texts come first, until no rule has a shorter one.
-        found: dict[int, Ending] = {}
+        found: dict[str, Ending] = {}
         while True:
             before = dict(found)
-            for rule in todo:
+            for name in todo:
                 text = self._search(
-                    networks.start(rule), lambda other: found.get(other, self._rules.get(other))
+                    [(None, place) for place in ways.first(name)],
+                    lambda other: found.get(other, self._rules.get(other)),
                 )
                 if text is not None:
-                    found[rule] = text
+                    found[name] = text
             if {r: cost_of(t) for r, t in found.items()} == {r: cost_of(t) for r, t in before.items()}:
                 break
         self._rules |= found
 
-    def _search(self, state: int, text_of: Callable[[int], Ending | None]) -> Ending | None:
-        """The shortest text to the end of a rule, by positions: unlike states, there are not too many of them."""
-        networks = self._networks
-        if networks.owner[state] in networks.foreign:
-            return () if networks.final[state] else text_of(networks.owner[state])
-        automaton, place = networks.place(state)
+    def _called(self, places: list[Place]) -> dict[str, None]:
+        """The rules that may be called at places or behind them."""
+        found: dict[str, None] = {}
+        todo = list(places)
+        seen = set(todo)
+        for place in todo:
+            for symbol, behind in self._ways.onward(place):
+                if isinstance(symbol, str):
+                    found[symbol] = None
+                if behind not in seen:
+                    seen.add(behind)
+                    todo.append(behind)
+        return found
+
+    def _search(
+        self, begun: list[tuple[Symbol | None, Place]], text_of: Callable[[str], Ending | None]
+    ) -> Ending | None:
+        """The shortest text to the end of a rule."""
         ties = count()
-        heap: list[tuple[int, int, int, Ending]] = []
+        heap: list[tuple[int, int, Place, Ending]] = []
 
-        def offer(text: Ending, positions: int) -> None:
-            heappush(heap, (cost_of(text), next(ties), positions, text))
+        def offer(text: Ending, symbols: list[tuple[Symbol | None, Place]]) -> None:
+            onward = [(self._text_of(symbol, text_of), behind) for symbol, behind in symbols]
+            known = [(more, behind) for more, behind in onward if more is not None]
+            for more, behind in sorted(known, key=lambda one: _rank(one[0])):
+                longer = _joined(text, more)
+                heappush(heap, (cost_of(longer), next(ties), behind, longer))
 
-        if isinstance(place, int):
-            offer((), place)
-        else:
-            for node, behind in place:
-                offer((self._characters.text(node),), behind)
-        seen = 0
+        offer((), begun)
+        seen: set[Place] = set()
         while heap:
-            _, _, positions, text = heappop(heap)
-            if positions & ACCEPT:
+            _, _, place, text = heappop(heap)
+            if self._ways.is_end(place):
                 return text
-            found = automaton.onward(positions & ~seen)
-            seen |= positions
-            onward = [(self._text_of(symbol, text_of), behind) for symbol, behind in found]
-            for more, behind in sorted(
-                ((m, b) for m, b in onward if m is not None), key=lambda one: _rank(one[0])
-            ):
-                offer(_joined(text, more), behind)
+            if place not in seen:
+                seen.add(place)
+                offer(text, [*self._ways.onward(place)])
         return None
 
-    def _text_of(self, symbol: int | str, text_of: Callable[[int], Ending | None]) -> Ending | None:
+    def _text_of(self, symbol: Symbol | None, text_of: Callable[[str], Ending | None]) -> Ending | None:
         """The text of a character, or of a rule."""
-        return (
-            (self._characters.text(symbol),)
-            if isinstance(symbol, int)
-            else text_of(self._networks.number(symbol))
-        )
+        if symbol is None:
+            return ()
+        return text_of(symbol) if isinstance(symbol, str) else (self._characters.text(symbol),)
 
 
 class _Characters:

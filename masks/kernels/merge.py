@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .jit import inlined, jit
+from ...jit import inlined, jit
 
 
 @jit

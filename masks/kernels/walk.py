@@ -36,7 +36,7 @@ from ...grammar.pushdown import (
     STRING,
     UNFILLED,
 )
-from .jit import inlined, jit
+from ...jit import inlined, jit
 
 # What a step reports.
 STEP_DEAD, STEP_ALIVE = 0, 1

@@ -1,0 +1,1 @@
+"""What is done with rules in flat arrays."""

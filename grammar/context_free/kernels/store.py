@@ -1,0 +1,304 @@
+"""What is known of a program's texts, in arrays that grow: places, nodes and sets of items.
+
+    place   where a text may stand in a rule: an instruction, how often its loop has run, and the place behind the body
+            that it is part of; or, in the middle of a character, what is left of that and the place behind it
+    node    the call of a rule by some items, or one that begins other rules: what a call returns to
+    set     items, each a place and the node that its rule returns to; and what may come if the level is left here
+
+All are interned: equal ones have one number. A place without a counter outside all bodies has the number of its
+instruction. An item is one int64, `place << 32 | node`, the base of a node likewise, `rule << 32 | node`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ....jit import jit
+from .analysis import N_WORDS
+
+PC, COUNT, OUTER, CLOSED, N_CLOSED, PLACE_MARK, PLACE_WIDTH = 0, 1, 2, 3, 4, 5, 6
+"""Columns of places. PC is the instruction, or minus the encoding node in the middle of a character. OUTER is the place
+behind the body, 0 for none. The positions with which it begins are `pool[CLOSED : CLOSED + N_CLOSED]`."""
+RULE, ENTRIES, N_ITEMS, N_BASES, RETURNS, N_RETURNS, ROOTS, N_ROOTS = range(8)
+NODE_MARK, MOVED, NODE_WIDTH = 8, 9, 10
+"""Columns of nodes. Items and, behind them, bases are in the pool from ENTRIES on."""
+ITEMS, N_SET, LEFT, SOURCES, N_SOURCES, SET_WIDTH = 0, 1, 2, 3, 4, 5
+"""Columns of sets. LEFT : whether the level may be left."""
+START, CORNERS_KNOWN = 0, 1
+"""Columns of rules."""
+PLACES, NODES, SETS = range(3)
+"""Rows of hashes."""
+FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = range(7)
+"""Rows of scratch."""
+NEXT = 0
+"""The row of `set_bytes` for the set that is being made."""
+UNKNOWN = -1
+BOTTOM = 0
+"""The node that is whatever lies below this stack level."""
+N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_FRAMES, N_COUNTERS = range(7)
+LOW = 0xFFFFFFFF
+
+
+class Full(Exception):
+    """An array is full: whoever called lets all grow and calls again."""
+
+
+class Store(NamedTuple):
+    """The arrays.
+
+    code       : int32[n, WIDTH], of the program.
+    rules      : int32[n_rules, 2], where each begins, and whether its corners are known.
+    follow     : uint64[n_regions, N_WORDS], what may come behind a region.
+    edges      : int32[n], of all encoding nodes: the node behind.  bytes : uint64[n, N_WORDS], what leads there.
+    first_edge : int32[n_nodes + 1].  used : uint64[n_nodes, N_WORDS], the bytes of all edges.
+    places     : int32[capacity, PLACE_WIDTH].
+    nodes      : int32[capacity, NODE_WIDTH].
+    sets       : int32[capacity, SET_WIDTH].
+    set_bytes  : uint64[capacity, 2, N_WORDS], of sets: what may come when the level is left, and what is read.
+    pool       : int64[capacity], lists.
+    hashes     : int32[3, capacity], open addressing for places, nodes and sets, 0 for nothing.
+    corners    : uint64[n_rules + 1, n / 64], of rules those that they may begin with; the last is scratch.
+    scratch    : int64[6, capacity], lists of the step that is made.
+    n          : int64[N_COUNTERS].
+    """
+
+    code: np.ndarray
+    rules: np.ndarray
+    follow: np.ndarray
+    edges: np.ndarray
+    bytes: np.ndarray
+    first_edge: np.ndarray
+    used: np.ndarray
+    places: np.ndarray
+    nodes: np.ndarray
+    sets: np.ndarray
+    set_bytes: np.ndarray
+    pool: np.ndarray
+    hashes: np.ndarray
+    corners: np.ndarray
+    scratch: np.ndarray
+    n: np.ndarray
+
+
+@jit
+def mixed(hashed, value):
+    """A hash and one more value."""
+    hashed = (hashed ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
+    return hashed ^ hashed >> np.uint64(32)
+
+
+@jit
+def place_of(s, pc, count, outer):
+    """The number of a place."""
+    if count == 0 and outer == 0 and pc >= 0:
+        return pc
+    mask = s.hashes.shape[1] - 1
+    slot = np.int64(mixed(mixed(mixed(np.uint64(1), pc), count), outer)) & mask
+    while True:
+        number = s.hashes[PLACES, slot]
+        if number == 0:
+            break
+        known = s.places[number]
+        if known[PC] == pc and known[COUNT] == count and known[OUTER] == outer:
+            return number
+        slot = slot + 1 & mask
+    number = s.n[N_PLACES]
+    if number >= s.places.shape[0]:
+        raise Full
+    s.n[N_PLACES] = number + 1
+    new = s.places[number]
+    new[PC], new[COUNT], new[OUTER], new[CLOSED], new[PLACE_MARK] = pc, count, outer, UNKNOWN, 0
+    s.hashes[PLACES, slot] = number
+    return number
+
+
+@jit
+def sort(values, n):
+    """Sort the first `n` values (Shell 1959): mostly there are few."""
+    gap = 1
+    while gap < n // 9:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, n):
+            value = values[i]
+            j = i
+            while j >= gap and values[j - gap] > value:
+                values[j] = values[j - gap]
+                j -= gap
+            values[j] = value
+        gap //= 3
+
+
+@jit
+def sort_unique(values, n):
+    """Sort the first `n` values, each once; how many are left."""
+    if n == 0:
+        return 0
+    sort(values, n)
+    last = 0
+    for i in range(1, n):
+        if values[i] != values[last]:
+            last += 1
+            values[last] = values[i]
+    return last + 1
+
+
+@jit
+def keep(s, values, n):
+    """Append `n` values to the pool; where they are."""
+    begin = s.n[N_POOL]
+    if begin + n > s.pool.shape[0]:
+        raise Full
+    for i in range(n):
+        s.pool[begin + i] = values[i]
+    s.n[N_POOL] = begin + n
+    return begin
+
+
+@jit
+def is_in_pool(s, begin, values, n):
+    """Whether the pool has these values at a place."""
+    for i in range(n):
+        if s.pool[begin + i] != values[i]:
+            return False
+    return True
+
+
+@jit
+def hash_of(values, n, seed):
+    """A hash of the first `n` values."""
+    hashed = np.uint64(seed)
+    for i in range(n):
+        hashed = mixed(hashed, values[i])
+    return hashed
+
+
+@jit
+def set_of(s, n, left):
+    """The number of the set of the items `FOUND[:n]`, in any order.
+
+    left : whether the level may be left; what may come then is in the row NEXT of `set_bytes`, zeros where it may not.
+    """
+    follow = s.set_bytes[NEXT, 0]
+    n = sort_unique(s.scratch[FOUND], n)
+    hashed = hash_of(s.scratch[FOUND], n, 2 + left)
+    for word in range(N_WORDS):
+        hashed = mixed(hashed, follow[word])
+    mask = s.hashes.shape[1] - 1
+    slot = np.int64(hashed) & mask
+    while True:
+        number = s.hashes[SETS, slot]
+        if number == 0:
+            break
+        known = s.sets[number]
+        if known[N_SET] == n and known[LEFT] == left and is_in_pool(s, known[ITEMS], s.scratch[FOUND], n):
+            same = True
+            for word in range(N_WORDS):
+                same &= s.set_bytes[number, 0, word] == follow[word]
+            if same:
+                return number
+        slot = slot + 1 & mask
+    number = s.n[N_SETS]
+    if number >= s.sets.shape[0]:
+        raise Full
+    begin = keep(s, s.scratch[FOUND], n)
+    s.n[N_SETS] = number + 1
+    new = s.sets[number]
+    new[ITEMS], new[N_SET], new[LEFT], new[SOURCES] = begin, n, left, UNKNOWN
+    for word in range(N_WORDS):
+        s.set_bytes[number, 0, word] = follow[word]
+    s.hashes[SETS, slot] = number
+    return number
+
+
+@jit
+def node_of(s, rule, entries, n_items, n_bases):
+    """The number of a node with the items and, behind them, the bases in `entries`, each sorted and once."""
+    n = n_items + n_bases
+    hashed = mixed(mixed(hash_of(entries, n, 3), rule), n_items)
+    mask = s.hashes.shape[1] - 1
+    slot = np.int64(hashed) & mask
+    while True:
+        number = s.hashes[NODES, slot]
+        if number == 0:
+            break
+        known = s.nodes[number]
+        same = known[RULE] == rule and known[N_ITEMS] == n_items and known[N_BASES] == n_bases
+        if same and is_in_pool(s, known[ENTRIES], entries, n):
+            return number
+        slot = slot + 1 & mask
+    number = s.n[N_NODES]
+    if number >= s.nodes.shape[0]:
+        raise Full
+    begin = s.n[N_POOL]
+    n_roots = _put_roots(s, number, entries, n, begin + n)
+    for i in range(n):
+        s.pool[begin + i] = entries[i]
+    s.n[N_POOL] = begin + n + n_roots
+    s.n[N_NODES] = number + 1
+    new = s.nodes[number]
+    new[RULE], new[ENTRIES], new[N_ITEMS], new[N_BASES], new[RETURNS] = rule, begin, n_items, n_bases, UNKNOWN
+    new[ROOTS], new[N_ROOTS], new[NODE_MARK] = begin + n, n_roots, 0
+    s.hashes[NODES, slot] = number
+    return number
+
+
+@jit
+def _put_roots(s, number, entries, n, at):
+    """Write to the pool at `at` the roots of a new node, with room for `entries` before them; how many there are."""
+    n_roots = 0
+    for i in range(n):
+        below = entries[i] & LOW
+        own = below == BOTTOM
+        for j in range(1 if own else s.nodes[below, N_ROOTS]):
+            root = number if own else s.pool[s.nodes[below, ROOTS] + j]
+            k = n_roots
+            while k > 0 and s.pool[at + k - 1] > root:
+                k -= 1
+            if k > 0 and s.pool[at + k - 1] == root:
+                continue
+            if at + n_roots >= s.pool.shape[0]:
+                raise Full
+            for other in range(n_roots, k, -1):
+                s.pool[at + other] = s.pool[at + other - 1]
+            s.pool[at + k] = root
+            n_roots += 1
+    return n_roots
+
+
+@jit
+def new_stamp(s):
+    """A mark that nothing has yet."""
+    s.n[STAMP] += 1
+    return s.n[STAMP]
+
+
+@jit
+def rehash(s):
+    """Fill the hash arrays, which are empty, from what there is."""
+    mask = s.hashes.shape[1] - 1
+    for number in range(s.code.shape[0], s.n[N_PLACES]):
+        place = s.places[number]
+        hashed = mixed(mixed(mixed(np.uint64(1), place[PC]), place[COUNT]), place[OUTER])
+        _put(s.hashes[PLACES], np.int64(hashed) & mask, number)
+    mask = s.hashes.shape[1] - 1
+    for number in range(1, s.n[N_NODES]):
+        node = s.nodes[number]
+        entries = s.pool[node[ENTRIES] :]
+        hashed = mixed(mixed(hash_of(entries, node[N_ITEMS] + node[N_BASES], 3), node[RULE]), node[N_ITEMS])
+        _put(s.hashes[NODES], np.int64(hashed) & mask, number)
+    mask = s.hashes.shape[1] - 1
+    for number in range(1, s.n[N_SETS]):
+        hashed = hash_of(s.pool[s.sets[number, ITEMS] :], s.sets[number, N_SET], 2 + s.sets[number, LEFT])
+        for word in range(N_WORDS):
+            hashed = mixed(hashed, s.set_bytes[number, 0, word])
+        _put(s.hashes[SETS], np.int64(hashed) & mask, number)
+
+
+@jit
+def _put(table, slot, number):
+    while table[slot] != 0:
+        slot = slot + 1 & table.shape[0] - 1
+    table[slot] = number

@@ -1,0 +1,240 @@
+"""Context-free rules as a program: flat instructions that read a character, call a rule, or branch.
+
+Source: Thompson (1968), "Regular expression search algorithm"; Cox (2009), "Regular expression matching: the virtual
+machine approach". Counted repetitions are loops with a counter, and rules that become part of their callers are
+entered like subroutines, so a program is as long as the grammar, whatever is repeated or called how often.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..char_automata import Budget
+from ..dfa import DEAD, NOT_ACCEPTING
+from ..encodings import END, Encodings
+from ..nodes import And, Call, Chars, Choice, Concat, Literal, Node, Not, Repeat, merge_ranges
+from ..regex_lower import lower_regex
+from .kernels.analysis import find_ends
+from .kernels.instructions import (
+    CALL,
+    ENTER,
+    FAIL,
+    JUMP,
+    LOOP,
+    OP,
+    READ,
+    RETURN,
+    SPLIT,
+    UNBOUNDED,
+    WIDTH,
+    A,
+)
+
+MAX_INLINED = 200
+"""A rule without recursion becomes part of its callers if it has at most so many instructions, repetitions counted."""
+TOP = 0
+"""The rule that stands for the whole text: it calls the start rule and nothing calls it."""
+
+
+class Program:
+    """The instructions of rules.
+
+    names      : of the rules; that of TOP is empty.
+    code       : int32[n, WIDTH], see `kernels.instructions`.
+    starts     : int32[n_rules], where each rule begins.
+    n_regions  : the number of bodies.
+    encodings  : what READ reads.
+    Raises CompileBudgetExceeded.
+    """
+
+    def __init__(self, start: str, bodies: Mapping[str, Node]) -> None:
+        writer = _Writer({name: i for i, name in enumerate(bodies, 1)})
+        self.names = ["", *bodies]
+        for rule, body in enumerate([Call(start), *bodies.values()]):
+            writer.rule(rule, body)
+        self.encodings = writer.encodings
+        self.n_regions = writer.n_regions
+        self.starts = np.array(writer.starts, np.int32)
+        self.code = np.frombuffer(writer.code, np.int32).reshape(-1, WIDTH)
+        inlined = np.array(_inlined(writer.sizes, writer.calls), np.bool_)
+        entered = np.flatnonzero(self.code[:, OP] == CALL)
+        entered = entered[inlined[self.code[entered, A]]]
+        self.code[entered, OP] = ENTER
+        find_ends(self.code, self.starts)
+
+
+class _Writer:
+    """Writes rules one behind the other.
+
+    sizes : of each rule the number of its instructions, those of repetitions counted.
+    calls : of each rule those that it calls, and how often.
+    """
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        self.code = array("i")
+        self.starts: list[int] = []
+        self.encodings = Encodings()
+        self.n_regions = len(numbers) + 1
+        self.sizes: list[int] = []
+        self.calls: list[dict[int, int]] = []
+        self._numbers = numbers
+        self._n = 0
+        self._region = TOP
+        self._times = 1
+        self._size = 0
+        self._called: dict[int, int] = {}
+        self._roots: dict[str, int] = {}
+
+    def rule(self, number: int, body: Node) -> None:
+        """Write the next rule."""
+        self._region, self._size, self._called = number, 0, {}
+        self.starts.append(self._n)
+        self._write(body)
+        self._put(RETURN)
+        self.sizes.append(self._size)
+        self.calls.append(self._called)
+
+    def _put(self, op: int, a: int = 0, b: int = 0, c: int = 0) -> int:
+        """Write an instruction; where it is."""
+        at = self._n
+        self.code.extend((op, a, b, c, self._region, 0, 0))
+        self._n = at + 1
+        self._size += self._times
+        return at
+
+    def _aim(self, at: int) -> None:
+        """Let an instruction go on at the next one to be written."""
+        self.code[at * WIDTH + A] = self._n
+
+    def _write(self, node: Node) -> None:
+        match node:
+            case Literal(text):
+                for char in text:
+                    self._read(self._root(char))
+            case Chars(ranges):
+                self._read(self.encodings.root(ranges))
+            case Call(name):
+                number = self._numbers[name]
+                self._called[number] = self._called.get(number, 0) + self._times
+                self._put(CALL, number)
+            case Concat(parts):
+                for part in parts:
+                    self._write(part)
+            case Choice(options):
+                self._choice(options)
+            case Repeat(body, low, high):
+                self._repeat(body, low, high)
+            case And() | Not():
+                self._automaton(node)
+            case _:
+                raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+
+    def _root(self, char: str) -> int:
+        root = self._roots.get(char)
+        if root is None:
+            root = self._roots[char] = self.encodings.root(((ord(char), ord(char)),))
+        return root
+
+    def _read(self, root: int) -> None:
+        self._put(FAIL if root == END else READ, root)
+
+    def _choice(self, options: tuple[Node, ...]) -> None:
+        ends = []
+        for option in options[:-1]:
+            split = self._put(SPLIT)
+            self._write(option)
+            ends.append(self._put(JUMP))
+            self._aim(split)
+        if options:
+            self._write(options[-1])
+        else:
+            self._put(FAIL)
+        for end in ends:
+            self._aim(end)
+
+    def _repeat(self, body: Node, low: int, high: int | None) -> None:
+        if high == 0:
+            return
+        if high is None and low == 1:
+            begin = self._n
+            self._write(body)
+            self._put(SPLIT, begin)
+        elif low == 0 and (high is None or high == 1):
+            split = self._put(SPLIT)
+            self._write(body)
+            if high is None:
+                self._put(JUMP, split)
+            self._aim(split)
+        else:
+            self._loop(body, low, high)
+
+    def _loop(self, body: Node, low: int, high: int | None) -> None:
+        loop = self._put(LOOP, 0, low, UNBOUNDED if high is None else high)
+        region, times = self._region, self._times
+        self._region = self.n_regions
+        self._times *= max(low, high or 0)
+        self.n_regions += 1
+        self._write(body)
+        self._put(RETURN)
+        self._region, self._times = region, times
+        self._aim(loop)
+
+    def _automaton(self, node: And | Not) -> None:
+        """An intersection or a complement: its states, each with its ways on."""
+        dfa, alphabet = lower_regex(node, search=False, budget=Budget())
+        if dfa.start == DEAD:
+            self._put(FAIL)
+            return
+        begins: dict[int, int] = {}
+        jumps: list[tuple[int, int]] = [(self._put(JUMP), dfa.start)]
+        ends = []
+        for state in range(1, len(dfa.rows)):
+            begins[state] = self._n
+            ranges: dict[int, list[tuple[int, int]]] = {}
+            for low, high, number in alphabet.intervals:
+                if dfa.rows[state][number] != DEAD:
+                    ranges.setdefault(dfa.rows[state][number], []).append((low, high))
+            for target, some in ranges.items():
+                split = self._put(SPLIT)
+                self._read(self.encodings.root(merge_ranges(some)))
+                jumps.append((self._put(JUMP), target))
+                self._aim(split)
+            ends.append(self._put(FAIL if dfa.labels[state] == NOT_ACCEPTING else JUMP))
+        for at, target in jumps:
+            self.code[at * WIDTH + A] = begins[target]
+        for end in ends:
+            self._aim(end)
+
+
+def _inlined(sizes: list[int], calls: list[dict[int, int]]) -> list[bool]:
+    """Whether each rule becomes part of its callers."""
+    found = [False] * len(sizes)
+    whole = list(sizes)
+    for rule in _callees_first(calls):
+        called = calls[rule]
+        if all(found[other] for other in called):
+            whole[rule] += sum(times * whole[other] for other, times in called.items())
+            found[rule] = rule != TOP and whole[rule] <= MAX_INLINED
+    return found
+
+
+def _callees_first(calls: list[dict[int, int]]) -> list[int]:
+    """All rules, each behind those that it calls but for recursion."""
+    order: list[int] = []
+    state = [0] * len(calls)
+    for first in range(len(calls)):
+        todo = [first]
+        while todo:
+            rule = todo[-1]
+            if state[rule] == 0:
+                state[rule] = 1
+                todo += [other for other in calls[rule] if state[other] == 0]
+                continue
+            todo.pop()
+            if state[rule] == 1:
+                state[rule] = 2
+                order.append(rule)
+    return order
