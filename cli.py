@@ -264,7 +264,7 @@ def _read(name: str) -> str:
 def _run_warmup(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from .demo import compile_kernels
+    from .demo import compile_grammar_kernels, compile_kernels
 
     folder: Path | None = arguments.tokenizer
     if folder is not None and not folder.is_dir():
@@ -272,6 +272,7 @@ def _run_warmup(arguments: argparse.Namespace) -> int:
         raise GramaskError(f"there is no folder {str(folder)!r}", hint=hint)
     console = Console(stderr=True)
     _timed(console, "compiling the kernels", compile_kernels)
+    _timed(console, "compiling those of grammars", compile_grammar_kernels)
     if folder is not None:
         _timed(console, f"building the tables of {folder}", partial(_build_tables, folder))
     return 0

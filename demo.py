@@ -161,6 +161,27 @@ def compile_kernels() -> None:
     add_common(words, words, words.copy())
 
 
+def compile_grammar_kernels() -> None:
+    """The same for those that only context-free grammars need."""
+    from .grammar.context_free.flat_items import FlatItems
+    from .grammar.context_free.program import Program
+    from .grammar.gbnf import parse_gbnf
+    from .grammar.makers import gbnf
+    from .masks.vocabulary import Vocabulary
+
+    grammar = 'root ::= x "a" | "(" root ")" | [é]\nx ::= "b" "a"+ | "[" x "]"'  # an "a" may end `x` or go on
+    vocabulary = Vocabulary([*(bytes([byte]) for byte in range(256)), b""], eos_ids=[256])
+    constraint = compile(gbnf(grammar), vocabulary, cache=False)
+    matcher = constraint.matcher()
+    for byte in b"([baa":
+        matcher.advance(byte)
+    matcher.closing_tokens()
+    for byte in b"]a":
+        matcher.advance(byte)
+    rules = parse_gbnf(grammar)
+    FlatItems(Program(rules.start, rules.bodies)).grow()
+
+
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:
     """`n` answers drawn from the model as it is, at temperature 1."""
     import torch

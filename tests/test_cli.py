@@ -201,12 +201,17 @@ def test_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_warmup_compiles_every_kernel() -> None:
     """Every one that is called from Python; in a process of its own, where nothing else has called one."""
     code = """
-from gramask.demo import compile_kernels
+from gramask.demo import compile_grammar_kernels, compile_kernels
+from gramask.grammar.context_free.kernels import analysis, items, store
 from gramask.masks.kernels import bits, merge, walk
 compile_kernels()
+compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens]
 called += [bits.set_pairs, bits.copy_bits, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
 called += [merge.merge, merge.count_below, walk.collect_below]
+called += [analysis.find_ends, analysis.find_first, analysis.find_follow, store.rehash]
+called += [items.start, items.after, items.behind_call, items.join, items.factor]
+called += [items.find_sources, items.close, items.behind]
 missing = [kernel.__name__ for kernel in called if not kernel.signatures]
 assert not missing, missing
 """

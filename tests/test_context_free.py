@@ -19,7 +19,7 @@ from reference.mask import mask_by_definition
 
 import gramask
 from gramask import CompileBudgetExceeded, GrammarSyntaxError
-from gramask.grammar.context_free import sizes
+from gramask.grammar.context_free import program, sizes
 from gramask.masks.constraint import Constraint
 from gramask.masks.vocabulary import Vocabulary
 
@@ -122,13 +122,11 @@ def test_random_grammars(productions: Productions) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("in_pieces", [False, True])
+@pytest.mark.parametrize("max_inlined", [0, program.MAX_INLINED])
 def test_random_grammars_up_to_length_six(
-    seed: int, in_pieces: bool, monkeypatch: pytest.MonkeyPatch
+    seed: int, max_inlined: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if in_pieces:  # rules for the smallest parts, none of them written out
-        monkeypatch.setattr(sizes, "MAX_INLINED", 0)
-        monkeypatch.setattr(sizes, "MAX_BODY", 2)
+    monkeypatch.setattr(program, "MAX_INLINED", max_inlined)
     rng = random.Random(seed)
     symbols = ["a", "b", *NAMES[:3], *NAMES[:3]]
     for _ in range(10):
@@ -255,11 +253,11 @@ def test_parts_of_a_large_rule_are_no_rules_of_the_user(monkeypatch: pytest.Monk
     names = [f"a.{n}" for n in range(9)]
     others = "\n".join(f"{name} ::= 'no'" for name in names)
     grammar = f"a ::= ('x' 'y') ('z' 'w') | 'q' {' '.join(names)}\n{others}"
-    compiled = gramask.compile(gramask.ebnf(grammar), BYTES, cache=False)
-    assert accepts(compiled, "xyzw")
-    assert accepts(compiled, "q" + "no" * 9)
-    assert not accepts(compiled, "nono")
-    assert not accepts(compiled, "xyno")
+    compiled = gramask.compile(gramask.ebnf(grammar) + gramask.json({"const": True}), BYTES, cache=False)
+    assert accepts(compiled, "xyzwtrue")
+    assert accepts(compiled, "q" + "no" * 9 + "true")
+    assert not accepts(compiled, "nonotrue")
+    assert not accepts(compiled, "xynotrue")
 
 
 def test_many_rules() -> None:

@@ -45,9 +45,13 @@ class FlatItems:
             try:
                 return step(self.store, *arguments)
             except at.Full:
-                self.store = _grown(self.store)
+                self.grow()
             except kernel.TooManyEmpty:
                 raise too_many_empty(kernel.MAX_EMPTY) from None
+
+    def grow(self) -> None:
+        """Make room in the arrays."""
+        self.store = _grown(self.store)
 
     def exits(self, items: int) -> frozenset[Exit]:
         """How the stack level can be left: none or one, that owes nothing."""

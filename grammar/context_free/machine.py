@@ -55,15 +55,8 @@ def compile_rules(rules: Rules) -> Pushdown:
     CompileBudgetExceeded is raised when states are visited that take too many items.
     """
     pushdown = Pushdown()
-    if not rules.terminals and not rules.foreign:
-        _flat_machine(rules, pushdown).be_all()
-        return pushdown
-    foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
-    networks = Networks(Pieces(rules), foreign)
-    if foreign:
-        check_foreign(networks)
-    sets = ItemSets(networks)
-    _Machine(pushdown, sets, NetworkWays(networks), sets).be_all()
+    make = _general_machine if rules.terminals or rules.foreign else _flat_machine
+    make(rules, pushdown).be_all()
     return pushdown
 
 
@@ -76,8 +69,19 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
 
 
 def _flat_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
+    """For rules that stand alone."""
     sets = FlatItems(Program(rules.start, rules.bodies))
     return _Machine(pushdown, sets, FlatWays(sets))
+
+
+def _general_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
+    """For all rules, where the terminals and the foreign ones among them have automata of their own."""
+    foreign = {name: _entry(pushdown, language.build(pushdown)) for name, language in rules.foreign.items()}
+    networks = Networks(Pieces(rules), foreign)
+    if foreign:
+        check_foreign(networks)
+    sets = ItemSets(networks)
+    return _Machine(pushdown, sets, NetworkWays(networks), sets)
 
 
 def _entry(pushdown: Pushdown, state: int) -> Entry:
