@@ -42,6 +42,7 @@ class _Ebnf(RuleReader):
     name_pattern = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
     space_pattern = re.compile(r"(?:\s|/\*.*?\*/|\[\s*(?:wfc|vc|WFC|VC|ns|NSC)\s*:[^\]]*\])*", re.DOTALL)
     definition_pattern = re.compile(r"(?:\[[0-9]+[a-z]?\]\s*)?[A-Za-z_][A-Za-z0-9_.-]*\s*::=")
+    own_starts = "'\"(#"
     class_pattern = re.compile(r"[^\]]*\]")
     rule_form = "Name ::= ..."
 

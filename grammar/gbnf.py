@@ -32,6 +32,7 @@ class _Gbnf(RuleReader):
     name_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
     space_pattern = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
     definition_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t\r\n]|#[^\n]*(?:\n|$))*::=")
+    own_starts = '"[(.'
     class_pattern = re.compile(r"(?:[^\\\]]|\\.)*\]", re.DOTALL)
     rule_form = "name ::= ..."
 
@@ -47,7 +48,7 @@ class _Gbnf(RuleReader):
         if char == ".":
             self.at += 1
             return ANY_CHARACTER
-        if char == "<" or self.peek("!<"):
+        if char == "<" or (char == "!" and self.peek("!<")):
             self.fail("tokens cannot be named in a grammar", "write the text of the token")
         return None
 

@@ -6,10 +6,12 @@ import re
 from typing import ClassVar
 
 from ..errors import CompileBudgetExceeded
-from .context_free.rules import Rules, productive, reachable
+from .context_free.rules import Rules, reachable
 from .nodes import Call, Chars, Choice, Concat, Literal, Node, Repeat, complement_ranges, merge_ranges
 from .text_reader import Reader
 
+_COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1), "{": (0, 0)}
+_ENDS = frozenset(("", "|", ")"))
 MAX_NESTING = 100
 MAX_REPEAT = 10_000
 """The highest count of a repetition that is written out."""
@@ -20,6 +22,7 @@ class RuleReader(Reader):
 
     name_pattern, space_pattern : what a name is, and what is passed over.
     definition_pattern : how a rule begins, for those before it end there.  rule_form : what it looks like, for hints.
+    own_starts    : characters that begin an element, and no rule.
     class_pattern : a class behind its `[`; one that was read is known again by it.
     bodies : the rules so far.  places : where each was defined.  called : where each name was first called.
     """
@@ -27,6 +30,7 @@ class RuleReader(Reader):
     name_pattern: ClassVar[re.Pattern[str]]
     space_pattern: ClassVar[re.Pattern[str]]
     definition_pattern: ClassVar[re.Pattern[str]]
+    own_starts: ClassVar[str]
     class_pattern: ClassVar[re.Pattern[str]]
     rule_form: ClassVar[str]
 
@@ -72,11 +76,10 @@ class RuleReader(Reader):
         """Read a part of a sequence: an element and how often it stands there."""
         body = self._element()
         self.skip()
-        while (at := self.at) < len(self.text) and self.next_char() in "*+?{":
-            sign = self.char()
-            low, high = {"*": (0, None), "+": (1, None), "?": (0, 1), "{": (0, 0)}[sign]
-            if sign == "{":
-                low, high = self.counts(at)
+        while (sign := self.next_char()) in _COUNTS:
+            at = self.at
+            self.at += 1
+            low, high = self.counts(at) if sign == "{" else _COUNTS[sign]
             body = self._repeated(body, low, high, at)
             self.skip()
         return body
@@ -95,13 +98,12 @@ class RuleReader(Reader):
                 f"there is no rule {start}", f"the rules are {known}" if known else "write some rules", 0
             )
         rules = Rules(start, self.bodies)
-        names = reachable(rules)
         for name, at in self.called.items():
             if name not in self.bodies:
                 self.fail(f"the rule {name} is not defined", "define it, or mend its name", at)
-        derive = productive(rules)
-        for name in names:
-            if name not in derive:
+        endless = rules.program.unproductive()
+        for name in reachable(rules) if endless else ():
+            if name in endless:
                 self.fail(
                     f"the rule {name} derives no finite text",
                     "give it an alternative that does not need the rule itself",
@@ -122,17 +124,20 @@ class RuleReader(Reader):
 
     def _sequence(self) -> Node:
         parts: list[Node] = []
-        while self.next_char() not in ("", "|", ")") and not self.definition_pattern.match(
-            self.text, self.at
-        ):
+        while (char := self.next_char()) not in _ENDS:
+            if char not in self.own_starts and self.definition_pattern.match(self.text, self.at):
+                break
             parts.append(self.part())
         return concat(parts) if parts else EMPTY
 
     def _element(self) -> Node:
         at = self.at
-        if self.take("["):
+        char = self.next_char()
+        if char == "[":
+            self.at += 1
             return self._class(at)
-        if self.take("("):
+        if char == "(":
+            self.at += 1
             self.skip()
             self._nested()
             body = self._alternatives()

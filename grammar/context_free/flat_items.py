@@ -155,8 +155,8 @@ def _store_of(program: Program) -> at.Store:
     edges, bytes_, first_edge, used = _flat_encodings(program.encodings)
     first = np.zeros((n_code, N_WORDS), np.uint64)
     follow = np.zeros((program.n_regions, N_WORDS), np.uint64)
-    find_first(program.code, program.starts, used, first)
-    find_follow(program.code, first, follow)
+    find_first(program.code, program.starts, program.order, used, first)
+    find_follow(program.code, program.starts, program.order, first, follow)
     return at.Store(
         code=program.code,
         rules=np.stack([program.starts, np.zeros(n_rules, np.int32)], axis=1),

@@ -26,7 +26,6 @@ from .flat_items import FlatItems
 from .foreign import check_foreign, undecided
 from .items import ItemSets, Place
 from .networks import Entry, Networks
-from .program import Program
 from .rules import Rules
 from .sets import Sets
 from .shortest import Shortest
@@ -70,7 +69,7 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
 
 def _flat_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
     """For rules that stand alone."""
-    sets = FlatItems(Program(rules.start, rules.bodies))
+    sets = FlatItems(rules.program)
     return _Machine(pushdown, sets, FlatWays(sets))
 
 

@@ -25,6 +25,7 @@ from .kernels.instructions import (
     JUMP,
     LOOP,
     OP,
+    PRODUCTIVE,
     READ,
     RETURN,
     SPLIT,
@@ -45,6 +46,7 @@ class Program:
     names      : of the rules; that of TOP is empty.
     code       : int32[n, WIDTH], see `kernels.instructions`.
     starts     : int32[n_rules], where each rule begins.
+    order      : int32[n_rules], the rules, each behind those that it calls, but for recursion.
     n_regions  : the number of bodies.
     encodings  : what READ reads.
     Raises CompileBudgetExceeded.
@@ -59,11 +61,18 @@ class Program:
         self.n_regions = writer.n_regions
         self.starts = np.array(writer.starts, np.int32)
         self.code = np.frombuffer(writer.code, np.int32).reshape(-1, WIDTH)
-        inlined = np.array(_inlined(writer.sizes, writer.calls), np.bool_)
+        order = _callees_first(writer.calls)
+        self.order = np.array(order, np.int32)
+        inlined = np.array(_inlined(writer.sizes, writer.calls, order), np.bool_)
         entered = np.flatnonzero(self.code[:, OP] == CALL)
         entered = entered[inlined[self.code[entered, A]]]
         self.code[entered, OP] = ENTER
-        find_ends(self.code, self.starts)
+        find_ends(self.code, self.starts, self.order)
+
+    def unproductive(self) -> set[str]:
+        """The rules that derive no text."""
+        derives = self.code[self.starts, PRODUCTIVE].tolist()
+        return {name for name, has_text in zip(self.names, derives) if name and not has_text}
 
 
 class _Writer:
@@ -209,11 +218,11 @@ class _Writer:
             self._aim(end)
 
 
-def _inlined(sizes: list[int], calls: list[dict[int, int]]) -> list[bool]:
+def _inlined(sizes: list[int], calls: list[dict[int, int]], order: list[int]) -> list[bool]:
     """Whether each rule becomes part of its callers."""
     found = [False] * len(sizes)
     whole = list(sizes)
-    for rule in _callees_first(calls):
+    for rule in order:
         called = calls[rule]
         if all(found[other] for other in called):
             whole[rule] += sum(times * whole[other] for other, times in called.items())

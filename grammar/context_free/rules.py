@@ -13,6 +13,7 @@ from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, 
 from ..pushdown import Pushdown
 from ..regex import compile_node
 from ..utf8 import SURROGATES
+from .program import Program
 
 
 class Foreign(Protocol):
@@ -38,6 +39,11 @@ class Rules:
     terminals: Mapping[str, ByteDfa] = field(default_factory=dict)
     foreign: Mapping[str, Foreign] = field(default_factory=dict)
     is_greedy: bool = True
+
+    @cached_property
+    def program(self) -> Program:
+        """The rules, all of which are defined, as a program; only of those without terminals and foreign ones."""
+        return Program(self.start, self.bodies)
 
     @cached_property
     def called(self) -> dict[str, tuple[str, ...]]:

@@ -13,16 +13,26 @@ N_WORDS = 4
 
 
 @jit
-def find_ends(code, starts):
-    """Set EMPTY and PRODUCTIVE, which are 0."""
+def find_ends(code, starts, order):
+    """Set EMPTY and PRODUCTIVE, which are 0.
+
+    order : int32[n_rules], all rules, each behind those that it calls, but for recursion: so it takes few sweeps.
+    """
     changed = True
     while changed:
         changed = False
-        for at in range(code.shape[0] - 1, -1, -1):
-            for flag in range(EMPTY, PRODUCTIVE + 1):
-                if not code[at, flag] and _may_end(code, starts, at, flag):
-                    code[at, flag] = 1
-                    changed = True
+        for rule in order:
+            for at in range(_end(code, starts, rule) - 1, starts[rule] - 1, -1):
+                for flag in range(EMPTY, PRODUCTIVE + 1):
+                    if not code[at, flag] and _may_end(code, starts, at, flag):
+                        code[at, flag] = 1
+                        changed = True
+
+
+@jit
+def _end(code, starts, rule):
+    """Where the instructions of a rule end."""
+    return starts[rule + 1] if rule + 1 < starts.shape[0] else code.shape[0]
 
 
 @jit
@@ -56,7 +66,7 @@ def _add(to, i, other, j):
 
 
 @jit
-def find_first(code, starts, used, first):
+def find_first(code, starts, order, used, first):
     """Find the bytes with which what an instruction begins may begin, up to the end of its body.
 
     used : uint64[n_nodes, N_WORDS], the bytes of each encoding node.  first : uint64[n, N_WORDS], zeros, changed.
@@ -64,29 +74,36 @@ def find_first(code, starts, used, first):
     changed = True
     while changed:
         changed = False
-        for at in range(code.shape[0] - 1, -1, -1):
-            op, a = code[at, OP], code[at, A]
-            grew = False
-            if op == READ:
-                grew = _add(first, at, used, a)
-            elif op == CALL or op == ENTER:
-                grew = _add(first, at, first, starts[a])
-                if code[starts[a], EMPTY]:
-                    grew |= _add(first, at, first, at + 1)
-            elif op == JUMP:
-                grew = _add(first, at, first, a)
-            elif op == SPLIT:
-                grew = _add(first, at, first, at + 1)
-                grew |= _add(first, at, first, a)
-            elif op == LOOP:
-                grew = _add(first, at, first, at + 1)
-                if code[at, B] == 0 or code[at + 1, EMPTY]:
-                    grew |= _add(first, at, first, a)
-            changed |= grew
+        for rule in order:
+            for at in range(_end(code, starts, rule) - 1, starts[rule] - 1, -1):
+                changed |= _grow_first(code, starts, at, used, first)
 
 
 @jit
-def find_follow(code, first, follow):
+def _grow_first(code, starts, at, used, first):
+    """Add to what an instruction begins with what is known of others; whether that is more."""
+    op, a = code[at, OP], code[at, A]
+    grew = False
+    if op == READ:
+        grew = _add(first, at, used, a)
+    elif op == CALL or op == ENTER:
+        grew = _add(first, at, first, starts[a])
+        if code[starts[a], EMPTY]:
+            grew |= _add(first, at, first, at + 1)
+    elif op == JUMP:
+        grew = _add(first, at, first, a)
+    elif op == SPLIT:
+        grew = _add(first, at, first, at + 1)
+        grew |= _add(first, at, first, a)
+    elif op == LOOP:
+        grew = _add(first, at, first, at + 1)
+        if code[at, B] == 0 or code[at + 1, EMPTY]:
+            grew |= _add(first, at, first, a)
+    return grew
+
+
+@jit
+def find_follow(code, starts, order, first, follow):
     """Find the bytes that may come behind each region, or more than those.
 
     follow : uint64[n_regions, N_WORDS], zeros, changed.
@@ -94,17 +111,24 @@ def find_follow(code, first, follow):
     changed = True
     while changed:
         changed = False
-        for at in range(code.shape[0]):
-            op, a, region = code[at, OP], code[at, A], code[at, REGION]
-            grew = False
-            if op == CALL or op == ENTER:
-                grew = _add(follow, a, first, at + 1)
-                if code[at + 1, EMPTY]:
-                    grew |= _add(follow, a, follow, region)
-            elif op == LOOP:
-                body = code[at + 1, REGION]
-                grew = _add(follow, body, first, at + 1)
-                grew |= _add(follow, body, first, a)
-                if code[a, EMPTY]:
-                    grew |= _add(follow, body, follow, region)
-            changed |= grew
+        for rule in order[::-1]:
+            for at in range(starts[rule], _end(code, starts, rule)):
+                changed |= _grow_follow(code, at, first, follow)
+
+
+@jit
+def _grow_follow(code, at, first, follow):
+    """Add to what may come behind the body that an instruction runs; whether that is more."""
+    op, a, region = code[at, OP], code[at, A], code[at, REGION]
+    grew = False
+    if op == CALL or op == ENTER:
+        grew = _add(follow, a, first, at + 1)
+        if code[at + 1, EMPTY]:
+            grew |= _add(follow, a, follow, region)
+    elif op == LOOP:
+        body = code[at + 1, REGION]
+        grew = _add(follow, body, first, at + 1)
+        grew |= _add(follow, body, first, a)
+        if code[a, EMPTY]:
+            grew |= _add(follow, body, follow, region)
+    return grew
