@@ -27,7 +27,6 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import CannotEnforce
-from .bits import flags
 from .dfa import ByteDfa
 
 GOTO, PUSH, EXIT, SPACE = 0, 1, 2, 3
@@ -84,8 +83,8 @@ class NamePart(Origin):
 
 
 Row = np.ndarray
-Deferred = Callable[[int], tuple[int, int]]
-"""For a byte the bytes (bits) with the same operation, and this."""
+Fill = Callable[[int, int], None]
+"""Write the operation of a state for a byte into its row, and for other bytes with the same one."""
 Expand = Callable[[int, Row], None]
 Resume = Callable[[int], int]
 
@@ -257,7 +256,7 @@ class Pushdown:
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}
-        self._deferred: dict[int, Deferred] = {}
+        self._fill: dict[int, Fill] = {}
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
@@ -318,12 +317,12 @@ class Pushdown:
             self.table[state, FLAGS] = row[FLAGS] | READY
             self._expand[state] = None
 
-    def defer(self, state: int, make: Deferred) -> None:
-        """Let `make` fill what is UNFILLED among the transitions of `state`.
+    def defer(self, state: int, fill: Fill) -> None:
+        """Let `fill` write what is UNFILLED among the transitions of `state`.
 
         Only for what never fails: a text may go on behind it, whatever lies below.
         """
-        self._deferred[state] = make
+        self._fill[state] = fill
 
     def fill_transition(self, state: int, byte: int) -> None:
         """Fill in the operation of `state` for `byte`."""
@@ -331,18 +330,13 @@ class Pushdown:
             if self.table[state, byte] != UNFILLED:
                 return
             try:
-                bytes_, operation = self._deferred[state](byte)
+                self._fill[state](state, byte)
             except CannotEnforce as error:
                 raise error.located(self.describe(state)) from None
-            row = self.table[state]  # only now: making the operation may have grown the table
-            if bytes_ == 1 << byte:  # mostly
-                row[byte] = operation
-            else:
-                row[:256][flags(bytes_) & (row[:256] == UNFILLED)] = operation
 
     def fill_row(self, state: int) -> None:
         """Fill in all operations of `state`."""
-        if state in self._deferred:
+        if state in self._fill:
             for byte in np.flatnonzero(self.table[state, :256] == UNFILLED).tolist():
                 self.fill_transition(state, byte)
 

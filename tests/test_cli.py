@@ -211,7 +211,7 @@ called += [bits.set_pairs, bits.copy_bits, bits.any_bit, bits.fingerprint, bits.
 called += [merge.merge, merge.count_below, walk.collect_below]
 called += [analysis.find_ends, analysis.find_first, analysis.find_follow, store.rehash]
 called += [items.start, items.after, items.behind_call, items.join, items.factor]
-called += [items.find_sources, items.close, items.behind]
+called += [items.find_sources, items.mark, items.write, items.close, items.behind]
 missing = [kernel.__name__ for kernel in called if not kernel.signatures]
 assert not missing, missing
 """

@@ -17,7 +17,7 @@ from gramask.grammar.context_free.kernels.instructions import EMPTY, PRODUCTIVE
 from gramask.grammar.context_free.machine import _flat_machine, _general_machine
 from gramask.grammar.context_free.program import Program
 from gramask.grammar.context_free.rules import Rules, nullable, productive, reachable
-from gramask.grammar.nodes import Call, Choice, Concat, Literal, Node, Repeat
+from gramask.grammar.nodes import Call, Chars, Choice, Concat, Literal, Node, Repeat
 from gramask.grammar.pushdown import Pushdown
 from gramask.masks.engine import Engine
 from gramask.masks.tables import tables_of
@@ -95,6 +95,7 @@ def test_kernels_do_what_the_general_machine_does(bodies: dict[str, Node]) -> No
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(RULES)
+@example({"root": Concat((A, Repeat(Concat((Call("root"), Chars(()))), 0, None))), "s": A, "t": A})
 def test_nothing_becomes_part_of_its_callers(bodies: dict[str, Node]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "MAX_INLINED", 0)

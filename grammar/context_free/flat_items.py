@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import CompileBudgetExceeded
 from ..encodings import Encodings
+from ..pushdown import UNFILLED
 from .debts import NOTHING
 from .items import Exit
 from .kernels import items as kernel
@@ -68,16 +69,28 @@ class FlatItems:
         self._call(kernel.find_sources, items)
         return _bits(self.store.set_bytes[items, 1])
 
-    def after(self, items: int, byte: int) -> tuple[int, int]:
-        """The set behind a byte, and the bytes (bits) that lead there as well."""
-        found = self._call(kernel.after, items, byte, self._alike)
-        return found, _bits(self._alike)
+    def mark(self, items: int, row: np.ndarray) -> None:
+        """Write UNFILLED for the bytes that something reads. row : int32[ROW_WIDTH], zeros."""
+        self._call(kernel.mark, items, UNFILLED, row)
+
+    def after(self, items: int, byte: int) -> tuple[int, np.ndarray]:
+        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS], until the next call."""
+        return self._call(kernel.after, items, byte, self._alike), self._alike
+
+    def bits(self, found: np.ndarray) -> int:
+        """Bytes as bits."""
+        return _bits(found)
+
+    def write(self, found: np.ndarray, operation: int, row: np.ndarray) -> None:
+        """Write an operation for what is UNFILLED among some bytes. row : int32[ROW_WIDTH]."""
+        kernel.write(found, UNFILLED, operation, row)
 
     def factored(self, items: int) -> tuple[list[int], int]:
         """A set as frames to push (nodes, the lowest first) and the set above them."""
         top = self._call(kernel.factor, items)
         self._check_size(top)
-        return self.store.scratch[at.BEGUN, : self.store.n[at.N_FRAMES]].tolist(), top
+        n_frames = self.store.n[at.N_FRAMES]
+        return self.store.scratch[at.BEGUN, :n_frames].tolist() if n_frames else [], top
 
     def behind_call(self, number: int, owed: Iterable[int]) -> int:
         """The set behind a call, which owes nothing."""

@@ -18,8 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from ...errors import CompileBudgetExceeded
-from ..bits import union
+from ..bits import flags, union
+from ..pushdown import UNFILLED
 from .debts import BROKEN, NOTHING, Debts
 from .networks import TOP, Networks
 from .viability import Viability
@@ -229,6 +232,18 @@ class ItemSets:
     def used(self, place: Place) -> int:
         """The bytes (bits) that something reads."""
         return self._moves(place.items).used
+
+    def mark(self, place: Place, row: np.ndarray) -> None:
+        """Write UNFILLED for the bytes that something reads."""
+        row[:256][flags(self.used(place))] = UNFILLED
+
+    def bits(self, found: int) -> int:
+        """Bytes as bits, which they are."""
+        return found
+
+    def write(self, found: int, operation: int, row: np.ndarray) -> None:
+        """Write an operation for what is UNFILLED among some bytes (bits)."""
+        row[:256][flags(found) & (row[:256] == UNFILLED)] = operation
 
     def after(self, place: Place, byte: int) -> tuple[Place, int]:
         """What is behind a byte, and the bytes (bits) that lead there as well.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..bits import bit_positions, bits_of, flags, union
+from ..bits import bit_positions, bits_of, union
 from ..pushdown import (
     DONE_STATE,
     END,
@@ -111,6 +111,8 @@ class _Machine:
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
         self._root = -1
+        self._is_lazy = general is None or not general.networks.has_debts
+        self._expander, self._filler = self._expand, self._fill  # one object each, for all states
         pushdown.frames_grow = True
 
     def be_all(self) -> None:
@@ -149,7 +151,7 @@ class _Machine:
         if state is None:
             number = len(self._states)
             origin = Portable(self.pushdown.n_states, (self._key, number))
-            state = self.pushdown.new_states(1, lambda state, row: self._expand(items, state, row), origin)
+            state = self.pushdown.new_states(1, self._expander, origin)
             self._states[items] = state
             self._items[state] = items
         return state
@@ -162,25 +164,27 @@ class _Machine:
             self._nodes[frame] = node
         return frame
 
-    def _expand(self, items: Any, state: int, row: Row) -> None:
+    def _expand(self, state: int, row: Row) -> None:
         """The transitions and the end of a state."""
-        sets = self._sets
+        sets, items = self._sets, self._items[state]
         exits = sets.exits(items)
-        follow = union(bytes_ for _, bytes_ in exits)
-        left = sets.used(items)
-        if self._general is None or not self._general.networks.has_debts:
-            row[:256][flags(left)] = UNFILLED
-            self.pushdown.defer(state, lambda byte: self._deferred(items, byte))
-            left &= follow
+        follow = union([bytes_ for _, bytes_ in exits])
+        if self._is_lazy:
+            sets.mark(items, row)
+            self.pushdown.defer(state, self._filler)
+            left = sets.used(items) & follow if follow else 0
+        else:
+            left = sets.used(items)
         while left:
             byte = next(bit_positions(left))
-            target, alike = sets.after(items, byte)
+            target, found = sets.after(items, byte)
+            alike = sets.bits(found)
             self._move(items, follow, alike & left, target, row)
             left &= ~alike
         if self._general is not None:
             self._enter_foreign(self._general, items, follow, row)
         if exits:
-            row[END] = self._leave(_Outcome(frozenset(owed for owed, _ in exits)))
+            row[END] = self._leave(_Outcome(frozenset([owed for owed, _ in exits])))
 
     def _enter_foreign(self, sets: ItemSets, place: Place, follow: int, row: Row) -> None:
         """Let the foreign rules begin that may."""
@@ -229,10 +233,11 @@ class _Machine:
         for byte in bit_positions(bytes_):
             row[byte] = self._fork(items, target, byte) if follow >> byte & 1 else operation
 
-    def _deferred(self, items: Any, byte: int) -> tuple[int, int]:
-        """The operation for a byte, and all bytes (bits) with the same one."""
-        target, alike = self._sets.after(items, byte)
-        return alike, self._operation(target)
+    def _fill(self, state: int, byte: int) -> None:
+        """Write the operation of a state for a byte, and for all others that lead where it does."""
+        target, alike = self._sets.after(self._items[state], byte)
+        operation = self._operation(target)
+        self._sets.write(alike, operation, self.pushdown.table[state])  # only now: the table may have grown
 
     def _operation(self, items: Any) -> int:
         """What leads to `items`."""

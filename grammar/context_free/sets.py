@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from .items import Call, Exit
 
 Items = Any
 """A set. What it is, is its maker's own matter; equal ones compare equal."""
+Bytes = Any
+"""A set of bytes, likewise."""
 
 
 class Sets(Protocol):
@@ -35,8 +39,20 @@ class Sets(Protocol):
         """The bytes (bits) that something reads."""
         ...
 
-    def after(self, items: Items, byte: int) -> tuple[Items, int]:
-        """The set behind a byte, and the bytes (bits) that lead there as well."""
+    def mark(self, items: Items, row: np.ndarray) -> None:
+        """Write UNFILLED for the bytes that something reads. row : int32[ROW_WIDTH], zeros."""
+        ...
+
+    def after(self, items: Items, byte: int) -> tuple[Items, Bytes]:
+        """The set behind a byte, and the bytes that lead there as well; they are valid until the next call."""
+        ...
+
+    def bits(self, found: Bytes) -> int:
+        """Bytes as bits."""
+        ...
+
+    def write(self, found: Bytes, operation: int, row: np.ndarray) -> None:
+        """Write an operation for what is UNFILLED among some bytes. row : int32[ROW_WIDTH]."""
         ...
 
     def factored(self, items: Items) -> tuple[list[int], Items]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
-from .rules import Rules, is_nullable, parts, reachable
+from .rules import Rules, is_nullable, parts, productive, reachable, with_calls
 
 MAX_INLINED = 200
 """A rule without recursion is written out where it is called if its tree has at most so many nodes."""
@@ -35,8 +35,21 @@ class Pieces:
                 divider.bodies[name] = divider.divide(body, name)
         if divider.bodies or len(names) < len(rules.bodies):
             rules = replace(rules, bodies={name: rules.bodies[name] for name in names} | divider.bodies)
-        self.rules = rules
-        self.inlined = {name: rules.bodies[name] for name in sizes}
+        self.rules = _without_endless(rules) if divider.bodies else rules
+        self.inlined = {name: self.rules.bodies[name] for name in sizes}
+
+
+def _without_endless(rules: Rules) -> Rules:
+    """The same rules without parts that derive nothing: such a part may have become a rule."""
+    endless = rules.bodies.keys() - productive(rules)
+    if not endless:
+        return rules
+    bodies = {
+        name: with_calls(body, lambda called: Choice(()) if called in endless else None)
+        for name, body in rules.bodies.items()
+        if name not in endless
+    }
+    return replace(rules, bodies=bodies)
 
 
 class _Divider:

@@ -459,6 +459,23 @@ def find_sources(s, number):
 
 
 @jit
+def mark(s, number, value, row):
+    """Write a value for the bytes that something in a set reads."""
+    find_sources(s, number)
+    for byte in range(256):
+        if s.set_bytes[number, 1, byte >> 6] >> np.uint64(byte & 63) & np.uint64(1):
+            row[byte] = value
+
+
+@jit
+def write(found, value, operation, row):
+    """Write an operation in place of a value for some bytes. found : uint64[N_WORDS]."""
+    for byte in range(256):
+        if row[byte] == value and found[byte >> 6] >> np.uint64(byte & 63) & np.uint64(1):
+            row[byte] = operation
+
+
+@jit
 def after(s, number, byte, alike):
     """The set behind a byte. alike : uint64[N_WORDS], becomes the bytes that lead there as well."""
     find_sources(s, number)
