@@ -34,6 +34,7 @@ MAX_ROWS = 4096
 MAX_MERGED_BYTES = 64 << 20
 # Exits are put together once they were asked for so many times.
 OFTEN = 4
+TWICE = 2
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
@@ -163,7 +164,7 @@ class TokenTables:
     def exits_of(self, key: tuple[object, ...], row: LevelRow, *, again: bool) -> LevelExits:
         """The tokens of the row of `key` that leave its level. again : they will be asked for on many stacks."""
         row.n_uses += 1
-        if row.n_uses < OFTEN and not again:
+        if row.n_uses < (TWICE if again else OFTEN):
             return exits_in_place(row.exits)
         return self._merged.get(key, lambda: merged_exits(self.all.levels, row.exits, self.beginning))
 
