@@ -11,3 +11,5 @@ from numba import njit
 # cost more than the step it makes (90 against 10 ns, measured on a 2-core x86-64 machine).
 jit: Any = partial(njit, cache=True, nogil=True, _nrt=False)
 inlined: Any = partial(jit, inline="always")
+# Only called by kernels: without what would let Python call it, it is compiled in less time.
+inner: Any = partial(jit, no_cpython_wrapper=True, no_cfunc_wrapper=True)

@@ -6,8 +6,7 @@ places and nodes are numbers. So a step costs a few microseconds, where `items.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -37,14 +36,13 @@ class FlatItems:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._alike = np.zeros(N_WORDS, np.uint64)
         self.store = _store_of(program)
-        self.start: int = self._call(kernel.start, int(program.starts[TOP]))
+        self.start: int = self._step(kernel.START_AT, int(program.starts[TOP]))
 
-    def _call(self, step: Callable[..., Any], *arguments: Any) -> Any:
+    def _step(self, action: int, first: int, second: int = 0, third: int = 0) -> int:
         while True:
             try:
-                return step(self.store, *arguments)
+                return kernel.step(self.store, action, first, second, third)
             except at.Full:
                 self.grow()
             except kernel.TooManyEmpty:
@@ -66,16 +64,18 @@ class FlatItems:
 
     def used(self, items: int) -> int:
         """The bytes (bits) that something reads."""
-        self._call(kernel.find_sources, items)
+        self._step(kernel.FIND_SOURCES, items)
         return _bits(self.store.set_bytes[items, 1])
 
     def mark(self, items: int, row: np.ndarray) -> None:
         """Write UNFILLED for the bytes that something reads. row : int32[ROW_WIDTH], zeros."""
-        self._call(kernel.mark, items, UNFILLED, row)
+        self._step(kernel.FIND_SOURCES, items)
+        kernel.write(self.store.set_bytes[items, 1], 0, UNFILLED, row)
 
     def after(self, items: int, byte: int) -> tuple[int, np.ndarray]:
-        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS], until the next call."""
-        return self._call(kernel.after, items, byte, self._alike), self._alike
+        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS]."""
+        found = self._step(kernel.AFTER, items, byte)
+        return found, self.store.set_bytes[at.NEXT, 1].copy()
 
     def bits(self, found: np.ndarray) -> int:
         """Bytes as bits."""
@@ -87,18 +87,18 @@ class FlatItems:
 
     def factored(self, items: int) -> tuple[list[int], int]:
         """A set as frames to push (nodes, the lowest first) and the set above them."""
-        top = self._call(kernel.factor, items)
+        top = self._step(kernel.FACTOR, items)
         self._check_size(top)
         n_frames = self.store.n[at.N_FRAMES]
         return self.store.scratch[at.BEGUN, :n_frames].tolist() if n_frames else [], top
 
     def behind_call(self, number: int, owed: Iterable[int]) -> int:
         """The set behind a call, which owes nothing."""
-        return int(self._call(kernel.behind_call, number))
+        return self._step(kernel.BEHIND_CALL, number)
 
     def joined(self, inside: int, node: int, outside: int) -> int:
         """The set of what is in `outside`, and in `inside` on the stack level above the frame `node`."""
-        return int(self._call(kernel.join, inside, node, outside))
+        return self._step(kernel.JOIN, inside, node, outside)
 
     def items(self, items: int) -> list[tuple[int, int]]:
         """The places of a set, and what their rules return to."""
@@ -122,12 +122,12 @@ class FlatItems:
             op, a = (READ, -pc) if pc < 0 else self.program.code[pc, :2].tolist()
             if op != RETURN:
                 symbol = -1 - a if op == CALL else a
-                found.append((symbol, int(self._call(kernel.behind, position))))
+                found.append((symbol, self._step(kernel.BEHIND, position)))
         return found
 
     def _positions(self, place: int) -> list[tuple[int, int]]:
         """The positions with which a place begins, and their instructions."""
-        self._call(kernel.close, place)
+        self._step(kernel.CLOSE, place)
         begin, n = self.store.places[place, at.CLOSED], self.store.places[place, at.N_CLOSED]
         return [
             (place, int(self.store.places[place, at.PC]))
@@ -157,11 +157,11 @@ def _pairs(items: np.ndarray) -> list[tuple[int, int]]:
 def _store_of(program: Program) -> at.Store:
     """The arrays, with nothing found yet."""
     n_code, n_rules = len(program.code), len(program.starts)
-    places = np.empty((n_code + 1024, at.PLACE_WIDTH), np.int32)
+    places = np.empty((n_code + 1024, at.PLACE_WIDTH), np.int64)
     places[:n_code] = 0
     places[:n_code, at.PC] = np.arange(n_code)
     places[:n_code, at.CLOSED] = at.UNKNOWN
-    nodes = np.empty((256, at.NODE_WIDTH), np.int32)
+    nodes = np.empty((256, at.NODE_WIDTH), np.int64)
     nodes[0] = 0  # BOTTOM
     n = np.zeros(at.N_COUNTERS, np.int64)
     n[at.N_PLACES], n[at.N_NODES], n[at.N_SETS] = n_code, 1, 1
@@ -172,7 +172,7 @@ def _store_of(program: Program) -> at.Store:
     find_follow(program.code, program.starts, program.order, first, follow)
     return at.Store(
         code=program.code,
-        rules=np.stack([program.starts, np.zeros(n_rules, np.int32)], axis=1),
+        rules=np.stack([program.starts, np.zeros(n_rules, np.int64)], axis=1),
         follow=follow,
         edges=edges,
         bytes=bytes_,
@@ -180,10 +180,10 @@ def _store_of(program: Program) -> at.Store:
         used=used,
         places=places,
         nodes=nodes,
-        sets=np.empty((256, at.SET_WIDTH), np.int32),
+        sets=np.empty((256, at.SET_WIDTH), np.int64),
         set_bytes=np.empty((256, 2, N_WORDS), np.uint64),
         pool=np.empty(8192, np.int64),
-        hashes=np.zeros((3, 2 * _power(len(places))), np.int32),
+        hashes=np.zeros((3, 2 * _power(len(places))), np.int64),
         corners=np.empty((n_rules + 1, (n_rules >> 6) + 1), np.uint64),
         scratch=np.empty((at.N_SCRATCH, 4096), np.int64),
         n=n,
@@ -196,10 +196,10 @@ def _power(n: int) -> int:
 
 def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """`edges`, `bytes`, `first_edge` and `used` of a store."""
-    edges = np.array([child for node in encodings.edges for _, child in node], np.int32)
+    edges = np.array([child for node in encodings.edges for _, child in node], np.int64)
     words = b"".join([bytes_.to_bytes(32, "little") for node in encodings.edges for bytes_, _ in node])
     bytes_ = np.frombuffer(words, np.uint64).reshape(-1, N_WORDS)
-    first_edge = np.cumsum([0, *map(len, encodings.edges)], dtype=np.int32)
+    first_edge = np.cumsum([0, *map(len, encodings.edges)], dtype=np.int64)
     used = np.zeros((len(encodings.edges), N_WORDS), np.uint64)
     np.bitwise_or.at(used, np.repeat(np.arange(len(used)), np.diff(first_edge)), bytes_)
     return edges, bytes_, first_edge, used
@@ -209,7 +209,7 @@ def _grown(store: at.Store) -> at.Store:
     """The store with twice the room in everything that grows."""
     grown = {name: _longer(getattr(store, name)) for name in ("places", "nodes", "sets", "set_bytes", "pool")}
     scratch = np.empty((at.N_SCRATCH, 2 * store.scratch.shape[1]), np.int64)
-    hashes = np.zeros((3, 2 * store.hashes.shape[1]), np.int32)
+    hashes = np.zeros((3, 2 * store.hashes.shape[1]), np.int64)
     store = store._replace(**grown, scratch=scratch, hashes=hashes)
     at.rehash(store)
     return store

@@ -44,9 +44,9 @@ class Program:
     """The instructions of rules.
 
     names      : of the rules; that of TOP is empty.
-    code       : int32[n, WIDTH], see `kernels.instructions`.
-    starts     : int32[n_rules], where each rule begins.
-    order      : int32[n_rules], the rules, each behind those that it calls, but for recursion.
+    code       : int64[n, WIDTH], see `kernels.instructions`.
+    starts     : int64[n_rules], where each rule begins.
+    order      : int64[n_rules], the rules, each behind those that it calls, but for recursion.
     n_regions  : the number of bodies.
     encodings  : what READ reads.
     Raises CompileBudgetExceeded.
@@ -59,10 +59,10 @@ class Program:
             writer.rule(rule, body)
         self.encodings = writer.encodings
         self.n_regions = writer.n_regions
-        self.starts = np.array(writer.starts, np.int32)
-        self.code = np.frombuffer(writer.code, np.int32).reshape(-1, WIDTH)
+        self.starts = np.array(writer.starts, np.int64)
+        self.code = np.frombuffer(writer.code, np.int64).reshape(-1, WIDTH)
         order = _callees_first(writer.calls)
-        self.order = np.array(order, np.int32)
+        self.order = np.array(order, np.int64)
         inlined = np.array(_inlined(writer.sizes, writer.calls, order), np.bool_)
         entered = np.flatnonzero(self.code[:, OP] == CALL)
         entered = entered[inlined[self.code[entered, A]]]
@@ -83,7 +83,7 @@ class _Writer:
     """
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
-        self.code = array("i")
+        self.code = array("q")
         self.starts: list[int] = []
         self.encodings = Encodings()
         self.n_regions = len(numbers) + 1

@@ -44,7 +44,7 @@ class Sets(Protocol):
         ...
 
     def after(self, items: Items, byte: int) -> tuple[Items, Bytes]:
-        """The set behind a byte, and the bytes that lead there as well; they are valid until the next call."""
+        """The set behind a byte, and the bytes that lead there as well."""
         ...
 
     def bits(self, found: Bytes) -> int:

@@ -5,7 +5,7 @@ Source: Aho et al. (2006), section 4.4.2, on instructions in place of production
 
 from __future__ import annotations
 
-from ....jit import jit
+from ....jit import inner, jit
 from .instructions import CALL, EMPTY, ENTER, JUMP, LOOP, OP, PRODUCTIVE, READ, REGION, RETURN, SPLIT, A, B
 
 N_WORDS = 4
@@ -16,7 +16,7 @@ N_WORDS = 4
 def find_ends(code, starts, order):
     """Set EMPTY and PRODUCTIVE, which are 0.
 
-    order : int32[n_rules], all rules, each behind those that it calls, but for recursion: so it takes few sweeps.
+    order : int64[n_rules], all rules, each behind those that it calls, but for recursion: so it takes few sweeps.
     """
     changed = True
     while changed:
@@ -29,13 +29,13 @@ def find_ends(code, starts, order):
                         changed = True
 
 
-@jit
+@inner
 def _end(code, starts, rule):
     """Where the instructions of a rule end."""
     return starts[rule + 1] if rule + 1 < starts.shape[0] else code.shape[0]
 
 
-@jit
+@inner
 def _may_end(code, starts, at, flag):
     """Whether the end of the body may be reached from an instruction, as far as the flags are known."""
     op, a = code[at, OP], code[at, A]
@@ -53,7 +53,7 @@ def _may_end(code, starts, at, flag):
     return op == RETURN
 
 
-@jit
+@inner
 def _add(to, i, other, j):
     """Add the set `other[j]` to the set `to[i]`; whether it grew."""
     grew = False
@@ -79,7 +79,7 @@ def find_first(code, starts, order, used, first):
                 changed |= _grow_first(code, starts, at, used, first)
 
 
-@jit
+@inner
 def _grow_first(code, starts, at, used, first):
     """Add to what an instruction begins with what is known of others; whether that is more."""
     op, a = code[at, OP], code[at, A]
@@ -116,7 +116,7 @@ def find_follow(code, starts, order, first, follow):
                 changed |= _grow_follow(code, at, first, follow)
 
 
-@jit
+@inner
 def _grow_follow(code, at, first, follow):
     """Add to what may come behind the body that an instruction runs; whether that is more."""
     op, a, region = code[at, OP], code[at, A], code[at, REGION]

@@ -1,4 +1,4 @@
-"""The instructions of a `Program`: rows of int32, `[operation, a, b, c, region]`.
+"""The instructions of a `Program`: rows of int64, `[operation, a, b, c, region]`.
 
     READ a        read a character of the encoding node a, go on
     CALL a        read what rule a derives, go on

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ....jit import jit
+from ....jit import inner, jit
 from .analysis import N_WORDS
 
 PC, COUNT, OUTER, CLOSED, N_CLOSED, PLACE_MARK, PLACE_WIDTH = 0, 1, 2, 3, 4, 5, 6
@@ -30,15 +30,18 @@ START, CORNERS_KNOWN = 0, 1
 """Columns of rules."""
 PLACES, NODES, SETS = range(3)
 """Rows of hashes."""
-FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = range(7)
+FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = map(np.int64, range(7))
 """Rows of scratch."""
 NEXT = 0
 """The row of `set_bytes` for the set that is being made."""
-UNKNOWN = -1
-BOTTOM = 0
+UNKNOWN = np.int64(-1)
+BOTTOM = np.int64(0)
 """The node that is whatever lies below this stack level."""
+ZERO = np.int64(0)
+"""Numbers of NumPy's are not literals: for each literal, kernels would be compiled anew."""
 N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_FRAMES, N_COUNTERS = range(7)
 LOW = 0xFFFFFFFF
+SEED = np.int64(4)
 
 
 class Full(Exception):
@@ -46,19 +49,19 @@ class Full(Exception):
 
 
 class Store(NamedTuple):
-    """The arrays.
+    """The arrays. All integers have 64 bits: so kernels are compiled for one type of arguments only.
 
-    code       : int32[n, WIDTH], of the program.
-    rules      : int32[n_rules, 2], where each begins, and whether its corners are known.
+    code       : int64[n, WIDTH], of the program.
+    rules      : int64[n_rules, 2], where each begins, and whether its corners are known.
     follow     : uint64[n_regions, N_WORDS], what may come behind a region.
-    edges      : int32[n], of all encoding nodes: the node behind.  bytes : uint64[n, N_WORDS], what leads there.
-    first_edge : int32[n_nodes + 1].  used : uint64[n_nodes, N_WORDS], the bytes of all edges.
-    places     : int32[capacity, PLACE_WIDTH].
-    nodes      : int32[capacity, NODE_WIDTH].
-    sets       : int32[capacity, SET_WIDTH].
+    edges      : int64[n], of all encoding nodes: the node behind.  bytes : uint64[n, N_WORDS], what leads there.
+    first_edge : int64[n_nodes + 1].  used : uint64[n_nodes, N_WORDS], the bytes of all edges.
+    places     : int64[capacity, PLACE_WIDTH].
+    nodes      : int64[capacity, NODE_WIDTH].
+    sets       : int64[capacity, SET_WIDTH].
     set_bytes  : uint64[capacity, 2, N_WORDS], of sets: what may come when the level is left, and what is read.
     pool       : int64[capacity], lists.
-    hashes     : int32[3, capacity], open addressing for places, nodes and sets, 0 for nothing.
+    hashes     : int64[3, capacity], open addressing for places, nodes and sets, 0 for nothing.
     corners    : uint64[n_rules + 1, n / 64], of rules those that they may begin with; the last is scratch.
     scratch    : int64[6, capacity], lists of the step that is made.
     n          : int64[N_COUNTERS].
@@ -82,20 +85,25 @@ class Store(NamedTuple):
     n: np.ndarray
 
 
-@jit
+@inner
 def mixed(hashed, value):
     """A hash and one more value."""
-    hashed = (hashed ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
+    hashed = (hashed ^ value) * np.uint64(0x9E3779B97F4A7C15)
     return hashed ^ hashed >> np.uint64(32)
 
 
-@jit
+@inner
+def _hash_of_place(pc, count, outer):
+    return mixed(mixed(mixed(np.uint64(1), np.uint64(pc)), np.uint64(count)), np.uint64(outer))
+
+
+@inner
 def place_of(s, pc, count, outer):
     """The number of a place."""
     if count == 0 and outer == 0 and pc >= 0:
         return pc
     mask = s.hashes.shape[1] - 1
-    slot = np.int64(mixed(mixed(mixed(np.uint64(1), pc), count), outer)) & mask
+    slot = np.int64(_hash_of_place(pc, count, outer)) & mask
     while True:
         number = s.hashes[PLACES, slot]
         if number == 0:
@@ -114,7 +122,7 @@ def place_of(s, pc, count, outer):
     return number
 
 
-@jit
+@inner
 def sort(values, n):
     """Sort the first `n` values (Shell 1959): mostly there are few."""
     gap = 1
@@ -131,7 +139,7 @@ def sort(values, n):
         gap //= 3
 
 
-@jit
+@inner
 def sort_unique(values, n):
     """Sort the first `n` values, each once; how many are left."""
     if n == 0:
@@ -145,7 +153,7 @@ def sort_unique(values, n):
     return last + 1
 
 
-@jit
+@inner
 def keep(s, values, n):
     """Append `n` values to the pool; where they are."""
     begin = s.n[N_POOL]
@@ -157,7 +165,7 @@ def keep(s, values, n):
     return begin
 
 
-@jit
+@inner
 def is_in_pool(s, begin, values, n):
     """Whether the pool has these values at a place."""
     for i in range(n):
@@ -166,16 +174,16 @@ def is_in_pool(s, begin, values, n):
     return True
 
 
-@jit
+@inner
 def hash_of(values, n, seed):
     """A hash of the first `n` values."""
     hashed = np.uint64(seed)
     for i in range(n):
-        hashed = mixed(hashed, values[i])
+        hashed = mixed(hashed, np.uint64(values[i]))
     return hashed
 
 
-@jit
+@inner
 def set_of(s, n, left):
     """The number of the set of the items `FOUND[:n]`, in any order.
 
@@ -185,7 +193,7 @@ def set_of(s, n, left):
     n = sort_unique(s.scratch[FOUND], n)
     hashed = hash_of(s.scratch[FOUND], n, 2 + left)
     for word in range(N_WORDS):
-        hashed = mixed(hashed, follow[word])
+        hashed = mixed(hashed, np.uint64(follow[word]))
     mask = s.hashes.shape[1] - 1
     slot = np.int64(hashed) & mask
     while True:
@@ -213,11 +221,11 @@ def set_of(s, n, left):
     return number
 
 
-@jit
+@inner
 def node_of(s, rule, entries, n_items, n_bases):
     """The number of a node with the items and, behind them, the bases in `entries`, each sorted and once."""
     n = n_items + n_bases
-    hashed = mixed(mixed(hash_of(entries, n, 3), rule), n_items)
+    hashed = mixed(mixed(hash_of(entries, n, SEED), np.uint64(rule)), np.uint64(n_items))
     mask = s.hashes.shape[1] - 1
     slot = np.int64(hashed) & mask
     while True:
@@ -245,7 +253,7 @@ def node_of(s, rule, entries, n_items, n_bases):
     return number
 
 
-@jit
+@inner
 def _put_roots(s, number, entries, n, at):
     """Write to the pool at `at` the roots of a new node, with room for `entries` before them; how many there are."""
     n_roots = 0
@@ -268,7 +276,7 @@ def _put_roots(s, number, entries, n, at):
     return n_roots
 
 
-@jit
+@inner
 def new_stamp(s):
     """A mark that nothing has yet."""
     s.n[STAMP] += 1
@@ -281,23 +289,26 @@ def rehash(s):
     mask = s.hashes.shape[1] - 1
     for number in range(s.code.shape[0], s.n[N_PLACES]):
         place = s.places[number]
-        hashed = mixed(mixed(mixed(np.uint64(1), place[PC]), place[COUNT]), place[OUTER])
+        hashed = mixed(
+            mixed(mixed(np.uint64(1), np.uint64(place[PC])), np.uint64(place[COUNT])), np.uint64(place[OUTER])
+        )
         _put(s.hashes[PLACES], np.int64(hashed) & mask, number)
     mask = s.hashes.shape[1] - 1
     for number in range(1, s.n[N_NODES]):
         node = s.nodes[number]
         entries = s.pool[node[ENTRIES] :]
-        hashed = mixed(mixed(hash_of(entries, node[N_ITEMS] + node[N_BASES], 3), node[RULE]), node[N_ITEMS])
+        hashed = hash_of(entries, node[N_ITEMS] + node[N_BASES], SEED)
+        hashed = mixed(mixed(hashed, np.uint64(node[RULE])), np.uint64(node[N_ITEMS]))
         _put(s.hashes[NODES], np.int64(hashed) & mask, number)
     mask = s.hashes.shape[1] - 1
     for number in range(1, s.n[N_SETS]):
         hashed = hash_of(s.pool[s.sets[number, ITEMS] :], s.sets[number, N_SET], 2 + s.sets[number, LEFT])
         for word in range(N_WORDS):
-            hashed = mixed(hashed, s.set_bytes[number, 0, word])
+            hashed = mixed(hashed, np.uint64(s.set_bytes[number, 0, word]))
         _put(s.hashes[SETS], np.int64(hashed) & mask, number)
 
 
-@jit
+@inner
 def _put(table, slot, number):
     while table[slot] != 0:
         slot = slot + 1 & table.shape[0] - 1
