@@ -22,7 +22,6 @@ from ..pushdown import (
     leave,
 )
 from .debts import NOTHING
-from .flat_items import FlatItems
 from .foreign import check_foreign, undecided
 from .items import ItemSets, Place
 from .networks import Entry, Networks
@@ -69,6 +68,8 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
 
 def _flat_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
     """For rules that stand alone."""
+    from .flat_items import FlatItems  # its kernels need numba, which looking at a schema does not
+
     sets = FlatItems(rules.program)
     return _Machine(pushdown, sets, FlatWays(sets))
 

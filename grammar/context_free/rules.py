@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import repeat
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..dfa import ByteDfa
 from ..nodes import And, Call, Chars, Choice, Concat, Literal, Look, Node, Not, Repeat
 from ..pushdown import Pushdown
 from ..regex import compile_node
 from ..utf8 import SURROGATES
-from .program import Program
+
+if TYPE_CHECKING:
+    from .program import Program
 
 
 class Foreign(Protocol):
@@ -43,6 +45,8 @@ class Rules:
     @cached_property
     def program(self) -> Program:
         """The rules, all of which are defined, as a program; only of those without terminals and foreign ones."""
+        from .program import Program  # its kernels need numba, which looking at a schema does not
+
         return Program(self.start, self.bodies)
 
     @cached_property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ..bits import bit_positions
 from ..encodings import Encodings
 from ..pushdown import Ending
-from .flat_items import FlatItems
 from .networks import Networks
 from .rule_automaton import ACCEPT
+
+if TYPE_CHECKING:
+    from .flat_items import FlatItems
 
 Symbol = int | str
 """What is left of a character, a node of the encodings; or the name of a rule."""
