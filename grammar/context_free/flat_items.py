@@ -16,6 +16,7 @@ from ..pushdown import UNFILLED
 from .debts import NOTHING
 from .items import Exit
 from .kernels import items as kernel
+from .kernels import places
 from .kernels import store as at
 from .kernels.analysis import N_WORDS, find_first, find_follow
 from .kernels.instructions import CALL, OP, READ, RETURN
@@ -45,8 +46,8 @@ class FlatItems:
                 return kernel.step(self.store, action, first, second, third)
             except at.Full:
                 self.grow()
-            except kernel.TooManyEmpty:
-                raise too_many_empty(kernel.MAX_EMPTY) from None
+            except places.TooManyEmpty:
+                raise too_many_empty(places.MAX_EMPTY) from None
 
     def grow(self) -> None:
         """Make room in the arrays."""

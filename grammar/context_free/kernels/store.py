@@ -123,6 +123,15 @@ def place_of(s, pc, count, outer):
 
 
 @inner
+def push(s, row, n, value):
+    """Append a value to a row of `scratch` with `n` values; the number of values then."""
+    if n >= s.scratch.shape[1]:
+        raise Full
+    s.scratch[row, n] = value
+    return n + 1
+
+
+@inner
 def sort(values, n):
     """Sort the first `n` values (Shell 1959): mostly there are few."""
     gap = 1
@@ -219,6 +228,13 @@ def set_of(s, n, left):
         s.set_bytes[number, 0, word] = follow[word]
     s.hashes[SETS, slot] = number
     return number
+
+
+@inner
+def follow_none(s):
+    """Let nothing come where the level of the next set is left."""
+    for word in range(N_WORDS):
+        s.set_bytes[NEXT, 0, word] = np.uint64(0)
 
 
 @inner
