@@ -261,4 +261,5 @@ class Session:
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    """An option as it is kept: of a path its name, which says what was run; where it lay is nobody's matter."""
+    return value.name if isinstance(value, Path) else value
