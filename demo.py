@@ -164,7 +164,6 @@ def compile_kernels() -> None:
 def compile_grammar_kernels() -> None:
     """The same for those that only context-free grammars need."""
     from .grammar.context_free.flat_items import FlatItems
-    from .grammar.context_free.program import Program
     from .grammar.gbnf import parse_gbnf
     from .grammar.makers import gbnf
     from .masks.vocabulary import Vocabulary
@@ -178,8 +177,7 @@ def compile_grammar_kernels() -> None:
     matcher.closing_tokens()
     for byte in b"]a":
         matcher.advance(byte)
-    rules = parse_gbnf(grammar)
-    FlatItems(Program(rules.start, rules.bodies)).grow()
+    FlatItems(parse_gbnf(grammar).program).grow()
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:

@@ -241,6 +241,13 @@ def test_empty_passes_are_bounded(body: str) -> None:
         compiled(10_000).matcher().advance(ord("a"))
 
 
+def test_many_repetitions_that_may_be_empty_are_not_one() -> None:
+    options = " | ".join(f'("a"?){{0,2}} "{n};"' for n in range(1_600))
+    compiled = gramask.compile(gramask.gbnf(f"root ::= {options}"), BYTES, cache=False)
+    assert accepts(compiled, "aa1599;")
+    assert not accepts(compiled, "aaa1599;")
+
+
 def test_a_long_repetition_is_taken_to_its_end() -> None:
     compiled = gramask.compile(gramask.gbnf('root ::= ("ab" [0-9]){0,10000} "c"'), BYTES)
     assert accepts(compiled, "ab7" * 10_000 + "c")

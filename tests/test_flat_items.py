@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,16 +45,28 @@ BODIES = st.recursive(
 )
 
 
-def engine(make: object, rules: Rules) -> Engine:
+def engine(make: Callable[[Rules, Pushdown], Any], rules: Rules) -> Engine:
     pushdown = Pushdown()
-    make(rules, pushdown).be_all()  # type: ignore[operator]
+    make(rules, pushdown).be_all()
     return Engine(pushdown, tables_of(BYTES), len(BYTES))
 
 
-def allowed(engine: Engine, config: Config) -> list[int]:
-    row = engine.pushdown
-    row.ensure(config[0])
-    return [byte for byte in range(256) if read_bytes(row, config, np.array([byte], np.uint8)) is not None]
+def allowed(pushdown: Pushdown, config: Config) -> list[int]:
+    return [
+        byte for byte in range(256) if read_bytes(pushdown, config, np.array([byte], np.uint8)) is not None
+    ]
+
+
+def completion(pushdown: Pushdown, config: Config) -> bytes:
+    """What is said to be the shortest way to the end: the end of the level, and of each one below."""
+    endings = pushdown.endings
+    assert endings is not None
+    state, _, _, node = config
+    parts = [endings.from_state(state)]
+    while node:
+        node, frame = pushdown.stack[node].tolist()
+        parts.append(endings.from_frame(frame))
+    return b"".join(part for ending in parts for part in ending or () if isinstance(part, bytes))
 
 
 def check(bodies: dict[str, Node]) -> None:
@@ -65,8 +79,14 @@ def check(bodies: dict[str, Node]) -> None:
             return
         one, other = next(itertools.islice(pairs, n, None))
         assert flat.accepts(one) == general.accepts(other)
-        bytes_ = allowed(flat, one)
-        assert bytes_ == allowed(general, other)
+        bytes_ = allowed(flat.pushdown, one)
+        assert bytes_ == allowed(general.pushdown, other)
+        text = completion(flat.pushdown, one)
+        assert len(text) == len(completion(general.pushdown, other))
+        for pushdown, config in ((flat.pushdown, one), (general.pushdown, other)):
+            end = read_bytes(pushdown, config, np.frombuffer(text, np.uint8))
+            assert end is not None
+            assert (flat if pushdown is flat.pushdown else general).accepts(end)
         for byte in (*bytes_[:4], *bytes_[-2:]):
             text = np.array([byte], np.uint8)
             behind, expected = read_bytes(flat.pushdown, one, text), read_bytes(general.pushdown, other, text)

@@ -33,6 +33,7 @@ from .kernels.instructions import (
     WIDTH,
     A,
 )
+from .order import callees_first
 
 MAX_INLINED = 200
 """A rule without recursion becomes part of its callers if it has at most so many instructions, repetitions counted."""
@@ -61,7 +62,7 @@ class Program:
         self.n_regions = writer.n_regions
         self.starts = np.array(writer.starts, np.int64)
         self.code = np.frombuffer(writer.code, np.int64).reshape(-1, WIDTH)
-        order = _callees_first(writer.calls)
+        order = callees_first(range(len(writer.calls)), writer.calls.__getitem__)
         self.order = np.array(order, np.int64)
         inlined = np.array(_inlined(writer.sizes, writer.calls, order), np.bool_)
         entered = np.flatnonzero(self.code[:, OP] == CALL)
@@ -228,22 +229,3 @@ def _inlined(sizes: list[int], calls: list[dict[int, int]], order: list[int]) ->
             whole[rule] += sum(times * whole[other] for other, times in called.items())
             found[rule] = rule != TOP and whole[rule] <= MAX_INLINED
     return found
-
-
-def _callees_first(calls: list[dict[int, int]]) -> list[int]:
-    """All rules, each behind those that it calls but for recursion."""
-    order: list[int] = []
-    state = [0] * len(calls)
-    for first in range(len(calls)):
-        todo = [first]
-        while todo:
-            rule = todo[-1]
-            if state[rule] == 0:
-                state[rule] = 1
-                todo += [other for other in calls[rule] if state[other] == 0]
-                continue
-            todo.pop()
-            if state[rule] == 1:
-                state[rule] = 2
-                order.append(rule)
-    return order

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..nodes import Call, Choice, Concat, Literal, Node, Repeat
+from .order import callees_first
 from .rules import Rules, is_nullable, parts, productive, reachable, with_calls
 
 MAX_INLINED = 200
@@ -26,7 +27,7 @@ class Pieces:
         names = [name for name in reachable(rules) if name in rules.bodies]
         sizes: dict[str, int] = {}
         divider = _Divider(sizes)
-        for name in _callees_first(rules, names):
+        for name in callees_first(names, lambda name: [c for c in rules.called[name] if c in rules.bodies]):
             body = rules.bodies[name]
             size = _size(body, sizes)
             if size <= MAX_INLINED and all(other in sizes for other in rules.called[name]):
@@ -98,6 +99,10 @@ class _Divider:
 
     def _size(self, node: Node) -> int:
         return _size(node, self._sizes)
+
+
+def _size(self, node: Node) -> int:
+    return _size(node, self._sizes)
 
 
 def _callees_first(rules: Rules, names: list[str]) -> list[str]:

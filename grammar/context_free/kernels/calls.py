@@ -104,22 +104,21 @@ def _add_begun(s, n_bases, rule, n):
             s.scratch[CHOSEN, n_left] = s.scratch[BASES, i]
             n_left += 1
     n_left = _without_own(s, n_left)
-    inner = node_of(s, rule, s.scratch[CHOSEN], ZERO, n_left) if n_left else UNKNOWN
+    node = node_of(s, rule, s.scratch[CHOSEN], ZERO, n_left) if n_left else UNKNOWN
     for i in range(n_bases):
         if s.scratch[BASES, i] >> 32 != rule:
             continue
         below = s.scratch[BASES, i] & LOW
-        within = (
-            inner != UNKNOWN and s.nodes[below, RULE] == rule and _begins_among(s, below, UNKNOWN, n_left)
-        )
+        is_rule = node != UNKNOWN and s.nodes[below, RULE] == rule
+        within = is_rule and _begins_among(s, below, UNKNOWN, n_left)
         if not within:
             n = push(s, BEGUN, n, rule << 32 | below)
-    return push(s, BEGUN, n, rule << 32 | inner) if inner != UNKNOWN else n
+    return push(s, BEGUN, n, rule << 32 | node) if node != UNKNOWN else n
 
 
 @inner
 def _without_own(s, n_left):
-    """Leave out bases of `left` whose rule begins with itself, where what it returned to before comes round again."""
+    """Leave out bases of CHOSEN whose rule begins with itself, where what it returned to before comes round again."""
     i = ZERO
     while i < n_left:
         base = s.scratch[CHOSEN, i]

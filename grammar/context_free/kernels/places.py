@@ -26,6 +26,8 @@ from .store import (
     COUNT,
     N_CLOSED,
     OUTER,
+    PASS_MARK,
+    PASSES,
     PC,
     PLACE_MARK,
     POSITIONS,
@@ -40,7 +42,7 @@ from .store import (
 )
 
 MAX_EMPTY = 3_000
-"""So many passes of loops that read nothing may follow each other."""
+"""So many passes of a loop that read nothing may follow each other."""
 
 
 class TooManyEmpty(Exception):
@@ -70,7 +72,6 @@ def close(s, place):
 @inner
 def explore(s, n_todo, stamp, n):
     """Append to POSITIONS those that are reached from TODO without a byte, each once."""
-    passes = 0
     while n_todo:
         n_todo -= 1
         here = s.scratch[TODO, n_todo]
@@ -86,14 +87,12 @@ def explore(s, n_todo, stamp, n):
             n_todo = visit(s, place_of(s, s.code[pc, A], ZERO, outer), n_todo, stamp)
             n_todo = visit(s, place_of(s, pc + 1, ZERO, outer), n_todo, stamp)
         elif op == ENTER:
-            inner = place_of(s, pc + 1, ZERO, outer)
-            n_todo = visit(s, place_of(s, s.rules[s.code[pc, A], START], ZERO, inner), n_todo, stamp)
+            after = place_of(s, pc + 1, ZERO, outer)
+            n_todo = visit(s, place_of(s, s.rules[s.code[pc, A], START], ZERO, after), n_todo, stamp)
         elif op == LOOP:
             n_todo = _loop(s, here, n_todo, stamp)
         elif op == RETURN and outer != 0:
-            passes += s.code[s.places[outer, PC], OP] == LOOP
-            if passes > MAX_EMPTY:
-                raise TooManyEmpty
+            _count_pass(s, s.places[outer, PC], stamp)
             n_todo = visit(s, outer, n_todo, stamp)
     return n
 
@@ -119,6 +118,19 @@ def _loop(s, here, n_todo, stamp):
         again = place_of(s, pc, min(count + 1, least) if most == UNBOUNDED else count + 1, outer)
         n_todo = visit(s, place_of(s, pc + 1, ZERO, again), n_todo, stamp)
     return n_todo
+
+
+@inner
+def _count_pass(s, pc, stamp):
+    """Count that the body of an instruction was run through without a byte, if that is a loop."""
+    if s.code[pc, OP] != LOOP:
+        return
+    loop = s.places[pc]  # the place of an instruction has its number
+    if loop[PASS_MARK] != stamp:
+        loop[PASS_MARK], loop[PASSES] = stamp, 0
+    loop[PASSES] += 1
+    if loop[PASSES] > MAX_EMPTY:
+        raise TooManyEmpty
 
 
 @inner

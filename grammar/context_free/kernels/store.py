@@ -18,9 +18,10 @@ import numpy as np
 from ....jit import inner, jit
 from .analysis import N_WORDS
 
-PC, COUNT, OUTER, CLOSED, N_CLOSED, PLACE_MARK, PLACE_WIDTH = 0, 1, 2, 3, 4, 5, 6
+PC, COUNT, OUTER, CLOSED, N_CLOSED, PLACE_MARK, PASSES, PASS_MARK, PLACE_WIDTH = range(9)
 """Columns of places. PC is the instruction, or minus the encoding node in the middle of a character. OUTER is the place
-behind the body, 0 for none. The positions with which it begins are `pool[CLOSED : CLOSED + N_CLOSED]`."""
+behind the body, 0 for none. The positions with which it begins are `pool[CLOSED : CLOSED + N_CLOSED]`. PASSES and
+PASS_MARK are those of an instruction: how often a loop was run through at the mark."""
 RULE, ENTRIES, N_ITEMS, N_BASES, RETURNS, N_RETURNS, ROOTS, N_ROOTS = range(8)
 NODE_MARK, MOVED, NODE_WIDTH = 8, 9, 10
 """Columns of nodes. Items and, behind them, bases are in the pool from ENTRIES on."""
@@ -41,7 +42,6 @@ ZERO = np.int64(0)
 """Numbers of NumPy's are not literals: for each literal, kernels would be compiled anew."""
 N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_FRAMES, N_COUNTERS = range(7)
 LOW = 0xFFFFFFFF
-SEED = np.int64(4)
 
 
 class Full(Exception):
@@ -86,7 +86,7 @@ class Store(NamedTuple):
 
 
 @inner
-def mixed(hashed, value):
+def _mixed(hashed, value):
     """A hash and one more value."""
     hashed = (hashed ^ value) * np.uint64(0x9E3779B97F4A7C15)
     return hashed ^ hashed >> np.uint64(32)
@@ -94,7 +94,7 @@ def mixed(hashed, value):
 
 @inner
 def _hash_of_place(pc, count, outer):
-    return mixed(mixed(mixed(np.uint64(1), np.uint64(pc)), np.uint64(count)), np.uint64(outer))
+    return _mixed(_mixed(_mixed(np.uint64(1), np.uint64(pc)), np.uint64(count)), np.uint64(outer))
 
 
 @inner
@@ -175,7 +175,7 @@ def keep(s, values, n):
 
 
 @inner
-def is_in_pool(s, begin, values, n):
+def _is_in_pool(s, begin, values, n):
     """Whether the pool has these values at a place."""
     for i in range(n):
         if s.pool[begin + i] != values[i]:
@@ -184,12 +184,25 @@ def is_in_pool(s, begin, values, n):
 
 
 @inner
-def hash_of(values, n, seed):
-    """A hash of the first `n` values."""
-    hashed = np.uint64(seed)
+def _hash_of(values, n, hashed):
+    """A hash, and the first `n` values."""
     for i in range(n):
-        hashed = mixed(hashed, np.uint64(values[i]))
+        hashed = _mixed(hashed, np.uint64(values[i]))
     return hashed
+
+
+@inner
+def _hash_of_set(items, n, left, follow):
+    hashed = _hash_of(items, n, np.uint64(left))
+    for word in range(N_WORDS):
+        hashed = _mixed(hashed, follow[word])
+    return hashed
+
+
+@inner
+def _hash_of_node(entries, rule, n_items, n_bases):
+    hashed = _hash_of(entries, n_items + n_bases, np.uint64(rule))
+    return _mixed(hashed, np.uint64(n_items))
 
 
 @inner
@@ -200,17 +213,14 @@ def set_of(s, n, left):
     """
     follow = s.set_bytes[NEXT, 0]
     n = sort_unique(s.scratch[FOUND], n)
-    hashed = hash_of(s.scratch[FOUND], n, 2 + left)
-    for word in range(N_WORDS):
-        hashed = mixed(hashed, np.uint64(follow[word]))
     mask = s.hashes.shape[1] - 1
-    slot = np.int64(hashed) & mask
+    slot = np.int64(_hash_of_set(s.scratch[FOUND], n, left, follow)) & mask
     while True:
         number = s.hashes[SETS, slot]
         if number == 0:
             break
         known = s.sets[number]
-        if known[N_SET] == n and known[LEFT] == left and is_in_pool(s, known[ITEMS], s.scratch[FOUND], n):
+        if known[N_SET] == n and known[LEFT] == left and _is_in_pool(s, known[ITEMS], s.scratch[FOUND], n):
             same = True
             for word in range(N_WORDS):
                 same &= s.set_bytes[number, 0, word] == follow[word]
@@ -241,16 +251,15 @@ def follow_none(s):
 def node_of(s, rule, entries, n_items, n_bases):
     """The number of a node with the items and, behind them, the bases in `entries`, each sorted and once."""
     n = n_items + n_bases
-    hashed = mixed(mixed(hash_of(entries, n, SEED), np.uint64(rule)), np.uint64(n_items))
     mask = s.hashes.shape[1] - 1
-    slot = np.int64(hashed) & mask
+    slot = np.int64(_hash_of_node(entries, rule, n_items, n_bases)) & mask
     while True:
         number = s.hashes[NODES, slot]
         if number == 0:
             break
         known = s.nodes[number]
         same = known[RULE] == rule and known[N_ITEMS] == n_items and known[N_BASES] == n_bases
-        if same and is_in_pool(s, known[ENTRIES], entries, n):
+        if same and _is_in_pool(s, known[ENTRIES], entries, n):
             return number
         slot = slot + 1 & mask
     number = s.n[N_NODES]
@@ -302,30 +311,23 @@ def new_stamp(s):
 @jit
 def rehash(s):
     """Fill the hash arrays, which are empty, from what there is."""
-    mask = s.hashes.shape[1] - 1
     for number in range(s.code.shape[0], s.n[N_PLACES]):
         place = s.places[number]
-        hashed = mixed(
-            mixed(mixed(np.uint64(1), np.uint64(place[PC])), np.uint64(place[COUNT])), np.uint64(place[OUTER])
-        )
-        _put(s.hashes[PLACES], np.int64(hashed) & mask, number)
-    mask = s.hashes.shape[1] - 1
+        _put(s.hashes[PLACES], _hash_of_place(place[PC], place[COUNT], place[OUTER]), number)
     for number in range(1, s.n[N_NODES]):
         node = s.nodes[number]
-        entries = s.pool[node[ENTRIES] :]
-        hashed = hash_of(entries, node[N_ITEMS] + node[N_BASES], SEED)
-        hashed = mixed(mixed(hashed, np.uint64(node[RULE])), np.uint64(node[N_ITEMS]))
-        _put(s.hashes[NODES], np.int64(hashed) & mask, number)
-    mask = s.hashes.shape[1] - 1
+        hashed = _hash_of_node(s.pool[node[ENTRIES] :], node[RULE], node[N_ITEMS], node[N_BASES])
+        _put(s.hashes[NODES], hashed, number)
     for number in range(1, s.n[N_SETS]):
-        hashed = hash_of(s.pool[s.sets[number, ITEMS] :], s.sets[number, N_SET], 2 + s.sets[number, LEFT])
-        for word in range(N_WORDS):
-            hashed = mixed(hashed, np.uint64(s.set_bytes[number, 0, word]))
-        _put(s.hashes[SETS], np.int64(hashed) & mask, number)
+        known = s.sets[number]
+        hashed = _hash_of_set(s.pool[known[ITEMS] :], known[N_SET], known[LEFT], s.set_bytes[number, 0])
+        _put(s.hashes[SETS], hashed, number)
 
 
 @inner
-def _put(table, slot, number):
+def _put(table, hashed, number):
+    mask = table.shape[0] - 1
+    slot = np.int64(hashed) & mask
     while table[slot] != 0:
-        slot = slot + 1 & table.shape[0] - 1
+        slot = slot + 1 & mask
     table[slot] = number
