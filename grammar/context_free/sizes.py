@@ -101,29 +101,6 @@ class _Divider:
         return _size(node, self._sizes)
 
 
-def _size(self, node: Node) -> int:
-    return _size(node, self._sizes)
-
-
-def _callees_first(rules: Rules, names: list[str]) -> list[str]:
-    """The rules, each behind those that it calls but for recursion."""
-    order: list[str] = []
-    state: dict[str, int] = {}
-    for first in names:
-        todo = [first]
-        while todo:
-            name = todo[-1]
-            if name not in state:
-                state[name] = 1
-                todo += [c for c in rules.called[name] if c in rules.bodies and c not in state]
-                continue
-            todo.pop()
-            if state[name] == 1:
-                state[name] = 2
-                order.append(name)
-    return order
-
-
 def _size(node: Node, sizes: Mapping[str, int]) -> int:
     """The number of nodes of a tree once what has one of `sizes` is written out, repetitions counted."""
     match node:
