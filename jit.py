@@ -11,5 +11,6 @@ from numba import njit
 # cost more than the step it makes (90 against 10 ns, measured on a 2-core x86-64 machine).
 jit: Any = partial(njit, cache=True, nogil=True, _nrt=False)
 inlined: Any = partial(jit, inline="always")
-# Only called by kernels: without what would let Python call it, it is compiled in less time.
-inner: Any = partial(jit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# Only called by kernels: without what would let Python call it, it is compiled in less time. It is not kept on disk,
+# where what it calls in other files could be out of date.
+inner: Any = partial(jit, cache=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)

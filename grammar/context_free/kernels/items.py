@@ -5,6 +5,9 @@ All raise Full where the arrays of the store have to grow. What was interned unt
 
 from __future__ import annotations
 
+from pathlib import Path
+from zlib import crc32
+
 import numpy as np
 
 from ....jit import inner, jit
@@ -234,29 +237,42 @@ def _join(s, inside, node, outside):
     return _complete(s, n, s.sets[outside, LEFT])
 
 
-@jit
-def step(s, action, first, second, third):
-    """Do one of START_AT ... CLOSE.
+def _entry(sources):
+    """The function `step`.
 
-    It alone is called from Python: what is called from there is compiled with all that it calls, which takes long.
+    sources : a number for the files of all kernels. What a function encloses is part of its key on disk, where Numba by
+    itself looks at the time of this file alone.
     """
-    if action == START_AT:
-        return _start(s, first)
-    if action == FIND_SOURCES:
-        _find_sources(s, first)
+
+    @jit
+    def step(s, action, first, second, third):
+        """Do one of START_AT ... CLOSE.
+
+        It alone is called from Python: what is called from there is compiled with all that it calls, which takes long.
+        """
+        _ = sources
+        if action == START_AT:
+            return _start(s, first)
+        if action == FIND_SOURCES:
+            _find_sources(s, first)
+            return first
+        if action == AFTER:
+            return _after(s, first, second)
+        if action == FACTOR:
+            return factor(s, first)
+        if action == BEHIND_CALL:
+            return _behind_call(s, first)
+        if action == JOIN:
+            return _join(s, first, second, third)
+        if action == BEHIND:
+            return place_behind(s, first)
+        close(s, first)
         return first
-    if action == AFTER:
-        return _after(s, first, second)
-    if action == FACTOR:
-        return factor(s, first)
-    if action == BEHIND_CALL:
-        return _behind_call(s, first)
-    if action == JOIN:
-        return _join(s, first, second, third)
-    if action == BEHIND:
-        return place_behind(s, first)
-    close(s, first)
-    return first
+
+    return step
+
+
+step = _entry(crc32(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))))
 
 
 @jit
