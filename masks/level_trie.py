@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .kernels.below import collect_groups, collect_tokens
 from .kernels.merge import count_below
-from .kernels.walk import collect_below
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,14 @@ class LevelTrie:
         return found
 
     @cached_property
-    def below(self) -> np.ndarray:
-        """int64[n], the groups (bits) of the bytes below each node, see `kernels.walk.BYTE_GROUPS`."""
-        found = np.zeros(len(self.bytes), np.int64)
-        collect_below(self.bytes, self.links, found)
-        return found
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """`bytes, links, groups, spans, tokens` for a kernel, see `kernels.walk.walk`."""
+        missing, groups = np.zeros((2, len(self.bytes)), np.int64)
+        collect_groups(self.bytes, self.links, missing, groups)
+        spans = np.zeros((len(self.bytes), 2), np.int32)
+        tokens = np.zeros(np.count_nonzero(self.links[:-1, 1] >= 0), np.int32)
+        collect_tokens(self.links, spans, tokens)
+        return self.bytes, self.links, groups, spans, tokens
 
     @classmethod
     def of(cls, nodes: np.ndarray) -> tuple[LevelTrie, np.ndarray]:

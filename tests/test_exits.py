@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 from collections.abc import Iterator
 
@@ -16,8 +17,8 @@ from gramask.grammar import collection
 from gramask.masks import by_depth, exits
 from gramask.masks.engine import Engine
 from gramask.masks.exits import LevelExits, merged_exits
+from gramask.masks.kernels.below import BYTE_GROUPS, MALFORMED, PENDING
 from gramask.masks.kernels.bits import add_common, fingerprint, same_bits
-from gramask.masks.kernels.walk import BYTE_GROUPS
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie
@@ -116,13 +117,35 @@ def test_nodes_below(case: tuple[list[bytes], list[tuple[int, int, int]]]) -> No
     ]
 
 
-@given(cases())
-def test_groups_of_bytes_below(case: tuple[list[bytes], list[tuple[int, int, int]]]) -> None:
-    trie, _ = LevelTrie.of(TokenTrie.build(case[0]).nodes)
+def groups_of(text: bytes) -> tuple[list[int], bool]:
+    """By definition: the group at each byte, PENDING behind the first of a character; whether the text ends in one."""
+    groups, begin = [], 0
+    for end in range(1, len(text) + 1):
+        groups.append(int(BYTE_GROUPS[text[begin]]) if end == begin + 1 else PENDING)
+        try:
+            is_whole = bool(codecs.getincrementaldecoder("utf-8")().decode(text[begin:end]))
+        except UnicodeDecodeError:
+            groups[-1], is_whole = MALFORMED, True
+        begin = end if is_whole else begin
+    return groups, begin < len(text)
+
+
+CHARACTERS = st.sampled_from([char.encode() for char in "aZ0 \n\x7fé\u07ff\u0800あ\ud7ff\uffee😀\U0010ffff"])
+PIECES = st.one_of(CHARACTERS, CHARACTERS, CHARACTERS.map(lambda text: text[:-1]), st.binary(max_size=3))
+
+
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=5).map(b"".join).filter(bool), min_size=1, max_size=30))
+def test_characters_and_tokens_below_nodes(texts: list[bytes]) -> None:
+    trie, _ = LevelTrie.of(TokenTrie.build(texts).nodes)
+    _, links, groups, spans, tokens = trie.arrays
     paths = paths_of(trie)
-    for node, groups in enumerate(trie.below.tolist()):
-        inside = {BYTE_GROUPS[paths[child][-1]] for child in below(trie, node, node + 1) if child != node}
-        assert groups == sum(1 << int(group) for group in inside)
+    for node, path in enumerate(paths):
+        nodes = list(below(trie, node, node + 1))
+        here, is_inside = groups_of(path)
+        inside = {group for child in nodes for group in groups_of(paths[child])[0][len(here) :]} - {PENDING}
+        assert groups[node] == sum(1 << group for group in (*inside, *[PENDING] * is_inside))
+        first, last = spans[node]
+        assert set(tokens[first:last]) == {token for token in links[nodes, 1].tolist() if token >= 0}
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=9), st.data())

@@ -23,9 +23,8 @@ from .kernels.instructions import CALL, OP, READ, RETURN
 from .program import TOP, Program
 from .rule_automaton import too_many_empty
 
-MAX_ITEMS = 10_000
 MAX_POOL = 16 << 20
-"""So many items, and what else is listed, in all sets together: 128 MB."""
+"""So many items, and what else is listed, are in all sets together: 128 MB."""
 _NO_EXIT: frozenset[Exit] = frozenset()
 
 
@@ -43,14 +42,18 @@ class FlatItems:
     def _step(self, action: int, first: int, second: int = 0, third: int = 0) -> int:
         while True:
             try:
-                return kernel.step(self.store, action, first, second, third)
+                return kernel.step(action, first, second, third, *self.store)
             except at.Full:
                 self.grow()
+            except at.TooManyItems:
+                raise _too_ambiguous() from None
             except places.TooManyEmpty:
                 raise too_many_empty(places.MAX_EMPTY) from None
 
     def grow(self) -> None:
         """Make room in the arrays."""
+        if len(self.store.pool) >= MAX_POOL:
+            raise _too_ambiguous()
         self.store = _grown(self.store)
 
     def exits(self, items: int) -> frozenset[Exit]:
@@ -73,9 +76,12 @@ class FlatItems:
         self._step(kernel.FIND_SOURCES, items)
         kernel.write(self.store.set_bytes[items, 1], 0, UNFILLED, row)
 
-    def after(self, items: int, byte: int) -> tuple[int, np.ndarray]:
-        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS]."""
-        found = self._step(kernel.AFTER, items, byte)
+    def after(self, items: int, byte: int, *, factored: bool = False) -> tuple[int, np.ndarray]:
+        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS].
+
+        factored : whether `factored` will be asked for next, which is found at once then.
+        """
+        found = self._step(kernel.AFTER_FACTORED if factored else kernel.AFTER, items, byte)
         return found, self.store.set_bytes[at.NEXT, 1].copy()
 
     def bits(self, found: np.ndarray) -> int:
@@ -88,10 +94,9 @@ class FlatItems:
 
     def factored(self, items: int) -> tuple[list[int], int]:
         """A set as frames to push (nodes, the lowest first) and the set above them."""
-        top = self._step(kernel.FACTOR, items)
-        self._check_size(top)
-        n_frames = self.store.n[at.N_FRAMES]
-        return self.store.scratch[at.BEGUN, :n_frames].tolist() if n_frames else [], top
+        self._step(kernel.FACTOR, items)
+        top, begin, n = self.store.sets[items, at.TOP : at.SET_WIDTH].tolist()
+        return self.store.pool[begin : begin + n].tolist() if n else [], top
 
     def behind_call(self, number: int, owed: Iterable[int]) -> int:
         """The set behind a call, which owes nothing."""
@@ -139,12 +144,12 @@ class FlatItems:
         """Whether what is owed lets a byte follow: nothing is."""
         return True
 
-    def _check_size(self, items: int) -> None:
-        if self.store.sets[items, at.N_SET] > MAX_ITEMS or self.store.n[at.N_POOL] > MAX_POOL:
-            raise CompileBudgetExceeded(
-                "the grammar leaves too many ways open at once to read the text so far",
-                hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
-            )
+
+def _too_ambiguous() -> CompileBudgetExceeded:
+    return CompileBudgetExceeded(
+        "the grammar leaves too many ways open at once to read the text so far",
+        hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
+    )
 
 
 def _bits(words: np.ndarray) -> int:
@@ -202,7 +207,8 @@ def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.nd
     bytes_ = np.frombuffer(words, np.uint64).reshape(-1, N_WORDS)
     first_edge = np.cumsum([0, *map(len, encodings.edges)], dtype=np.int64)
     used = np.zeros((len(encodings.edges), N_WORDS), np.uint64)
-    np.bitwise_or.at(used, np.repeat(np.arange(len(used)), np.diff(first_edge)), bytes_)
+    if len(edges):  # each node has some, but for END
+        np.bitwise_or.reduceat(bytes_, first_edge[1:-1], out=used[1:])
     return edges, bytes_, first_edge, used
 
 

@@ -245,7 +245,7 @@ class ItemSets:
         """Write an operation for what is UNFILLED among some bytes (bits)."""
         row[:256][flags(found) & (row[:256] == UNFILLED)] = operation
 
-    def after(self, place: Place, byte: int) -> tuple[Place, int]:
+    def after(self, place: Place, byte: int, *, factored: bool = False) -> tuple[Place, int]:
         """What is behind a byte, and the bytes (bits) that lead there as well.
 
         There is nothing where what is owed cannot be paid.

@@ -236,7 +236,7 @@ class _Machine:
 
     def _fill(self, state: int, byte: int) -> None:
         """Write the operation of a state for a byte, and for all others that lead where it does."""
-        target, alike = self._sets.after(self._items[state], byte)
+        target, alike = self._sets.after(self._items[state], byte, factored=True)
         operation = self._operation(target)
         self._sets.write(alike, operation, self.pushdown.table[state])  # only now: the table may have grown
 

@@ -8,7 +8,8 @@ entered like subroutines, so a program is as long as the grammar, whatever is re
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -120,27 +121,26 @@ class _Writer:
         self.code[at * WIDTH + A] = self._n
 
     def _write(self, node: Node) -> None:
-        match node:
-            case Literal(text):
-                for char in text:
-                    self._read(self._root(char))
-            case Chars(ranges):
-                self._read(self.encodings.root(ranges))
-            case Call(name):
-                number = self._numbers[name]
-                self._called[number] = self._called.get(number, 0) + self._times
-                self._put(CALL, number)
-            case Concat(parts):
-                for part in parts:
-                    self._write(part)
-            case Choice(options):
-                self._choice(options)
-            case Repeat(body, low, high):
-                self._repeat(body, low, high)
-            case And() | Not():
-                self._automaton(node)
-            case _:
-                raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+        write = _WRITERS.get(type(node))
+        if write is None:
+            raise TypeError(f"{type(node).__name__} has no place in a context-free rule")
+        write(self, node)
+
+    def _literal(self, node: Literal) -> None:
+        for char in node.text:
+            self._read(self._root(char))
+
+    def _chars(self, node: Chars) -> None:
+        self._read(self.encodings.root(node.ranges))
+
+    def _call(self, node: Call) -> None:
+        number = self._numbers[node.name]
+        self._called[number] = self._called.get(number, 0) + self._times
+        self._put(CALL, number)
+
+    def _concat(self, node: Concat) -> None:
+        for part in node.parts:
+            self._write(part)
 
     def _root(self, char: str) -> int:
         root = self._roots.get(char)
@@ -151,7 +151,8 @@ class _Writer:
     def _read(self, root: int) -> None:
         self._put(FAIL if root == END else READ, root)
 
-    def _choice(self, options: tuple[Node, ...]) -> None:
+    def _choice(self, node: Choice) -> None:
+        options = node.options
         ends = []
         for option in options[:-1]:
             split = self._put(SPLIT)
@@ -165,7 +166,8 @@ class _Writer:
         for end in ends:
             self._aim(end)
 
-    def _repeat(self, body: Node, low: int, high: int | None) -> None:
+    def _repeat(self, node: Repeat) -> None:
+        body, low, high = node.body, node.low, node.high
         if high == 0:
             return
         if high is None and low == 1:
@@ -217,6 +219,18 @@ class _Writer:
             self.code[at * WIDTH + A] = begins[target]
         for end in ends:
             self._aim(end)
+
+
+_WRITERS: dict[type[Node], Callable[[_Writer, Any], None]] = {
+    Literal: _Writer._literal,
+    Chars: _Writer._chars,
+    Call: _Writer._call,
+    Concat: _Writer._concat,
+    Choice: _Writer._choice,
+    Repeat: _Writer._repeat,
+    And: _Writer._automaton,
+    Not: _Writer._automaton,
+}
 
 
 def _inlined(sizes: list[int], calls: list[dict[int, int]], order: list[int]) -> list[bool]:

@@ -43,8 +43,11 @@ class Sets(Protocol):
         """Write UNFILLED for the bytes that something reads. row : int32[ROW_WIDTH], zeros."""
         ...
 
-    def after(self, items: Items, byte: int) -> tuple[Items, Bytes]:
-        """The set behind a byte, and the bytes that lead there as well."""
+    def after(self, items: Items, byte: int, *, factored: bool = False) -> tuple[Items, Bytes]:
+        """The set behind a byte, and the bytes that lead there as well.
+
+        factored : whether `factored` will be asked for that set.
+        """
         ...
 
     def bits(self, found: Bytes) -> int:

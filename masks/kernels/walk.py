@@ -37,6 +37,15 @@ from ...grammar.pushdown import (
     UNFILLED,
 )
 from ...jit import inlined, jit
+from .below import (
+    BYTE_GROUPS,
+    FIRST_LEAD,
+    IS_MALFORMED,
+    IS_PENDING,
+    LAST_LEAD,
+    n_behind,
+    second_bytes,
+)
 
 # What a step reports.
 STEP_DEAD, STEP_ALIVE = 0, 1
@@ -56,24 +65,6 @@ CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED =
 CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, N_CTL = 7, 8, 9, 10, 11
 NAMED = -1
 NO_SHARED = -2
-
-
-def _byte_groups():
-    """int64[256]: the group of each byte, below 63, so that a set of groups is an int64.
-
-    Bytes that grammars mostly allow together are one group: upper and lower letters (hexadecimal ones apart), digits,
-    bytes behind a lead byte, lead bytes, control characters. White space and other ASCII characters are alone.
-    """
-    found = np.zeros(256, np.int64)
-    for group, (first, last) in enumerate((b"09", b"af", b"gz", b"AF", b"GZ", b"\x80\xbf", b"\xc0\xff"), 1):
-        found[first : last + 1] = group
-    alone = [byte for byte in range(127) if not found[byte] and (byte >= 0x20 or chr(byte).isspace())]
-    found[alone] = found.max() + 1 + np.arange(len(alone))
-    return found
-
-
-BYTE_GROUPS = _byte_groups()
-assert BYTE_GROUPS.max() < 63, "a set of them is an int64"
 
 
 @inlined
@@ -459,18 +450,19 @@ def advance(table, code, stack, local, path, text, ctl):
 
 
 @jit
-def walk(table, code, stack, local, path, trie_bytes, links, below, mask, exits, ctl):
+def walk(table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, exits, ctl):
     """Set the bit of each token of a trie whose bytes keep the automaton alive from `path[0]`.
 
     trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order: first child and token id (or -1) of each
                  node; the children of a node end where those of the next one begin.
-    below : int64[n], the groups (bits) of the bytes below each node, see BYTE_GROUPS.
+    groups : int64[n], of the characters below each node, see `below.collect_groups`.
+    spans : int32[n, 2]: tokens[spans[i, 0] : spans[i, 1]] are those at and below node i.  tokens : int32[n_tokens].
     mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
     exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
     ctl   : CTL_RESUME is the depth at which to go on, 1 and `path[1]` over the root's children at first.
     Returns STEP_ALIVE when done, or a miss, after which the same call goes on where it stopped.
     Cost: one step per node visited, siblings side by side in memory. What is below a node is not visited, but its
-    tokens are, where its bytes all lead from a state to itself: such are names, numbers and white space.
+    tokens are, where its characters all lead from a state to itself: such are names, text and white space.
     """
     machine = (table, code, stack, local)
     depth = ctl[CTL_RESUME]
@@ -480,12 +472,30 @@ def walk(table, code, stack, local, path, trie_bytes, links, below, mask, exits,
         if node == path[depth, LAST]:
             depth -= 1
             continue
-        status = _quick_step(table, path, depth, trie_bytes[node])
+        byte = trie_bytes[node]
+        status = _quick_step(table, path, depth, byte)
         is_quick = status == STEP_ALIVE
         if status == STEP_ASK:
-            status = step(machine, path, depth, trie_bytes[node], ctl)
-        if status == MISS_BYTE and links[node, 0] == links[node + 1, 0]:
+            status = step(machine, path, depth, byte, ctl)
+        has_children = links[node, 0] < links[node + 1, 0]
+        if status == MISS_BYTE and not has_children:
             status = STEP_ALIVE  # wherever it leads: nothing is behind it
+        is_all = False
+        if is_quick and has_children and not ctl[CTL_CLEAR]:
+            state, below = path[depth, STATE], groups[node]
+            is_lead = FIRST_LEAD <= byte <= LAST_LEAD
+            if is_lead:  # what counts is where the whole character leads
+                below &= ~IS_PENDING
+                state = path[depth - 1, STATE]
+                if state != same_state or not same_groups >> BYTE_GROUPS[byte] & 1:
+                    state = _behind_character(table, state, byte, ctl) if depth == 1 else 0
+            if state > 0 and state != same_state and (is_lead or state == path[depth - 1, STATE]):
+                same_state, same_groups = state, _groups_to_itself(table, state, depth, ctl)
+                if same_groups < 0:
+                    state = same_groups
+            if state < 0:
+                status = -state
+            is_all = state == same_state and below & ~same_groups == 0
         if status >= MISS_STATE or not _note(status, node, exits, ctl):
             path[depth, CURSOR] = node
             ctl[CTL_RESUME] = depth
@@ -495,23 +505,14 @@ def walk(table, code, stack, local, path, trie_bytes, links, below, mask, exits,
             token = links[node, 1]
             if token >= 0:
                 mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            if links[node, 0] < links[node + 1, 0]:
-                state = path[depth, STATE]
-                if (
-                    is_quick
-                    and state != same_state
-                    and state == path[depth - 1, STATE]
-                    and not ctl[CTL_CLEAR]
-                ):
-                    same_state, same_groups = state, _groups_to_itself(table, state)
-                if is_quick and state == same_state and below[node] & ~same_groups == 0:
-                    _set_below(links, node, mask)
-                else:
-                    depth += 1
-                    path[depth, CURSOR] = links[node, 0]
-                    path[depth, LAST] = links[node + 1, 0]
+            if is_all:
+                _set_all(tokens, spans[node, 0], spans[node, 1], mask)
+            elif has_children:
+                depth += 1
+                path[depth, CURSOR] = links[node, 0]
+                path[depth, LAST] = links[node + 1, 0]
         elif status == STEP_DEAD and ctl[CTL_CLEAR]:
-            _clear(links, node, mask)
+            _clear_all(tokens, spans[node, 0], spans[node, 1], mask)
     return STEP_ALIVE
 
 
@@ -577,55 +578,80 @@ def _note(status, node, exits, ctl):
 
 
 @jit
-def _groups_to_itself(table, state):
-    """The groups (bits) of whose bytes each leads from `state` to itself, without any count."""
+def _common_target(table, state, first, last, ctl):
+    """The state to which the bytes of [first, last] all lead on the stack level; 0 if there is none, or -miss."""
     flags = table[state, FLAGS]
-    if flags & (READY | COUNTED) != READY:
-        return np.int64(0)
-    others = np.int64(0)
-    for byte in range(256):
+    if not flags & READY:
+        ctl[CTL_MISS] = state
+        return -MISS_STATE
+    if flags & COUNTED:
+        return 0
+    operation = table[state, first]
+    for byte in range(first, last + 1):
+        if table[state, byte] == UNFILLED:
+            ctl[CTL_MISS], ctl[CTL_OUTCOME] = state, byte
+            return -MISS_BYTE
+        if table[state, byte] != operation or operation & 3 != GOTO:
+            return 0
+    return operation >> 2
+
+
+@jit
+def _behind_character(table, state, lead, ctl):
+    """The same for all characters of UTF-8 that begin with the byte `lead`."""
+    state = _common_target(table, state, lead, lead, ctl)
+    first, last = second_bytes(lead)
+    for _ in range(n_behind(lead)):
+        if state <= 0:
+            break
+        state = _common_target(table, state, first, last, ctl)
+        first, last = 0x80, 0xBF
+    return state
+
+
+@jit
+def _groups_to_itself(table, state, depth, ctl):
+    """The groups (bits) of whose characters each leads from `state` to itself, without any count; or -miss.
+
+    Only near the root of a trie it pays to ask for what is not known.
+    """
+    flags = table[state, FLAGS]
+    others = IS_MALFORMED | IS_PENDING
+    for byte in range(0x80):
         is_special = flags & STRING and (byte == 0x22 or byte == 0x5C or byte < 0x20)
         if is_special or table[state, byte] != state << 2 | GOTO:
             others |= np.int64(1) << BYTE_GROUPS[byte]
-    return ~others
+    for lead in range(FIRST_LEAD, LAST_LEAD + 1):
+        group = np.int64(1) << BYTE_GROUPS[lead]
+        if not others & group:
+            behind = _behind_character(table, state, lead, ctl)
+            if behind < 0 and depth == 1:
+                return np.int64(behind)
+            if behind != state:
+                others |= group
+    return ~others & np.int64(2**62 - 1)
 
 
 @jit
-def collect_below(trie_bytes, links, found):
-    """The groups (bits) of the bytes below each node of a trie in level order. found : int64[n], out."""
-    for node in range(found.shape[0] - 1, -1, -1):
-        groups = np.int64(0)
-        for child in range(links[node, 0], links[node + 1, 0]):
-            groups |= found[child] | np.int64(1) << BYTE_GROUPS[trie_bytes[child]]
-        found[node] = groups
+def _set_all(tokens, first, last, mask):
+    """Set the bits of `tokens[first:last]`."""
+    for i in range(first, last):
+        token = tokens[i]
+        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
 
 
 @jit
-def _set_below(links, node, mask):
-    """Set the bits of all tokens below a trie node, level by level: each level is one run of nodes."""
-    first, last = links[node, 0], links[node + 1, 0]
-    while first < last:
-        for i in range(first, last):
-            token = links[i, 1]
-            if token >= 0:
-                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-        first, last = links[first, 0], links[last, 0]
+def _clear_all(tokens, first, last, mask):
+    """Clear them."""
+    for i in range(first, last):
+        token = tokens[i]
+        mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
 
 
 @jit
-def _clear(links, node, mask):
-    """Clear the bits of all tokens at and below a trie node, level by level: each level is one run of nodes."""
-    first, last = node, node + 1
-    while first < last:
-        for i in range(first, last):
-            token = links[i, 1]
-            if token >= 0:
-                mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
-        first, last = links[first, 0], links[last, 0]
-
-
-@jit
-def walk_exits(table, code, stack, local, path, trie_bytes, links, below, mask, node, exits, left, ctl):
+def walk_exits(
+    table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, node, exits, left, ctl
+):
     """Continue walks that left BOTTOM, now that the stack `node` is known to lie there, perhaps on BOTTOM again.
 
     exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
@@ -663,7 +689,9 @@ def walk_exits(table, code, stack, local, path, trie_bytes, links, below, mask, 
                     path[1, CURSOR], path[1, LAST] = links[place, 0], links[place + 1, 0]
                 inside = 1
             ctl[CTL_RESUME] = inside
-            status = walk(table, code, stack, local, path, trie_bytes, links, below, mask, left, ctl)
+            status = walk(
+                table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, left, ctl
+            )
             ctl[CTL_INSIDE] = ctl[CTL_RESUME] if status >= MISS_STATE else 0
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i

@@ -42,6 +42,7 @@ from .store import (
     START,
     UNKNOWN,
     ZERO,
+    Store,
     follow_none,
     keep,
     new_stamp,
@@ -51,7 +52,7 @@ from .store import (
     sort_unique,
 )
 
-START_AT, FIND_SOURCES, AFTER, FACTOR, BEHIND_CALL, JOIN, BEHIND, CLOSE = range(8)
+START_AT, FIND_SOURCES, AFTER, AFTER_FACTORED, FACTOR, BEHIND_CALL, JOIN, BEHIND, CLOSE = range(9)
 """What `step` does."""
 
 
@@ -245,12 +246,14 @@ def _entry(sources):
     """
 
     @jit
-    def step(s, action, first, second, third):
+    def step(action, first, second, third, *arrays):
         """Do one of START_AT ... CLOSE.
 
+        arrays : those of a `Store`. A call with a tuple would take twice as long.
         It alone is called from Python: what is called from there is compiled with all that it calls, which takes long.
         """
         _ = sources
+        s = Store(*arrays)
         if action == START_AT:
             return _start(s, first)
         if action == FIND_SOURCES:
@@ -258,8 +261,13 @@ def _entry(sources):
             return first
         if action == AFTER:
             return _after(s, first, second)
+        if action == AFTER_FACTORED:
+            found = _after(s, first, second)
+            factor(s, found)
+            return found
         if action == FACTOR:
-            return factor(s, first)
+            factor(s, first)
+            return first
         if action == BEHIND_CALL:
             return _behind_call(s, first)
         if action == JOIN:

@@ -10,9 +10,11 @@ from .store import (
     CHOSEN,
     ENTRIES,
     FOUND,
+    FRAMES,
     ITEMS,
     LEFT,
     LOW,
+    MAX_ITEMS,
     MOVED,
     N_BASES,
     N_FRAMES,
@@ -20,11 +22,15 @@ from .store import (
     N_ROOTS,
     N_SET,
     NODE_MARK,
+    PC,
     ROOTS,
     RULE,
+    TOP,
     UNKNOWN,
     ZERO,
+    TooManyItems,
     follow_none,
+    keep,
     new_stamp,
     node_of,
     push,
@@ -36,13 +42,15 @@ from .store import (
 
 @inner
 def factor(s, number):
-    """The set on the topmost stack level that a set consists of; the frames below it, nodes, the lowest first.
+    """Find the set on the topmost stack level that a set consists of, and the frames below it.
 
-    The frames are in BEGUN, N_FRAMES of them.
+    There are none inside a character: behind it the set shall be the one that comes behind a character of one byte.
     """
-    n_frames = ZERO
+    if s.sets[number, TOP] != UNKNOWN:
+        return
+    whole, n_frames = number, ZERO
     while s.sets[number, N_SET] and not s.sets[number, LEFT]:
-        root = _root(s, number)
+        root = BOTTOM if _is_inside_character(s, number) else _root(s, number)
         if root == BOTTOM:
             break
         n_frames = push(s, BEGUN, n_frames, root)
@@ -50,8 +58,20 @@ def factor(s, number):
         move(s, n, root, BOTTOM)
         follow_none(s)
         number = set_of(s, n, ZERO)
-    s.n[N_FRAMES] = n_frames
-    return number
+    if s.sets[number, N_SET] > MAX_ITEMS:
+        raise TooManyItems
+    s.sets[whole, FRAMES] = keep(s, s.scratch[BEGUN], n_frames)
+    s.sets[whole, N_FRAMES], s.sets[whole, TOP] = n_frames, number
+
+
+@inner
+def _is_inside_character(s, number):
+    """Whether all items of a set are in the middle of a character."""
+    first = s.sets[number, ITEMS]
+    for i in range(first, first + s.sets[number, N_SET]):
+        if s.places[s.pool[i] >> 32, PC] >= 0:
+            return False
+    return True
 
 
 @inner

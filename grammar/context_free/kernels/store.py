@@ -25,14 +25,16 @@ PASS_MARK are those of an instruction: how often a loop was run through at the m
 RULE, ENTRIES, N_ITEMS, N_BASES, RETURNS, N_RETURNS, ROOTS, N_ROOTS = range(8)
 NODE_MARK, MOVED, NODE_WIDTH = 8, 9, 10
 """Columns of nodes. Items and, behind them, bases are in the pool from ENTRIES on."""
-ITEMS, N_SET, LEFT, SOURCES, N_SOURCES, SET_WIDTH = 0, 1, 2, 3, 4, 5
-"""Columns of sets. LEFT : whether the level may be left."""
+ITEMS, N_SET, LEFT, SOURCES, N_SOURCES, TOP, FRAMES, N_FRAMES, SET_WIDTH = range(9)
+"""Columns of sets. LEFT : whether the level may be left. TOP : the set on its topmost stack level, UNKNOWN
+until it is asked for; the nodes of the frames below that are in the pool, the lowest first."""
 START, CORNERS_KNOWN = 0, 1
 """Columns of rules."""
 PLACES, NODES, SETS = range(3)
 """Rows of hashes."""
 FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = map(np.int64, range(7))
 """Rows of scratch."""
+MAX_ITEMS = 10_000
 NEXT = 0
 """The row of `set_bytes` for the set that is being made."""
 UNKNOWN = np.int64(-1)
@@ -40,12 +42,16 @@ BOTTOM = np.int64(0)
 """The node that is whatever lies below this stack level."""
 ZERO = np.int64(0)
 """Numbers of NumPy's are not literals: for each literal, kernels would be compiled anew."""
-N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_FRAMES, N_COUNTERS = range(7)
+N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_COUNTERS = range(6)
 LOW = 0xFFFFFFFF
 
 
 class Full(Exception):
     """An array is full: whoever called lets all grow and calls again."""
+
+
+class TooManyItems(Exception):
+    """A set has more than MAX_ITEMS items."""
 
 
 class Store(NamedTuple):
@@ -233,7 +239,7 @@ def set_of(s, n, left):
     begin = keep(s, s.scratch[FOUND], n)
     s.n[N_SETS] = number + 1
     new = s.sets[number]
-    new[ITEMS], new[N_SET], new[LEFT], new[SOURCES] = begin, n, left, UNKNOWN
+    new[ITEMS], new[N_SET], new[LEFT], new[SOURCES], new[TOP] = begin, n, left, UNKNOWN, UNKNOWN
     for word in range(N_WORDS):
         s.set_bytes[number, 0, word] = follow[word]
     s.hashes[SETS, slot] = number
