@@ -37,13 +37,21 @@ def parse_ebnf(text: str, start: str | None = None) -> Rules:
     return _Ebnf(text).read(start)
 
 
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*+"
+_SPACE = r"(?:\s++|/\*.*?\*/|\[\s*(?:wfc|vc|WFC|VC|ns|NSC)\s*:[^\]]*\])*+"
+_DEFINITION = rf"(?:\[[0-9]+[a-z]?\]\s*)?{_NAME}\s*::="
+_SIMPLE = rf"""({_NAME})|("[^"\ud800-\udfff]*+"|'[^'\ud800-\udfff]*+')|\[([^\]]*+)\]"""
+
+
 class _Ebnf(RuleReader):
     notation = "ebnf"
-    name_pattern = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-    space_pattern = re.compile(r"(?:\s|/\*.*?\*/|\[\s*(?:wfc|vc|WFC|VC|ns|NSC)\s*:[^\]]*\])*", re.DOTALL)
-    definition_pattern = re.compile(r"(?:\[[0-9]+[a-z]?\]\s*)?[A-Za-z_][A-Za-z0-9_.-]*\s*::=")
+    name_pattern = re.compile(_NAME)
+    space_pattern = re.compile(_SPACE, re.DOTALL)
+    definition_pattern = re.compile(_DEFINITION)
+    simple_pattern = re.compile(
+        f"(?!{_DEFINITION})(?:{_SIMPLE}){_SPACE}([*+?]?+){_SPACE}(?![*+?{{-])", re.DOTALL
+    )
     own_starts = "'\"(#"
-    class_pattern = re.compile(r"[^\]]*\]")
     rule_form = "Name ::= ..."
 
     def read(self, start: str | None) -> Rules:

@@ -18,7 +18,6 @@ from .nodes import Literal, Node
 from .notation import ANY_CHARACTER, RuleReader
 
 _ESCAPES = {"n": 0x0A, "r": 0x0D, "t": 0x09} | {char: ord(char) for char in '\\"[]-^'}
-_PLAIN_LITERAL = re.compile(r'([^"\\\ud800-\udfff]*)"')
 _HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
 
 
@@ -27,13 +26,18 @@ def parse_gbnf(text: str, start: str = "root") -> Rules:
     return _Gbnf(text).read(start)
 
 
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*+"
+_SPACE = r"(?:[ \t\r\n]++|#[^\n]*+(?:\n|$))*+"
+_SIMPLE = rf"""({_NAME})(?!{_SPACE}::=)|("[^"\\\ud800-\udfff]*+")|\[((?:[^\\\]]|\\.)*+)\]"""
+
+
 class _Gbnf(RuleReader):
     notation = "gbnf"
-    name_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-    space_pattern = re.compile(r"(?:[ \t\r\n]|#[^\n]*(?:\n|$))*")
-    definition_pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:[ \t\r\n]|#[^\n]*(?:\n|$))*::=")
+    name_pattern = re.compile(_NAME)
+    space_pattern = re.compile(_SPACE)
+    definition_pattern = re.compile(f"{_NAME}{_SPACE}::=")
+    simple_pattern = re.compile(f"(?:{_SIMPLE}){_SPACE}([*+?]?+){_SPACE}(?![*+?{{])", re.DOTALL)
     own_starts = '"[(.'
-    class_pattern = re.compile(r"(?:[^\\\]]|\\.)*\]", re.DOTALL)
     rule_form = "name ::= ..."
 
     def read(self, start: str) -> Rules:
@@ -67,10 +71,6 @@ class _Gbnf(RuleReader):
         return low or 0, high
 
     def _literal(self, at: int) -> Node:
-        plain = _PLAIN_LITERAL.match(self.text, self.at)
-        if plain:
-            self.at = plain.end()
-            return Literal(plain[1])
         points: list[int] = []
         while not self.take('"'):
             if not self.next_char():

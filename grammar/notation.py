@@ -22,16 +22,17 @@ class RuleReader(Reader):
 
     name_pattern, space_pattern : what a name is, and what is passed over.
     definition_pattern : how a rule begins, for those before it end there.  rule_form : what it looks like, for hints.
+    simple_pattern : what most parts of sequences are, with the white space behind: a name, a literal without escapes
+                     or what is inside a class (groups 1-3), and the sign of a repetition (group 4).
     own_starts    : characters that begin an element, and no rule.
-    class_pattern : a class behind its `[`; one that was read is known again by it.
     bodies : the rules so far.  places : where each was defined.  called : where each name was first called.
     """
 
     name_pattern: ClassVar[re.Pattern[str]]
     space_pattern: ClassVar[re.Pattern[str]]
     definition_pattern: ClassVar[re.Pattern[str]]
+    simple_pattern: ClassVar[re.Pattern[str]]
     own_starts: ClassVar[str]
-    class_pattern: ClassVar[re.Pattern[str]]
     rule_form: ClassVar[str]
 
     def __init__(self, text: str) -> None:
@@ -39,6 +40,7 @@ class RuleReader(Reader):
         self.bodies: dict[str, Node] = {}
         self.places: dict[str, int] = {}
         self.called: dict[str, int] = {}
+        self._calls: dict[str, Call] = {}
         self._classes: dict[str, Chars] = {}
         self._depth = 0
 
@@ -62,13 +64,14 @@ class RuleReader(Reader):
 
     def rule(self) -> None:
         at = self.at
-        name = self._name()
-        if name is None:
+        found = self.name_pattern.match(self.text, at)
+        if found is None:
             self.fail("expected a rule", self._rule_hint)
+        self.at = found.end()
         self.skip()
         self.expect("::=", self._rule_hint)
         self.skip()
-        self._define(name, self._alternatives(), at)
+        self._define(found[0], self._alternatives(), at)
         if self.next_char() and not self.definition_pattern.match(self.text, self.at):
             self.fail(f"`{self.next_char()}` does not belong here", self._rule_hint)
 
@@ -124,18 +127,45 @@ class RuleReader(Reader):
 
     def _sequence(self) -> Node:
         parts: list[Node] = []
-        while (char := self.next_char()) not in _ENDS:
+        while True:
+            simple = self.simple_pattern.match(self.text, self.at)
+            if simple:
+                parts.append(self._simple_part(simple))
+                continue
+            char = self.next_char()
+            if char in _ENDS:
+                break
             if char not in self.own_starts and self.definition_pattern.match(self.text, self.at):
                 break
             parts.append(self.part())
         return concat(parts) if parts else EMPTY
 
+    def _simple_part(self, found: re.Match[str]) -> Node:
+        name, text, chars, sign = found.groups()
+        body: Node
+        if name is not None:
+            body = self._call(name)
+        elif text is not None:
+            body = Literal(text[1:-1])
+        else:
+            known = self._classes.get(chars)
+            body = self._class() if known is None else known
+        self.at = found.end()
+        return Repeat(body, *_COUNTS[sign]) if sign else body
+
+    def _call(self, name: str) -> Call:
+        """The call of a rule at the position."""
+        call = self._calls.get(name)
+        if call is None:
+            call = self._calls[name] = Call(name)
+            self.called[name] = self.at
+        return call
+
     def _element(self) -> Node:
         at = self.at
         char = self.next_char()
         if char == "[":
-            self.at += 1
-            return self._class(at)
+            return self._class()
         if char == "(":
             self.at += 1
             self.skip()
@@ -147,24 +177,17 @@ class RuleReader(Reader):
         own = self.own_element(at)
         if own is not None:
             return own
-        name = self._name()
+        name = self.name_pattern.match(self.text, self.at)
         if name is None:
             self.fail(f"`{self.next_char()}` does not belong here", "quote literal text")
-        self.called.setdefault(name, at)
-        return Call(name)
+        call = self._call(name[0])
+        self.at = name.end()
+        return call
 
-    def _class(self, at: int) -> Chars:
-        seen = self.class_pattern.match(self.text, self.at)
-        known = self._classes.get(seen[0]) if seen else None
-        if seen and known is not None:
-            self.at = seen.end()
-            return known
-        begin = self.at
-        found = self._new_class(at)
-        self._classes[self.text[begin : self.at]] = found
-        return found
-
-    def _new_class(self, at: int) -> Chars:
+    def _class(self) -> Chars:
+        """Read a class, and know it when it comes again."""
+        at = self.at
+        self.at += 1
         negated = self.take("^")
         found: list[tuple[int, int]] = []
         while not self.take("]"):
@@ -181,14 +204,9 @@ class RuleReader(Reader):
                 self.fail("the range is out of order", "write the smaller end first", begin)
             found.append((low, high))
         ranges = merge_ranges(found)
-        return Chars(complement_ranges(ranges)) if negated else Chars(ranges)
-
-    def _name(self) -> str | None:
-        found = self.name_pattern.match(self.text, self.at)
-        if found is None:
-            return None
-        self.at = found.end()
-        return found[0]
+        chars = Chars(complement_ranges(ranges) if negated else ranges)
+        self._classes[self.text[at + 1 : self.at - 1]] = chars
+        return chars
 
     def _nested(self) -> None:
         """Enter a group."""

@@ -107,6 +107,11 @@ def test_exits_say_what_is_left_of_each_token(
     assert (level.rests.links[ends, 1] == ends).all()
     outcomes = level.begins[:, 1].tolist()
     assert len(set(outcomes)) == len(outcomes)
+    _, links, _, spans, ends_below = level.rests.arrays
+    for node in range(len(level.rests.bytes)):
+        nodes = list(below(level.rests, node, node + 1))
+        first, last = spans[node]
+        assert set(ends_below[first:last]) == {end for end in links[nodes, 1].tolist() if end >= 0}
 
 
 @given(cases())

@@ -71,10 +71,9 @@ def collect_groups(trie_bytes, links, missing, found):
     """The groups (bits) of what is below each node of a trie in level order, see BYTE_GROUPS.
 
     A character that has begun above a node counts as PENDING, whatever is left of it.
-    missing : int64[n], scratch: how many bytes are missing of the character at each node, -1 if it is none.
+    missing : int64[n], zeros, scratch: how many bytes are missing of the character at each node, -1 if it is none.
     found   : int64[n], out.
     """
-    missing[0] = 0
     for node in range(found.shape[0]):
         for child in range(links[node, 0], links[node + 1, 0]):
             missing[child] = _still_missing(missing[node], trie_bytes[node], trie_bytes[child])
@@ -106,7 +105,7 @@ def _still_missing(missing, last, byte):
 
 @jit
 def collect_tokens(links, spans, tokens):
-    """The tokens at and below each node of a trie in level order, side by side.
+    """The tokens at and below each node of a trie in level order, side by side; it may have several roots.
 
     spans  : int32[n, 2], out: those of node i are tokens[spans[i, 0] : spans[i, 1]].
     tokens : int32[n_tokens], out.
@@ -116,8 +115,11 @@ def collect_tokens(links, spans, tokens):
         for child in range(links[node, 0], links[node + 1, 0]):
             n += spans[child, 1]
         spans[node, 1] = n  # how many, for now
-    spans[0, 0] = 0
+    total = 0
     for node in range(spans.shape[0]):
+        if node < links[0, 0]:  # a root
+            spans[node, 0] = total
+            total += spans[node, 1]
         first = spans[node, 0]
         spans[node, 1] += first
         if links[node, 1] >= 0:

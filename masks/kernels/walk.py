@@ -495,7 +495,7 @@ def walk(table, code, stack, local, path, trie_bytes, links, groups, spans, toke
                     state = same_groups
             if state < 0:
                 status = -state
-            is_all = state == same_state and below & ~same_groups == 0
+            is_all = state > 0 and state == same_state and below & ~same_groups == 0
         if status >= MISS_STATE or not _note(status, node, exits, ctl):
             path[depth, CURSOR] = node
             ctl[CTL_RESUME] = depth
@@ -616,6 +616,11 @@ def _groups_to_itself(table, state, depth, ctl):
     Only near the root of a trie it pays to ask for what is not known.
     """
     flags = table[state, FLAGS]
+    if not flags & READY:
+        ctl[CTL_MISS] = state
+        return np.int64(-MISS_STATE)
+    if flags & COUNTED:
+        return np.int64(0)
     others = IS_MALFORMED | IS_PENDING
     for byte in range(0x80):
         is_special = flags & STRING and (byte == 0x22 or byte == 0x5C or byte < 0x20)
