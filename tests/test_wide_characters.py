@@ -33,7 +33,17 @@ def cut_tokens(rng: random.Random, n: int) -> list[bytes]:
     return list(found)
 
 
-TOKENS = [*byte_tokens(), *cut_tokens(random.Random(0), 200)]
+MALFORMED = [
+    b"\xc3a",
+    b"\xe2\x80a",
+    b"\xe2\xe2",
+    b"a\x80",
+    b"\xf0\x9fa",
+    b"\xc3\xa9\x80",
+    b"\xc3\xa9\xc0",
+    b"\xed\xa0\x80",
+]
+TOKENS = [*byte_tokens(), *cut_tokens(random.Random(0), 200), *MALFORMED]
 VOCABULARY = gramask.Vocabulary([*TOKENS, EOS], eos_ids=[len(TOKENS)])
 
 CLASSES = st.tuples(
