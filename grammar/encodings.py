@@ -35,6 +35,10 @@ class Encodings:
             found = self._roots[ranges] = self._new_root(ranges)
         return found
 
+    def character(self, point: int) -> int:
+        """The node in front of one character."""
+        return self._number(((1 << point, END),)) if point < ASCII else self.root(((point, point),))
+
     def _new_root(self, ranges: Ranges) -> int:
         plain = 0
         wide = []

@@ -6,6 +6,7 @@ import itertools
 import random
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import EOS, byte_tokens
@@ -90,6 +91,12 @@ def test_grammars(left: str, right: str, seed: int) -> None:
     except (gramask.GrammarSyntaxError, gramask.CompileBudgetExceeded):
         return  # nothing of finite length, or too ambiguous
     check(constraint, random.Random(seed))
+
+
+@pytest.mark.parametrize("chars", [r"[^\x01]", r"[a-z\u0080-\uffff]", r"[^\u2019;]"])
+def test_any_text(chars: str) -> None:
+    for seed in range(3):
+        check(gramask.compile(gramask.gbnf(f"root ::= {chars}*"), VOCABULARY), random.Random(seed))
 
 
 def test_schemas() -> None:

@@ -128,7 +128,10 @@ class _Writer:
 
     def _literal(self, node: Literal) -> None:
         for char in node.text:
-            self._read(self._root(char))
+            root = self._roots.get(char)
+            if root is None:
+                root = self._roots[char] = self.encodings.character(ord(char))
+            self._put(READ, root)
 
     def _chars(self, node: Chars) -> None:
         self._read(self.encodings.root(node.ranges))
@@ -141,12 +144,6 @@ class _Writer:
     def _concat(self, node: Concat) -> None:
         for part in node.parts:
             self._write(part)
-
-    def _root(self, char: str) -> int:
-        root = self._roots.get(char)
-        if root is None:
-            root = self._roots[char] = self.encodings.root(((ord(char), ord(char)),))
-        return root
 
     def _read(self, root: int) -> None:
         self._put(FAIL if root == END else READ, root)
