@@ -65,7 +65,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Portable(Origin):
-    """A state whose language up to the end of its stack level is equal for equal keys."""
+    """States whose languages up to the end of their stack level are equal for equal keys and distances from `first`."""
 
     key: tuple[object, ...]
 

@@ -80,7 +80,7 @@ class _Machine:
         self._parser = parser
         self._lines = parser if isinstance(parser, LineParser) else None
         self._reading = parser.reading
-        self._key = object()  # of the rows of this grammar's masks
+        self._origin = Portable(self.pushdown.n_states, (object(),))  # one for the rows of all states' masks
         self._states: dict[Position | InLine, int] = {}
         self._frames: dict[int, int] = {}
         self._late_labels = {label for label, _ in self._reading.late}
@@ -94,12 +94,11 @@ class _Machine:
                 position = replace(position, parser=parser)
         state = self._states.get(position)
         if state is None:
-            origin = Portable(self.pushdown.n_states, (self._key, len(self._states)))
             if isinstance(position, Position):
                 expand = partial(self._expand, position)
             else:
                 expand = partial(self._expand_line, position)
-            state = self._states[position] = self.pushdown.new_states(1, expand, origin)
+            state = self._states[position] = self.pushdown.new_states(1, expand, self._origin)
         return state
 
     def _frame(self, parser: int) -> int:

@@ -186,7 +186,7 @@ class Engine:
         if isinstance(origin, NamePart):
             self._fill_name(origin, config, mask, reach)
         elif isinstance(origin, Portable):
-            self._fill_level(origin.key, config, mask, reach)
+            self._fill_level((*origin.key, config[0] - origin.first), config, mask, reach)
         elif isinstance(origin, Placed) and not origin.lexeme.is_string:
             self._fill_level((origin.lexeme.key, origin.local(config[0])), config, mask, reach)
         elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask, reach)):

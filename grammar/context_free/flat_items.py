@@ -94,8 +94,10 @@ class FlatItems:
 
     def factored(self, items: int) -> tuple[list[int], int]:
         """A set as frames to push (nodes, the lowest first) and the set above them."""
-        self._step(kernel.FACTOR, items)
         top, begin, n = self.store.sets[items, at.TOP : at.SET_WIDTH].tolist()
+        if top == at.UNKNOWN:
+            self._step(kernel.FACTOR, items)
+            top, begin, n = self.store.sets[items, at.TOP : at.SET_WIDTH].tolist()
         return self.store.pool[begin : begin + n].tolist() if n else [], top
 
     def behind_call(self, number: int, owed: Iterable[int]) -> int:

@@ -100,7 +100,7 @@ class _Machine:
         self.pushdown = pushdown
         self._sets = sets
         self._general = general
-        self._key = object()  # of the rows of this grammar's masks
+        self._origin = Portable(pushdown.n_states, (object(),))  # one for the rows of all states' masks
         self._shortest = Shortest(sets, ways)
         self._states: dict[Any, int] = {}
         self._items: dict[int, Any] = {}
@@ -150,9 +150,7 @@ class _Machine:
     def _state(self, items: Any) -> int:
         state = self._states.get(items)
         if state is None:
-            number = len(self._states)
-            origin = Portable(self.pushdown.n_states, (self._key, number))
-            state = self.pushdown.new_states(1, self._expander, origin)
+            state = self.pushdown.new_states(1, self._expander, self._origin)
             self._states[items] = state
             self._items[state] = items
         return state

@@ -7,7 +7,6 @@ entered like subroutines, so a program is as long as the grammar, whatever is re
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,11 +27,14 @@ from .kernels.instructions import (
     OP,
     PRODUCTIVE,
     READ,
+    REGION,
     RETURN,
     SPLIT,
     UNBOUNDED,
     WIDTH,
     A,
+    B,
+    C,
 )
 from .order import callees_first
 
@@ -62,7 +64,7 @@ class Program:
         self.encodings = writer.encodings
         self.n_regions = writer.n_regions
         self.starts = np.array(writer.starts, np.int64)
-        self.code = np.frombuffer(writer.code, np.int64).reshape(-1, WIDTH)
+        self.code = writer.code()
         order = callees_first(range(len(writer.calls)), writer.calls.__getitem__)
         self.order = np.array(order, np.int64)
         inlined = np.array(_inlined(writer.sizes, writer.calls, order), np.bool_)
@@ -85,14 +87,16 @@ class _Writer:
     """
 
     def __init__(self, numbers: Mapping[str, int]) -> None:
-        self.code = array("q")
         self.starts: list[int] = []
         self.encodings = Encodings()
         self.n_regions = len(numbers) + 1
         self.sizes: list[int] = []
         self.calls: list[dict[int, int]] = []
         self._numbers = numbers
-        self._n = 0
+        self._ops: list[int] = []
+        self._targets: list[int] = []
+        self._regions: list[int] = []
+        self._bounds: list[tuple[int, int, int]] = []
         self._region = TOP
         self._times = 1
         self._size = 0
@@ -102,23 +106,32 @@ class _Writer:
     def rule(self, number: int, body: Node) -> None:
         """Write the next rule."""
         self._region, self._size, self._called = number, 0, {}
-        self.starts.append(self._n)
+        self.starts.append(len(self._ops))
         self._write(body)
         self._put(RETURN)
         self.sizes.append(self._size)
         self.calls.append(self._called)
 
-    def _put(self, op: int, a: int = 0, b: int = 0, c: int = 0) -> int:
+    def code(self) -> np.ndarray:
+        """The instructions, their flags not set: int64[n, WIDTH]."""
+        code = np.zeros((len(self._ops), WIDTH), np.int64)
+        for column, values in ((OP, self._ops), (A, self._targets), (REGION, self._regions)):
+            code[:, column] = values
+        for at, low, high in self._bounds:
+            code[at, B], code[at, C] = low, high
+        return code
+
+    def _put(self, op: int, a: int = 0) -> int:
         """Write an instruction; where it is."""
-        at = self._n
-        self.code.extend((op, a, b, c, self._region, 0, 0))
-        self._n = at + 1
+        self._ops.append(op)
+        self._targets.append(a)
+        self._regions.append(self._region)
         self._size += self._times
-        return at
+        return len(self._ops) - 1
 
     def _aim(self, at: int) -> None:
         """Let an instruction go on at the next one to be written."""
-        self.code[at * WIDTH + A] = self._n
+        self._targets[at] = len(self._ops)
 
     def _write(self, node: Node) -> None:
         write = _WRITERS.get(type(node))
@@ -168,7 +181,7 @@ class _Writer:
         if high == 0:
             return
         if high is None and low == 1:
-            begin = self._n
+            begin = len(self._ops)
             self._write(body)
             self._put(SPLIT, begin)
         elif low == 0 and (high is None or high == 1):
@@ -181,7 +194,8 @@ class _Writer:
             self._loop(body, low, high)
 
     def _loop(self, body: Node, low: int, high: int | None) -> None:
-        loop = self._put(LOOP, 0, low, UNBOUNDED if high is None else high)
+        loop = self._put(LOOP)
+        self._bounds.append((loop, low, UNBOUNDED if high is None else high))
         region, times = self._region, self._times
         self._region = self.n_regions
         self._times *= max(low, high or 0)
@@ -201,7 +215,7 @@ class _Writer:
         jumps: list[tuple[int, int]] = [(self._put(JUMP), dfa.start)]
         ends = []
         for state in range(1, len(dfa.rows)):
-            begins[state] = self._n
+            begins[state] = len(self._ops)
             ranges: dict[int, list[tuple[int, int]]] = {}
             for low, high, number in alphabet.intervals:
                 if dfa.rows[state][number] != DEAD:
@@ -213,7 +227,7 @@ class _Writer:
                 self._aim(split)
             ends.append(self._put(FAIL if dfa.labels[state] == NOT_ACCEPTING else JUMP))
         for at, target in jumps:
-            self.code[at * WIDTH + A] = begins[target]
+            self._targets[at] = begins[target]
         for end in ends:
             self._aim(end)
 
