@@ -307,14 +307,16 @@ class Pushdown:
             expand = self._expand[state]
             if expand is None:
                 return
-            row = np.zeros(ROW_WIDTH, np.int32)
+            table = self.table
+            row = table[state]
+            row[:] = 0
             try:
                 expand(state, row)
             except CannotEnforce as error:
                 raise error.located(self.describe(state)) from None
-            # Expanding may have grown the table, hence the write through self.
-            self.table[state] = row
-            self.table[state, FLAGS] = row[FLAGS] | READY
+            if self.table is not table:  # expanding has made it grow
+                self.table[state] = row
+            self.table[state, FLAGS] |= READY
             self._expand[state] = None
 
     def defer(self, state: int, fill: Fill) -> None:

@@ -37,6 +37,7 @@ class FlatItems:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.store = _store_of(program)
+        self._exits: dict[bytes, frozenset[Exit]] = {}
         self.start: int = self._step(kernel.START_AT, int(program.starts[TOP]))
 
     def _step(self, action: int, first: int, second: int = 0, third: int = 0) -> int:
@@ -60,7 +61,11 @@ class FlatItems:
         """How the stack level can be left: none or one, that owes nothing."""
         if not self.store.sets[items, at.LEFT]:
             return _NO_EXIT
-        return frozenset(((NOTHING, _bits(self.store.set_bytes[items, 0])),))
+        follow = self.store.set_bytes[items, 0].tobytes()
+        found = self._exits.get(follow)
+        if found is None:
+            found = self._exits[follow] = frozenset(((NOTHING, int.from_bytes(follow, "little")),))
+        return found
 
     def goes_on(self, items: int) -> bool:
         """Whether anything follows on the stack level itself."""
@@ -68,7 +73,8 @@ class FlatItems:
 
     def used(self, items: int) -> int:
         """The bytes (bits) that something reads."""
-        self._step(kernel.FIND_SOURCES, items)
+        if self.store.sets[items, at.SOURCES] < 0:
+            self._step(kernel.FIND_SOURCES, items)
         return _bits(self.store.set_bytes[items, 1])
 
     def mark(self, items: int, row: np.ndarray) -> None:
@@ -77,12 +83,12 @@ class FlatItems:
         kernel.write(self.store.set_bytes[items, 1], 0, UNFILLED, row)
 
     def after(self, items: int, byte: int, *, factored: bool = False) -> tuple[int, np.ndarray]:
-        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS].
+        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS], valid until the next call.
 
         factored : whether `factored` will be asked for next, which is found at once then.
         """
         found = self._step(kernel.AFTER_FACTORED if factored else kernel.AFTER, items, byte)
-        return found, self.store.set_bytes[at.NEXT, 1].copy()
+        return found, self.store.set_bytes[at.NEXT, 1]
 
     def bits(self, found: np.ndarray) -> int:
         """Bytes as bits."""

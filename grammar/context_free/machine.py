@@ -11,6 +11,7 @@ from ..pushdown import (
     DONE_STATE,
     END,
     EXIT,
+    GOTO,
     PUSH,
     SPACE,
     UNFILLED,
@@ -23,7 +24,7 @@ from ..pushdown import (
 )
 from .debts import NOTHING
 from .foreign import check_foreign, undecided
-from .items import ItemSets, Place
+from .items import Exit, ItemSets, Place
 from .networks import Entry, Networks
 from .rules import Rules
 from .sets import Sets
@@ -111,6 +112,7 @@ class _Machine:
         self._operations: dict[Any, int] = {}
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
+        self._leaving: dict[frozenset[Exit], int] = {}
         self._root = -1
         self._is_lazy = general is None or not general.networks.has_debts
         self._expander, self._filler = self._expand, self._fill  # one object each, for all states
@@ -183,7 +185,7 @@ class _Machine:
         if self._general is not None:
             self._enter_foreign(self._general, items, follow, row)
         if exits:
-            row[END] = self._leave(_Outcome(frozenset([owed for owed, _ in exits])))
+            row[END] = self._leave_owing(exits)
 
     def _enter_foreign(self, sets: ItemSets, place: Place, follow: int, row: Row) -> None:
         """Let the foreign rules begin that may."""
@@ -237,6 +239,14 @@ class _Machine:
         target, alike = self._sets.after(self._items[state], byte, factored=True)
         operation = self._operation(target)
         self._sets.write(alike, operation, self.pushdown.table[state])  # only now: the table may have grown
+        self._visit(operation)
+
+    def _visit(self, operation: int) -> None:
+        """Expand the state that an operation leads to: a text goes on there at once."""
+        if operation & 3 == GOTO:
+            self.pushdown.ensure(operation >> 2)
+        elif operation & 3 == PUSH:
+            self.pushdown.ensure(int(self.pushdown.code[operation >> 2]))
 
     def _operation(self, items: Any) -> int:
         """What leads to `items`."""
@@ -248,7 +258,7 @@ class _Machine:
     def _new_operation(self, items: Any, *below: int) -> int:
         """What leads to `items`, above the frames `below` that were popped on the way."""
         if not self._sets.goes_on(items):
-            outcome = self._leave(_Outcome(frozenset(owed for owed, _ in self._sets.exits(items))))
+            outcome = self._leave_owing(self._sets.exits(items))
             return self.pushdown.resumed(below[-1], outcome >> 2) if below else outcome
         nodes, top = self._sets.factored(items)
         state = self._state(top)
@@ -279,6 +289,14 @@ class _Machine:
             owed for owed, bytes_ in sets.exits(items) if bytes_ >> byte & 1 and sets.allows(owed, byte)
         )
         return self._leave(_Outcome(owed, inside, byte)) if owed else self._operation(inside)
+
+    def _leave_owing(self, exits: frozenset[Exit]) -> int:
+        """The operation that leaves a level in one of these ways."""
+        operation = self._leaving.get(exits)
+        if operation is None:
+            outcome = _Outcome(frozenset([owed for owed, _ in exits]))
+            operation = self._leaving[exits] = self._leave(outcome)
+        return operation
 
     def _leave(self, outcome: _Outcome) -> int:
         """The operation that leaves a level."""

@@ -44,7 +44,7 @@ class Sets(Protocol):
         ...
 
     def after(self, items: Items, byte: int, *, factored: bool = False) -> tuple[Items, Bytes]:
-        """The set behind a byte, and the bytes that lead there as well.
+        """The set behind a byte, and the bytes that lead there as well, valid until the next call.
 
         factored : whether `factored` will be asked for that set.
         """
