@@ -105,6 +105,17 @@ class Tables:
             found.append((self.sources[production], item - items.first_item[production]))
         return found
 
+    def canonical_kernel(self, number: int) -> Kernel:
+        """The items from which a canonical state was made."""
+        return self._kernels[number]
+
+    def behind(self, number: int, symbol: int) -> int:
+        """The canonical state behind a symbol that may come next in one."""
+        state = self.state(number)
+        if symbol < len(self.terminals):
+            return state.shift[symbol]
+        return state.goto[symbol - len(self.terminals)]
+
     def state(self, number: int) -> State:
         """A canonical state, made when it is first asked for."""
         found = self._states[number]

@@ -18,7 +18,7 @@ from .grammar import Grammar
 from .indentation import Indentation
 from .line_parser import LineParser
 from .liveness import Liveness
-from .parsing import Done, Enter, EnterLine, Leave, Move, Parser
+from .parsing import STATE, Done, Enter, EnterLine, Leave, Move, Parser
 from .pushdown import (
     DEAD,
     DONE_STATE,
@@ -38,6 +38,7 @@ from .pushdown import (
 from .reading import InLine, Position, Token
 from .safe_ways import SafeWays
 from .scanner import FIRST_LABEL, IGNORED, NOTHING_READ
+from .tails import Tails
 
 # A run of white space of length at most 0: a byte that is refused without ending the terminal first.
 REJECT = SPACE
@@ -80,6 +81,7 @@ class _Machine:
         self._parser = parser
         self._lines = parser if isinstance(parser, LineParser) else None
         self._reading = parser.reading
+        self._tails = Tails(parser.tables, parser.reading)
         self._origin = Portable(self.pushdown.n_states, (object(),))  # one for the rows of all states' masks
         self._states: dict[Position | InLine, int] = {}
         self._frames: dict[int, int] = {}
@@ -131,7 +133,15 @@ class _Machine:
             return goto(DEAD)
         state = self._state(move.position)
         self.pushdown.ensure(state)  # the text goes on there at once: no kernel has to stop for it
-        return self.pushdown.push([self._frame(parser) for parser in move.stack], state)
+        return self.pushdown.push([self._frame(parser) for parser in self._same(move.stack)], state)
+
+    def _same(self, stack: tuple[int, ...]) -> tuple[int, ...]:
+        """The stack that stands for all with the same future."""
+        known = stack[-1] & ~STATE
+        if any(entry & ~STATE != known for entry in stack):
+            return stack
+        same = self._tails.same(tuple([entry & STATE for entry in stack]))
+        return tuple([state | known for state in same])
 
     def _expand(self, position: Position, _: int, row: Row) -> None:
         """The transitions and the end of a state."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
+import contextlib
+import itertools
 import random
 from collections.abc import Iterator
 
@@ -127,12 +128,21 @@ def groups_of(text: bytes) -> tuple[list[int], bool]:
     groups, begin = [], 0
     for end in range(1, len(text) + 1):
         groups.append(int(BYTE_GROUPS[text[begin]]) if end == begin + 1 else PENDING)
-        try:
-            is_whole = bool(codecs.getincrementaldecoder("utf-8")().decode(text[begin:end]))
-        except UnicodeDecodeError:
-            groups[-1], is_whole = MALFORMED, True
-        begin = end if is_whole else begin
+        missing = still_missing(text[begin:end])
+        if missing is None:
+            groups[-1] = MALFORMED
+        begin = begin if missing else end
     return groups, begin < len(text)
+
+
+def still_missing(text: bytes) -> int | None:
+    """How many bytes make a character of its beginning; None if none do."""
+    for n in range(4):
+        for rest in itertools.product(b"\x80\x90\xa0\xbf", repeat=n):
+            with contextlib.suppress(UnicodeDecodeError):
+                if len((text + bytes(rest)).decode()) == 1:
+                    return n
+    return None
 
 
 CHARACTERS = st.sampled_from([char.encode() for char in "aZ0 \n\x7fé\u07ff\u0800あ\ud7ff\uffee😀\U0010ffff"])
