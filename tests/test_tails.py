@@ -68,6 +68,24 @@ def check(source: Any, rng: random.Random, n_walks: int = 3) -> None:
                 break
 
 
+OTHER_ENDS = """
+start: "(" items ")" | "[" items "]"
+items: item | items "," item
+item: "a" | start
+"""
+OTHER_RESTS = """
+start: item+
+item: "a" first | "b" second
+first: "," "1" "a"
+second: "," "1" "b"
+"""
+
+
+@pytest.mark.parametrize("grammar", [OTHER_ENDS, OTHER_RESTS])
+def test_what_follows_differs(grammar: str) -> None:
+    check(gramask.lark(grammar), random.Random(0), n_walks=20)
+
+
 @pytest.mark.parametrize("name", collection.NAMES)
 def test_collection(name: str) -> None:
     check(gramask.lark(collection.path(name, "lark")), random.Random(name), n_walks=10)
