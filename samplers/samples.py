@@ -1,0 +1,44 @@
+"""What a sampler returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Exactness = Literal["exact", "weighted", "asymptotic", "local"]
+
+
+@dataclass(slots=True)
+class SampleStats:
+    """What it took.
+
+    forwards   : rows asked of the model.  mask_fills : masks asked of the constraint.
+    attempts   : texts begun and brought to an end.  accepted : those of them that are samples.
+    stopped    : why there are fewer samples than were asked for, None where there are not.
+    """
+
+    forwards: int = 0
+    mask_fills: int = 0
+    attempts: int = 0
+    accepted: int = 0
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Texts of a constraint, by a model.
+
+    tokens      : without the token that ends the text.
+    log_weights : of each; 0 where all count alike.
+    log_z       : an estimate of the logarithm of the probability that the model, left alone, writes a text of the
+                  constraint within the length; None where the method has none.
+    exactness   : what law the samples have. "exact": independent draws from the model's law, given that the text is
+                  one of the constraint. "weighted": the expected weight of a text is its probability. "asymptotic":
+                  that law in the limit. "local": another one, of masking token by token.
+    """
+
+    tokens: list[tuple[int, ...]]
+    log_weights: list[float]
+    log_z: float | None
+    exactness: Exactness
+    stats: SampleStats = field(default_factory=SampleStats)

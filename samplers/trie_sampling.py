@@ -1,0 +1,231 @@
+"""Samplers on a trie of bounds: one kind of attempt, and policies of what it learns and what it does about drift.
+
+An attempt draws token by token, each as probable as the model says times the bound behind it. Once it is there, the
+bound may be lower than when the token was drawn: the mask was not known, or other attempts have learned something. By
+the *drift*, the ratio of the bounds now and then, what was drawn is too probable. An attempt that goes on with this
+probability has the model's law, given that the text is valid; one that is weighted by it has it in expectation; one
+that ignores it, once nothing is left to learn. The product of the ratios telescopes, so this holds whatever other
+attempts do at the same time, as long as samples are taken in the order in which attempts began.
+Source: Park et al. (2024), "Grammar-Aligned Decoding" (ASAp); Parys et al. (2025), "Constrained Adaptive Rejection
+Sampling" (ARS, RSFT, CARS).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from .choices import Choices
+from .engine import MatcherLike
+from .language_model import Prefix
+from .prefixes import Prefixes
+from .samples import Exactness, Samples, SampleStats
+from .validity_trie import ROOT, Row, ValidityTrie
+
+Learned = Literal["nothing", "first mask", "tokens", "masks"]
+Drift = Literal["coin", "weight", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What attempts learn, what they do about drift, and what that makes of the samples.
+
+    learned : "masks": all that may not follow a prefix, at each prefix.  "tokens": the token that turned out wrong.
+    """
+
+    learned: Learned
+    drift: Drift
+    exactness: Exactness
+
+
+MAX_ATTEMPTS = 100_000
+POLICIES = {
+    "rs": Policy("nothing", "coin", "exact"),
+    "rsft": Policy("first mask", "coin", "exact"),
+    "ars": Policy("tokens", "coin", "exact"),
+    "cars": Policy("masks", "coin", "exact"),
+    "weighted": Policy("masks", "weight", "weighted"),
+    "asap": Policy("masks", "ignore", "asymptotic"),
+}
+
+
+class TrieSampler:
+    """Draws samples by attempts, several at once.
+
+    batch  : attempts that run at the same time; they share `trie`, and the model is asked for all of them together.
+    budget : rows of the model; attempts that are not at their end when it is used up are given up.
+    max_attempts : so many are begun.
+    """
+
+    def __init__(
+        self,
+        prefixes: Prefixes,
+        policy: Policy,
+        choices: Choices,
+        *,
+        trie: ValidityTrie | None = None,
+        batch: int = 1,
+        budget: int | None = None,
+        max_attempts: int = MAX_ATTEMPTS,
+        unique: bool = False,
+    ) -> None:
+        self.trie = ValidityTrie() if trie is None else trie
+        self.stats = SampleStats()
+        self._prefixes = prefixes
+        self._policy = policy
+        self._choices = choices
+        self._batch = batch
+        self._budget = math.inf if budget is None else budget
+        self._unique = unique
+        self._left = max_attempts
+
+    def draw(self, n: int) -> Samples:
+        """Up to `n` samples."""
+        running: deque[_Attempt] = deque()
+        tokens: list[Prefix] = []
+        log_weights: list[float] = []
+        estimates: list[float] = []
+        while len(tokens) < n and not self.stats.stopped:
+            while len(running) < self._batch and self._left > 0:
+                self._left -= 1
+                running.append(_Attempt(self._prefixes.constraint.matcher()))
+            self._advance([attempt for attempt in running if not attempt.is_over])
+            running = self._in_order(running)
+            while running and running[0].is_over and len(tokens) < n:
+                attempt = running.popleft()
+                self.stats.attempts += 1
+                estimates.append(attempt.log_estimate)
+                if attempt.is_accepted and not (self._unique and tuple(attempt.tokens) in tokens):
+                    tokens.append(tuple(attempt.tokens))
+                    log_weights.append(attempt.log_estimate if self._policy.drift == "weight" else 0.0)
+                    if self._unique:
+                        self._take_out(attempt)
+            if len(tokens) == n:
+                break
+            if self.trie.theta(ROOT) <= 0.0:
+                self.stats.stopped = "no text is left"
+            elif not running and self._left == 0:
+                self.stats.stopped = "the attempts are used up"
+        self.stats.accepted = len(tokens)
+        log_z = None if self._policy.drift == "ignore" or not estimates else _log_mean(estimates)
+        return Samples(tokens, log_weights, log_z, self._policy.exactness, self.stats)
+
+    def _in_order(self, running: deque[_Attempt]) -> deque[_Attempt]:
+        """As they began: who is first at the end is more often short."""
+        return running
+
+    def _advance(self, running: list[_Attempt]) -> None:
+        """One token more for each attempt; the model is asked once."""
+        rows = self._rows(running)
+        for attempt in running:
+            if attempt.node in rows:
+                self._step(attempt, rows[attempt.node])
+            else:
+                self.stats.stopped = "the budget is used up"
+
+    def _rows(self, running: list[_Attempt]) -> dict[int, Row]:
+        """What may follow the prefixes of attempts, as far as the budget goes."""
+        rows = {attempt.node: self.trie.row(attempt.node) for attempt in running}
+        known = {node: row for node, row in rows.items() if row is not None}
+        asked = {attempt.node: attempt for attempt in running if attempt.node not in known}
+        room = self._budget - self._prefixes.model.n_rows
+        chosen = list(asked.values())[: len(asked) if room == math.inf else int(room)]
+        found = self._prefixes.rows([tuple(attempt.tokens) for attempt in chosen])
+        for attempt, row in zip(chosen, found, strict=True):
+            known[attempt.node] = self._learn(attempt, row)
+        self.stats.forwards = self._prefixes.model.n_rows
+        self.stats.mask_fills = self._prefixes.n_masks
+        return known
+
+    def _learn(self, attempt: _Attempt, row: Row) -> Row:
+        """Keep a row, without what may not follow if that is learned."""
+        learned = self._policy.learned
+        if learned == "masks" or (learned == "first mask" and not attempt.tokens):
+            row = self._prefixes.allowed(row, attempt.matcher, len(attempt.tokens))
+            self.trie.open(attempt.node, row)
+        else:
+            self.trie.keep(attempt.node, row)
+        return row
+
+    def _step(self, attempt: _Attempt, row: Row) -> None:
+        """Account for the drift, and draw a token."""
+        if not self._survives(attempt):
+            attempt.fail()
+            return
+        weights = self.trie.weights(attempt.node, row)
+        if not weights.any():
+            self.trie.rule_out(attempt.node)  # what is left of its bound is rounding
+            attempt.fail()
+            return
+        place = self._choices.categorical(weights)
+        token, probability = int(row.tokens[place]), float(row.probabilities[place])
+        if not self._prefixes.allows(token, attempt.matcher, len(attempt.tokens)):
+            if self._policy.learned == "tokens":
+                self.trie.rule_out(self.trie.add(attempt.node, token, probability))
+            attempt.fail()
+        elif token in self._prefixes.eos_ids:
+            attempt.is_accepted = attempt.is_over = True
+        else:
+            attempt.node = self.trie.add(attempt.node, token, probability)
+            attempt.tokens.append(token)
+            attempt.theta = self.trie.theta(attempt.node)
+
+    def _survives(self, attempt: _Attempt) -> bool:
+        """Whether an attempt goes on at its prefix, of which the bound may have become lower."""
+        theta = self.trie.theta(attempt.node)
+        if attempt.theta is None:
+            attempt.log_estimate = _log(theta)
+            return theta > 0.0
+        drift = theta / attempt.theta if attempt.theta > 0.0 else 0.0
+        if self._policy.drift == "weight":
+            attempt.log_estimate += _log(drift)
+        return theta > 0.0 and (self._policy.drift != "coin" or self._choices.bernoulli(drift))
+
+    def _take_out(self, attempt: _Attempt) -> None:
+        """Let a text not come again, whichever token ends it."""
+        row = self.trie.row(attempt.node)
+        for token in self._prefixes.eos_ids:
+            place = -1 if row is None else _place(row, token)
+            if row is not None and place >= 0:
+                end = self.trie.add(attempt.node, token, float(row.probabilities[place]))
+                self.trie.rule_out(end)
+
+
+class _Attempt:
+    """A text on its way.
+
+    node  : its prefix in the trie.  theta : the bound there when the last token was drawn, None at the beginning.
+    log_estimate : of the probability of the language, if the attempt is accepted.
+    """
+
+    def __init__(self, matcher: MatcherLike) -> None:
+        self.matcher = matcher
+        self.tokens: list[int] = []
+        self.node = ROOT
+        self.theta: float | None = None
+        self.log_estimate = -math.inf
+        self.is_over = False
+        self.is_accepted = False
+
+    def fail(self) -> None:
+        """End without a sample."""
+        self.is_over = True
+        self.log_estimate = -math.inf
+
+
+def _place(row: Row, token: int) -> int:
+    """Where a token is in a row, -1 if it is not."""
+    place = int(row.tokens.searchsorted(token))
+    return place if place < len(row.tokens) and row.tokens[place] == token else -1
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0.0 else -math.inf
+
+
+def _log_mean(logs: list[float]) -> float:
+    """The logarithm of the mean of values given by theirs."""
+    top = max(logs)
+    return top if top == -math.inf else top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))

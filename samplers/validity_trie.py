@@ -1,0 +1,151 @@
+"""Bounds on how probable it is that a text becomes a valid one, learned from what samplers see.
+
+Source: Park et al. (2024), "Grammar-Aligned Decoding", section 4 (expected future grammaticality).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .language_model import Prefix
+
+ROOT = 0
+NONE = -1
+ROW_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a model says behind a prefix about the tokens that may come.
+
+    tokens : int64[n], ascending.  probabilities : float64[n], above 0.
+    """
+
+    tokens: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.tokens.nbytes + self.probabilities.nbytes
+
+
+class ValidityTrie:
+    """A trie of prefixes x, each with a bound theta(x) on the probability that what follows makes it valid.
+
+    theta never rises, and is never too small: it is the sum, over the tokens that may come, of their probability times
+    the bound behind them, which is 1 where nothing is known. Of a prefix that is *open* it is known which may come.
+    Whoever shares a trie may change it at any time: bounds are read together with what is drawn from them.
+
+    n_nodes : prefixes.  row_bytes : what rows may take; those used last are kept. Bounds always are.
+    """
+
+    def __init__(self, *, row_bytes: int = ROW_BYTES) -> None:
+        self.n_nodes = 0
+        self.row_bytes = row_bytes
+        self._links = np.empty((256, 4), np.int32)  # parent, token, first child, next sibling
+        self._bounds = np.empty((256, 2), np.float64)  # theta, probability behind the parent
+        self._is_open = np.zeros(256, np.bool_)
+        self._children: dict[tuple[int, int], int] = {}
+        self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._kept_bytes = 0
+        self._add(NONE, NONE, 1.0)
+
+    def theta(self, node: int) -> float:
+        """The bound of a prefix."""
+        return float(self._bounds[node, 0])
+
+    def is_open(self, node: int) -> bool:
+        """Whether it is known what may follow."""
+        return bool(self._is_open[node])
+
+    def prefix(self, node: int) -> Prefix:
+        """The tokens of a prefix."""
+        tokens = []
+        while node != ROOT:
+            node, token = self._links[node, :2].tolist()
+            tokens.append(token)
+        return tuple(reversed(tokens))
+
+    def child(self, node: int, token: int) -> int:
+        """The prefix with one more token, NONE where nothing is known of it."""
+        return self._children.get((node, token), NONE)
+
+    def row(self, node: int) -> Row | None:
+        """What may follow, None if it is not known any more."""
+        row = self._rows.get(node)
+        if row is not None:
+            self._rows.move_to_end(node)
+        return row
+
+    def open(self, node: int, row: Row) -> None:
+        """Learn what may follow: the bound becomes what the row allows."""
+        self.keep(node, row)
+        self._is_open[node] = True
+        self._set(node, float(self.weights(node, row).sum()))
+
+    def weights(self, node: int, row: Row) -> NDArray[np.float64]:
+        """float64[n]: for each token of a row its probability, times the bound behind it."""
+        weights = row.probabilities.copy()
+        for child in self._children_of(node):
+            place = int(np.searchsorted(row.tokens, self._links[child, 1]))
+            if place < len(row.tokens) and row.tokens[place] == self._links[child, 1]:
+                weights[place] *= self._bounds[child, 0]
+        return weights
+
+    def add(self, node: int, token: int, probability: float) -> int:
+        """The prefix with one more token.
+
+        probability : that of the token behind `node`; it is what changes further on count for here.
+        """
+        child = self.child(node, token)
+        return self._add(node, token, probability) if child == NONE else child
+
+    def rule_out(self, node: int) -> None:
+        """Let nothing that begins with a prefix be valid."""
+        self._set(node, 0.0)
+
+    def _set(self, node: int, theta: float) -> None:
+        """Lower a bound, and with it those of all prefixes of the prefix."""
+        change = theta - float(self._bounds[node, 0])
+        while True:
+            self._bounds[node, 0] = max(0.0, self._bounds[node, 0] + change)
+            parent = int(self._links[node, 0])
+            if parent == NONE:
+                return
+            change *= float(self._bounds[node, 1])
+            node = parent
+
+    def _children_of(self, node: int) -> Iterator[int]:
+        child = int(self._links[node, 2])
+        while child != NONE:
+            yield child
+            child = int(self._links[child, 3])
+
+    def _add(self, parent: int, token: int, probability: float) -> int:
+        node = self.n_nodes
+        if node == len(self._links):
+            self._links = np.concatenate([self._links, np.empty_like(self._links)])
+            self._bounds = np.concatenate([self._bounds, np.empty_like(self._bounds)])
+            self._is_open = np.concatenate([self._is_open, np.zeros_like(self._is_open)])
+        self.n_nodes += 1
+        self._links[node] = parent, token, NONE, NONE
+        self._bounds[node] = 1.0, probability
+        if parent != NONE:
+            self._links[node, 3] = self._links[parent, 2]
+            self._links[parent, 2] = node
+            self._children[parent, token] = node
+        return node
+
+    def keep(self, node: int, row: Row) -> None:
+        """Have a row at hand, until it is the one that was not used for longest and there is no room."""
+        dropped = self._rows.pop(node, None)
+        self._kept_bytes += row.n_bytes - (0 if dropped is None else dropped.n_bytes)
+        self._rows[node] = row
+        while self._kept_bytes > self.row_bytes and len(self._rows) > 1:
+            _, dropped = self._rows.popitem(last=False)
+            self._kept_bytes -= dropped.n_bytes

@@ -1,0 +1,292 @@
+"""The laws of samplers, enumerated: what is called exact is the model's law given the language."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gramask
+from gramask.errors import GramaskError
+from gramask.samplers.choices import Choices
+from gramask.samplers.enumeration import enumerate_law
+from gramask.samplers.prefixes import Prefixes
+from gramask.samplers.sampling import sample
+from gramask.samplers.trie_sampling import POLICIES, Policy, TrieSampler
+from gramask.samplers.validity_trie import ValidityTrie
+
+TEXTS = ("a", "b", "c")
+EOS = len(TEXTS)
+Tokens = tuple[int, ...]
+
+
+class TableModel:
+    """A random law behind each prefix."""
+
+    def __init__(self, seed: int) -> None:
+        self.vocab_size, self.eos_ids = EOS + 1, (EOS,)
+        self._seed = seed
+
+    def row(self, prefix: Tokens) -> np.ndarray:
+        rng = np.random.default_rng([self._seed, len(prefix), *prefix])
+        return rng.dirichlet(np.ones(self.vocab_size))
+
+    def next_logprobs(self, prefixes: Sequence[Tokens]) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return np.log(np.stack([self.row(prefix) for prefix in prefixes]))
+
+
+VOCABULARY = gramask.Vocabulary([*(text.encode() for text in TEXTS), b"<eos>"], eos_ids=[EOS])
+
+
+def constraint_of(texts: Iterable[str]) -> gramask.Constraint:
+    return gramask.compile(gramask.choice(list(texts)), VOCABULARY)
+
+
+def probability(model: TableModel, text: Tokens) -> float:
+    p = 1.0
+    for i, token in enumerate((*text, EOS)):
+        p *= model.row(text[:i])[token]
+    return p
+
+
+def exact_law(model: TableModel, texts: Iterable[str]) -> dict[Tokens, float]:
+    found = {
+        tokens: probability(model, tokens) for text in texts for tokens in [tuple(map("abc".index, text))]
+    }
+    total = sum(found.values())
+    return {tokens: p / total for tokens, p in found.items()}
+
+
+def distance(law: dict[Tokens, float], other: dict[Tokens, float]) -> float:
+    """Total variation."""
+    return sum(abs(law.get(t, 0.0) - other.get(t, 0.0)) for t in law.keys() | other.keys()) / 2
+
+
+def normalised(law: dict[Tokens | None, float]) -> dict[Tokens, float]:
+    total = sum(p for t, p in law.items() if t is not None)
+    return {t: p / total for t, p in law.items() if t is not None}
+
+
+LANGUAGES = (["a", "bc"], ["aa", "ab", "c"], ["abc", "ac", "b", "bb"], ["cc", "cab"])
+SEEDS = range(3)
+LIMIT = 3
+
+
+def first_law(model: TableModel, texts: list[str], **options: object) -> dict[Tokens, float]:
+    """The law of the first sample, given that there is one."""
+    constraint = constraint_of(texts)
+
+    def run(choices: Choices) -> Tokens | None:
+        found = sample(model, constraint, 1, max_tokens=LIMIT, choices=choices, **options).tokens  # type: ignore[arg-type]
+        return found[0] if found else None
+
+    return normalised(enumerate_law(run))
+
+
+@pytest.mark.parametrize("texts", LANGUAGES)
+@pytest.mark.parametrize(
+    ("method", "batch", "max_attempts"),
+    [
+        ("rs", 1, 2),
+        ("rsft", 1, 2),
+        ("ars", 1, 2),
+        ("cars", 1, 3),
+        ("cars", 2, 2),
+        ("cars", 3, 3),
+        ("ars", 2, 2),
+    ],
+)
+def test_exact(texts: list[str], method: str, batch: int, max_attempts: int) -> None:
+    for seed in SEEDS:
+        model = TableModel(seed)
+        law = first_law(model, texts, method=method, batch=batch, max_attempts=max_attempts)
+        assert distance(law, exact_law(model, texts)) < 1e-12
+
+
+def test_masking_alone_has_another_law() -> None:
+    """The control of the test above, and of all that is called local."""
+    found = [
+        distance(first_law(TableModel(seed), texts, method="local"), exact_law(TableModel(seed), texts))
+        for texts in LANGUAGES
+        for seed in SEEDS
+    ]
+    assert max(found) > 0.1
+
+
+class Careless(TrieSampler):
+    """Takes the first attempt that comes to an end, whichever began first."""
+
+    def _in_order(self, running: deque[Any]) -> deque[Any]:
+        return deque(sorted(running, key=lambda attempt: not attempt.is_over))
+
+
+def batch_law(
+    model: TableModel, texts: list[str], sampler: type[TrieSampler], policy: Policy
+) -> dict[Tokens, float]:
+    constraint = constraint_of(texts)
+
+    def run(choices: Choices) -> Tokens | None:
+        prefixes = Prefixes(model, constraint, LIMIT)
+        found = sampler(prefixes, policy, choices, batch=2, max_attempts=2).draw(1).tokens
+        return found[0] if found else None
+
+    return normalised(enumerate_law(run))
+
+
+def test_controls_of_a_shared_trie() -> None:
+    """Neither the first to finish nor the draws of an attempt that ignores drift have the law."""
+    found: dict[str, list[float]] = {"order": [], "drift": [], "none": []}
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        exact = exact_law(model, texts)
+        for name, sampler, policy in (
+            ("order", Careless, POLICIES["cars"]),
+            ("drift", TrieSampler, POLICIES["asap"]),
+            ("none", TrieSampler, POLICIES["cars"]),
+        ):
+            found[name].append(distance(batch_law(model, texts, sampler, policy), exact))
+    assert max(found["none"]) < 1e-12
+    assert max(found["order"]) > 0.01
+    assert max(found["drift"]) > 0.1
+
+
+def joint_law(model: TableModel, texts: list[str], n: int, **options: Any) -> dict[tuple[Any, ...], float]:
+    """The law of `n` samples and their weights, fewer of them where attempts are used up."""
+    constraint = constraint_of(texts)
+
+    def run(choices: Choices) -> tuple[Any, ...]:
+        found = sample(model, constraint, n, max_tokens=LIMIT, choices=choices, **options)
+        return tuple(zip(found.tokens, found.log_weights, strict=True))
+
+    return enumerate_law(run)
+
+
+def second_laws(model: TableModel, texts: list[str], **options: Any) -> dict[Tokens, dict[Tokens, float]]:
+    """The law of the second sample, by the first one."""
+    found: dict[Tokens, Counter[Tokens]] = {}
+    for pair, p in joint_law(model, texts, 2, **options).items():
+        if len(pair) == 2:
+            (first, _), (second, _) = pair
+            found.setdefault(first, Counter())[second] += p
+    return {first: normalised(dict(law)) for first, law in found.items()}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_samples_are_independent(batch: int) -> None:
+    """Whatever the first sample is, and what the trie has learned from it, the second one has the law."""
+    for texts, seed in itertools.product(LANGUAGES[:2], SEEDS):
+        model = TableModel(seed)
+        found = second_laws(model, texts, method="cars", batch=batch, max_attempts=3)
+        exact = exact_law(model, texts)
+        assert found.keys() == exact.keys()
+        assert max(distance(law, exact) for law in found.values()) < 1e-12
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_unique_draws_without_replacement(batch: int) -> None:
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        exact = exact_law(model, texts)
+        for first, law in second_laws(model, texts, unique=True, batch=batch, max_attempts=4).items():
+            left = normalised({text: p for text, p in exact.items() if text != first})
+            assert distance(law, left) < 1e-12
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_weights_are_unbiased(batch: int) -> None:
+    """The expected weight of each text is its probability, in every attempt."""
+    n_attempts = 2
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        weights: Counter[Tokens] = Counter()
+        law = joint_law(model, texts, n_attempts, method="weighted", batch=batch, max_attempts=n_attempts)
+        for samples, p in law.items():
+            for tokens, log_weight in samples:
+                weights[tokens] += p * math.exp(log_weight)
+        expected = {text: n_attempts * probability(model, text) for text in exact_law(model, texts)}
+        assert weights == pytest.approx(expected, rel=1e-12)
+
+
+def test_unique_stops_at_the_end_of_the_language() -> None:
+    for texts in LANGUAGES:
+        found = sample(
+            TableModel(0), constraint_of(texts), 99, max_tokens=LIMIT, unique=True, seed=0, batch=4
+        )
+        assert sorted(found.tokens) == sorted(exact_law(TableModel(0), texts))
+        assert found.stats.stopped == "no text is left"
+
+
+def completion_probability(model: TableModel, texts: list[str], prefix: Tokens) -> float:
+    whole = [tuple(map("abc".index, text)) for text in texts]
+    before = math.prod(model.row(prefix[:i])[token] for i, token in enumerate(prefix))
+    return sum(probability(model, text) for text in whole if text[: len(prefix)] == prefix) / before
+
+
+@pytest.mark.parametrize("method", ["asap", "cars", "ars", "weighted"])
+def test_bounds_hold_and_fall(method: str) -> None:
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model, trie = TableModel(seed), ValidityTrie()
+        before = {0: 1.0}
+        for step in range(30):
+            sample(model, constraint_of(texts), 1, max_tokens=LIMIT, method=method, trie=trie, seed=step)
+            for node in range(trie.n_nodes):
+                assert trie.theta(node) <= before.get(node, 1.0) + 1e-12
+                assert trie.theta(node) >= completion_probability(model, texts, trie.prefix(node)) - 1e-12
+                before[node] = trie.theta(node)
+        assert trie.theta(0) < 1.0
+
+
+def test_what_asap_draws_comes_to_have_the_law() -> None:
+    """The distance of its first draw is that of masking alone; with a trie that has learned all there is none."""
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        assert (
+            distance(first_law(model, texts, method="asap"), first_law(model, texts, method="local")) < 1e-12
+        )
+        trie = ValidityTrie()
+        sample(model, constraint_of(texts), 300, max_tokens=LIMIT, method="asap", trie=trie, seed=seed)
+        assert distance(first_law(model, texts, method="asap", trie=trie), exact_law(model, texts)) < 1e-9
+
+
+def test_estimates_of_the_probability_of_the_language() -> None:
+    for texts, method in itertools.product(LANGUAGES, ("rs", "cars", "weighted")):
+        model = TableModel(1)
+        found = sample(model, constraint_of(texts), 400, max_tokens=LIMIT, method=method, seed=0, batch=8)
+        assert found.log_z == pytest.approx(math.log(completion_probability(model, texts, ())), abs=0.3)
+
+
+class Impossible(TableModel):
+    """Gives the token `a` no probability."""
+
+    def row(self, prefix: Tokens) -> np.ndarray:
+        row = super().row(prefix)
+        row[0] = 0.0
+        return row / row.sum()
+
+
+def test_bad_input() -> None:
+    model, constraint = TableModel(0), constraint_of(["aaa"])
+    with pytest.raises(GramaskError, match="at most 2 tokens"):
+        sample(model, constraint, 1, max_tokens=2)
+    with pytest.raises(GramaskError, match="at most 3 tokens"):
+        sample(Impossible(0), constraint, 1, max_tokens=3)
+    with pytest.raises(GramaskError, match="no method 'casr'"):
+        sample(model, constraint, 1, max_tokens=3, method="casr")
+    with pytest.raises(GramaskError, match="repeat"):
+        sample(model, constraint, 1, max_tokens=3, method="asap", unique=True)
+    stopped = sample(model, constraint, 5, max_tokens=3, method="rs", budget=3, seed=0)
+    assert stopped.stats.stopped == "the budget is used up"
+    assert stopped.stats.forwards <= 3
+
+    class Wrong(TableModel):
+        def next_logprobs(self, prefixes: Sequence[Tokens]) -> np.ndarray:
+            return super().next_logprobs(prefixes) * np.nan
+
+    with pytest.raises(GramaskError, match="sum to nan"):
+        sample(Wrong(0), constraint, 1, max_tokens=3)
