@@ -14,6 +14,7 @@ class SampleStats:
 
     forwards   : rows asked of the model.  mask_fills : masks asked of the constraint.
     attempts   : texts begun and brought to an end.  accepted : those of them that are samples.
+    predicate_calls : of the predicate, each for other tokens.
     stopped    : why there are fewer samples than were asked for, None where there are not.
     """
 
@@ -21,6 +22,7 @@ class SampleStats:
     mask_fills: int = 0
     attempts: int = 0
     accepted: int = 0
+    predicate_calls: int = 0
     stopped: str | None = None
 
 

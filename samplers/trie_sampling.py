@@ -20,6 +20,8 @@ from typing import Literal
 from .choices import Choices
 from .engine import MatcherLike
 from .language_model import Prefix
+from .logs import log, log_mean
+from .predicates import Memo
 from .prefixes import Prefixes
 from .samples import Exactness, Samples, SampleStats
 from .validity_trie import ROOT, Row, ValidityTrie
@@ -57,6 +59,7 @@ class TrieSampler:
     batch  : attempts that run at the same time; they share `trie`, and the model is asked for all of them together.
     budget : rows of the model; attempts that are not at their end when it is used up are given up.
     max_attempts : so many are begun.
+    predicate : what is wanted beside the constraint; what it refuses is learned as far as the policy learns at all.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class TrieSampler:
         budget: int | None = None,
         max_attempts: int = MAX_ATTEMPTS,
         unique: bool = False,
+        predicate: Memo | None = None,
     ) -> None:
         self.trie = ValidityTrie() if trie is None else trie
         self.stats = SampleStats()
@@ -79,6 +83,7 @@ class TrieSampler:
         self._batch = batch
         self._budget = math.inf if budget is None else budget
         self._unique = unique
+        self._predicate = predicate
         self._left = max_attempts
 
     def draw(self, n: int) -> Samples:
@@ -109,7 +114,8 @@ class TrieSampler:
             elif not running and self._left == 0:
                 self.stats.stopped = "the attempts are used up"
         self.stats.accepted = len(tokens)
-        log_z = None if self._policy.drift == "ignore" or not estimates else _log_mean(estimates)
+        self.stats.predicate_calls = 0 if self._predicate is None else self._predicate.n_calls
+        log_z = None if self._policy.drift == "ignore" or not estimates else log_mean(estimates)
         return Samples(tokens, log_weights, log_z, self._policy.exactness, self.stats)
 
     def _in_order(self, running: deque[_Attempt]) -> deque[_Attempt]:
@@ -161,8 +167,9 @@ class TrieSampler:
             return
         place = self._choices.categorical(weights)
         token, probability = int(row.tokens[place]), float(row.probabilities[place])
-        if not self._prefixes.allows(token, attempt.matcher, len(attempt.tokens)):
-            if self._policy.learned == "tokens":
+        is_allowed = self._prefixes.allows(token, attempt.matcher, len(attempt.tokens))
+        if not is_allowed or not self._is_wanted(attempt, token):
+            if self._policy.learned in ("tokens", "masks"):
                 self.trie.rule_out(self.trie.add(attempt.node, token, probability))
             attempt.fail()
         elif token in self._prefixes.eos_ids:
@@ -172,15 +179,23 @@ class TrieSampler:
             attempt.tokens.append(token)
             attempt.theta = self.trie.theta(attempt.node)
 
+    def _is_wanted(self, attempt: _Attempt, token: int) -> bool:
+        """Whether the predicate lets a token follow."""
+        if self._predicate is None:
+            return True
+        if token in self._prefixes.eos_ids:
+            return self._predicate(tuple(attempt.tokens), True)
+        return self._predicate((*attempt.tokens, token), False)
+
     def _survives(self, attempt: _Attempt) -> bool:
         """Whether an attempt goes on at its prefix, of which the bound may have become lower."""
         theta = self.trie.theta(attempt.node)
         if attempt.theta is None:
-            attempt.log_estimate = _log(theta)
+            attempt.log_estimate = log(theta)
             return theta > 0.0
         drift = theta / attempt.theta if attempt.theta > 0.0 else 0.0
         if self._policy.drift == "weight":
-            attempt.log_estimate += _log(drift)
+            attempt.log_estimate += log(drift)
         return theta > 0.0 and (self._policy.drift != "coin" or self._choices.bernoulli(drift))
 
     def _take_out(self, attempt: _Attempt) -> None:
@@ -219,13 +234,3 @@ def _place(row: Row, token: int) -> int:
     """Where a token is in a row, -1 if it is not."""
     place = int(row.tokens.searchsorted(token))
     return place if place < len(row.tokens) and row.tokens[place] == token else -1
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0.0 else -math.inf
-
-
-def _log_mean(logs: list[float]) -> float:
-    """The logarithm of the mean of values given by theirs."""
-    top = max(logs)
-    return top if top == -math.inf else top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))

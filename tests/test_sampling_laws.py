@@ -13,6 +13,7 @@ import pytest
 
 import gramask
 from gramask.errors import GramaskError
+from gramask.samplers import smc
 from gramask.samplers.choices import Choices
 from gramask.samplers.enumeration import enumerate_law
 from gramask.samplers.prefixes import Prefixes
@@ -290,3 +291,94 @@ def test_bad_input() -> None:
 
     with pytest.raises(GramaskError, match="sum to nan"):
         sample(Wrong(0), constraint, 1, max_tokens=3)
+
+
+def no_b_behind_a(tokens: Tokens, is_whole: bool) -> bool:
+    """A predicate on beginnings and on whole texts."""
+    return (0, 1) not in itertools.pairwise(tokens) and not (is_whole and len(tokens) == 1)
+
+
+WANTED = (["aa", "ab", "c", "cab", "bc"], ["abc", "ac", "b", "bb", "cc"])
+
+
+def wanted_law(model: TableModel, texts: list[str]) -> dict[Tokens, float]:
+    """The probabilities, not normalised."""
+    whole = {tuple(map("abc".index, text)) for text in texts}
+    return {
+        text: probability(model, text)
+        for text in whole
+        if no_b_behind_a(text, True) and all(no_b_behind_a(text[:i], False) for i in range(len(text) + 1))
+    }
+
+
+@pytest.mark.parametrize(("method", "max_attempts"), [("rs", 2), ("rsft", 2), ("ars", 2), ("cars", 3)])
+def test_exact_with_a_predicate(method: str, max_attempts: int) -> None:
+    for texts, seed in itertools.product(WANTED, SEEDS):
+        model = TableModel(seed)
+        options: dict[str, Any] = {"max_attempts": max_attempts, "predicate": no_b_behind_a, "method": method}
+        assert distance(first_law(model, texts, **options), normalised(wanted_law(model, texts))) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "options", [{"method": "weighted"}, {"method": "awrs"}, {"method": "awrs", "estimator": "paper"}]
+)
+def test_weights_with_a_predicate(options: dict[str, Any]) -> None:
+    for texts, seed in itertools.product(WANTED, SEEDS):
+        model = TableModel(seed)
+        weights: Counter[Tokens] = Counter()
+        for samples, p in joint_law(
+            model, texts, 1, predicate=no_b_behind_a, max_attempts=1, **options
+        ).items():
+            for tokens, log_weight in samples:
+                weights[tokens] += p * math.exp(log_weight)
+        assert weights == pytest.approx(wanted_law(model, texts), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["cars", "awrs", "weighted"])
+def test_a_predicate_is_asked_once(method: str) -> None:
+    asked: Counter[tuple[Tokens, bool]] = Counter()
+
+    def predicate(tokens: Tokens, is_whole: bool) -> bool:
+        asked[tokens, is_whole] += 1
+        return no_b_behind_a(tokens, is_whole)
+
+    found = sample(
+        TableModel(0),
+        constraint_of(WANTED[0]),
+        50,
+        max_tokens=LIMIT,
+        method=method,
+        predicate=predicate,
+        seed=0,
+    )
+    assert max(asked.values()) == 1
+    assert found.stats.predicate_calls == len(asked)
+
+
+@pytest.mark.parametrize("resample", ["stratified", "systematic"])
+@pytest.mark.parametrize("has_trie", [True, False])
+@pytest.mark.parametrize(("n", "enough"), [(1, 0.5), (2, 0.5), (3, 0.5), (2, 1.1)])
+def test_particles_are_unbiased(
+    n: int, enough: float, has_trie: bool, resample: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The expected weight of each text, over all particles, is its probability; `log_z` is that of all texts."""
+    monkeypatch.setattr(smc, "ENOUGH", enough)  # above 1 they are always resampled
+    for texts, predicate in ((LANGUAGES[1], None), (WANTED[0], no_b_behind_a)):
+        model, constraint = TableModel(1), constraint_of(texts)
+        expected = {text: probability(model, text) for text in exact_law(model, texts)}
+        expected = expected if predicate is None else wanted_law(model, texts)
+
+        def run(choices: Choices) -> tuple[Any, ...]:
+            options: dict[str, Any] = {"resample": resample, "predicate": predicate, "choices": choices}  # noqa: B023
+            trie = ValidityTrie() if has_trie else None
+            found = sample(model, constraint, n, max_tokens=LIMIT, method="smc", trie=trie, **options)  # noqa: B023
+            return found.log_z, *zip(found.tokens, found.log_weights, strict=True)
+
+        weights: Counter[Tokens] = Counter()
+        estimate = 0.0
+        for (log_z, *samples), p in enumerate_law(run).items():
+            estimate += p * math.exp(log_z)
+            for tokens, log_weight in samples:
+                weights[tokens] += p * math.exp(log_weight) / n
+        assert weights == pytest.approx(expected, rel=1e-11)
+        assert estimate == pytest.approx(sum(expected.values()), rel=1e-11)

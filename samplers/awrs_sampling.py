@@ -1,0 +1,64 @@
+"""Weighted texts, token by token: the mask first, then rejection by a predicate that is too dear for all tokens."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from .awrs import Estimator, draw_valid
+from .choices import Choices
+from .language_model import Prefix
+from .logs import log, log_mean
+from .predicates import Memo
+from .prefixes import Prefixes
+from .samples import Samples, SampleStats
+from .validity_trie import Row
+
+Text = tuple[Prefix, float]
+
+
+def draw_weighted(
+    prefixes: Prefixes, predicate: Memo, choices: Choices, n: int, *, max_attempts: int, estimator: Estimator
+) -> Samples:
+    """`n` texts with proper weights, fewer where `max_attempts` are used up."""
+    stats = SampleStats()
+    found: list[Text] = []
+    log_weights: list[float] = []
+    while len(found) < n and stats.attempts < max_attempts:
+        text = _text(prefixes, predicate, choices, estimator)
+        stats.attempts += 1
+        log_weights.append(-math.inf if text is None else text[1])
+        if text is not None:
+            found.append(text)
+    stats.accepted, stats.forwards, stats.mask_fills = len(found), prefixes.model.n_rows, prefixes.n_masks
+    stats.predicate_calls = predicate.n_calls
+    stats.stopped = None if len(found) == n else "the attempts are used up"
+    log_z = log_mean(log_weights) if log_weights else None
+    return Samples([tokens for tokens, _ in found], [w for _, w in found], log_z, "weighted", stats)
+
+
+def _text(prefixes: Prefixes, predicate: Memo, choices: Choices, estimator: Estimator) -> Text | None:
+    """A text and the logarithm of its weight, None where nothing was left."""
+    matcher, tokens, log_weight = prefixes.constraint.matcher(), list[int](), 0.0
+    while True:
+        (row,) = prefixes.rows([tuple(tokens)])
+        row = prefixes.allowed(row, matcher, len(tokens))
+        if not len(row.tokens):
+            return None
+        allowed = float(row.probabilities.sum())
+        is_wanted = partial(_is_wanted, prefixes, predicate, tuple(tokens), row)
+        drawn = draw_valid(row.probabilities / allowed, is_wanted, choices, estimator)
+        if drawn is None:
+            return None
+        log_weight += log(allowed * drawn[1])
+        token = int(row.tokens[drawn[0]])
+        if token in prefixes.eos_ids:
+            return tuple(tokens), log_weight
+        matcher.advance(token)
+        tokens.append(token)
+
+
+def _is_wanted(prefixes: Prefixes, predicate: Memo, tokens: Prefix, row: Row, place: int) -> bool:
+    """Whether the predicate lets a token of a row follow."""
+    token = int(row.tokens[place])
+    return predicate(tokens, True) if token in prefixes.eos_ids else predicate((*tokens, token), False)

@@ -1,0 +1,29 @@
+"""What a mask cannot say about a text: a function that is dear to call, and so is called once for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .language_model import Prefix
+
+Predicate = Callable[[Prefix, bool], bool]
+"""Of tokens, and whether the text ends behind them: False where no such text is wanted."""
+
+
+class Memo:
+    """A predicate that is never called twice for the same tokens.
+
+    n_calls : how often it was called.
+    """
+
+    def __init__(self, predicate: Predicate) -> None:
+        self.n_calls = 0
+        self._predicate = predicate
+        self._known: dict[tuple[Prefix, bool], bool] = {}
+
+    def __call__(self, tokens: Prefix, is_whole: bool) -> bool:
+        found = self._known.get((tokens, is_whole))
+        if found is None:
+            self.n_calls += 1
+            found = self._known[tokens, is_whole] = bool(self._predicate(tokens, is_whole))
+        return found
