@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from typing import Any
+
 from ..errors import GramaskError
 from .ancestral import draw_locally
 from .awrs import Estimator
@@ -9,6 +12,7 @@ from .awrs_sampling import draw_weighted
 from .choices import Choices, RandomChoices
 from .engine import ConstraintLike
 from .language_model import LanguageModel, Prefix
+from .mcmc import PROPOSALS, STEPS, Proposal, draw_chains
 from .predicates import Memo, Predicate
 from .prefixes import Prefixes
 from .samples import Samples
@@ -16,7 +20,18 @@ from .smc import RESAMPLING, Particles, Resampling
 from .trie_sampling import MAX_ATTEMPTS, POLICIES, TrieSampler
 from .validity_trie import ValidityTrie
 
-METHODS = ("local", *POLICIES, "awrs", "smc")
+_ON_A_TRIE = frozenset(("budget", "predicate", "max_attempts", "batch", "trie"))
+OPTIONS = {
+    **{
+        name: _ON_A_TRIE | ({"unique"} if policy.exactness == "exact" else frozenset())
+        for name, policy in POLICIES.items()
+    },
+    "local": frozenset[str](),
+    "awrs": frozenset(("predicate", "max_attempts", "estimator")),
+    "smc": frozenset(("predicate", "trie", "resample")),
+    "mcmc": frozenset(("steps", "proposal")),
+}
+"""What each method can be told."""
 
 
 def sample(
@@ -30,12 +45,8 @@ def sample(
     seed: int | None = None,
     unique: bool = False,
     budget: int | None = None,
-    max_attempts: int = MAX_ATTEMPTS,
-    batch: int = 1,
-    trie: ValidityTrie | None = None,
     predicate: Predicate | None = None,
-    estimator: Estimator = "recursive",
-    resample: Resampling = "stratified",
+    **options: Any,
 ) -> Samples:
     """Texts of `constraint`, of at most `max_tokens` tokens, written by `model`.
 
@@ -43,68 +54,125 @@ def sample(
               constraint; they differ in what they learn from failed attempts: masks, tokens, the first mask, nothing.
               "asap": the same law in the limit. "weighted": with weights. "local": masking alone. "awrs": with weights,
               each token by rejection of what the predicate refuses. "smc": with weights, `n` texts side by side, of
-              which those of small weight are replaced.
+              which those of small weight are replaced. "mcmc": the same law in the limit of many `steps`, by chains.
     n       : samples. There are fewer where the budget is used up, or with `unique` the language: see `.stats.stopped`.
     choices : where randomness comes from; by default RandomChoices(seed).
-    unique  : no text twice: each is drawn from the law of those that are left (Kool et al. 2019, sampling sequences
-              without replacement). For the exact methods.
-    budget  : the most rows that may be asked of the model.  max_attempts : the most texts that are begun.
-    batch   : attempts that run at the same time, for one call of the model.
-    trie    : what was learned before about this model and this constraint; it is learned further.
+    unique  : no text twice: each is drawn from the law of those that are left. For "cars", "ars", "rsft" and "rs".
+    budget  : the most rows that may be asked of the model; for these, "asap" and "weighted".
     predicate : what is wanted beside the constraint, see `predicates.Predicate`; never asked twice about the same
-              tokens. For all methods but "local".
-    estimator : of "awrs", see `awrs.draw_valid`.  resample : of "smc", "stratified" or "systematic".
-    Raises GramaskError for arguments out of range, a row that is no law, and a language without a text that the model
-    gives a probability within the length.
+              tokens. Not for "local" and "mcmc".
+
+    Further options, by method, see `OPTIONS`:
+    max_attempts : the most texts that are begun (100,000).
+    batch   : attempts that run at the same time, for one call of the model (1).
+    trie    : a ValidityTrie, what was learned before about this model and this constraint; it is learned further.
+    estimator : see `awrs.draw_valid` ("recursive").  resample : "stratified" (default) or "systematic".
+    steps, proposal : moves for each sample (10), and where texts are cut: "priority" (default), "uniform", "restart".
+
+    Raises GramaskError for arguments out of range or of another method, a row that is no law, and a language without a
+    text that the model gives a probability within the length.
     """
-    if n < 0 or max_tokens < 0 or batch < 1:
-        raise GramaskError(
-            f"n={n}, max_tokens={max_tokens} and batch={batch} are counts, the last one from 1 on"
-        )
-    if method not in METHODS:
-        raise GramaskError(f"there is no method {method!r}", hint=f"it is one of {', '.join(METHODS)}")
+    _check_counts(n=n, max_tokens=max_tokens)
+    _one_of("method", method, OPTIONS)
+    told = {"unique": unique or None, "budget": budget, "predicate": predicate, **options}
+    given = {name: value for name, value in told.items() if value is not None}
+    for name in given:
+        _one_of(f"option of method={method!r}:", name, OPTIONS[method])
     prefixes = Prefixes(model, constraint, max_tokens)
     choices = RandomChoices(seed) if choices is None else choices
-    policy = POLICIES.get(method)
-    if unique and (policy is None or policy.exactness != "exact"):
-        raise GramaskError(
-            f"method={method!r} cannot keep texts from repeating", hint="use an exact one, as 'cars'"
-        )
-    if method == "local":
-        if predicate is not None:
-            raise GramaskError(
-                "masking alone knows no predicate", hint="use another method, as 'cars' or 'awrs'"
-            )
-        return draw_locally(prefixes, choices, n)
-    memo = Memo(_anything if predicate is None else predicate)
-    if method == "smc":
-        if resample not in RESAMPLING:
-            raise GramaskError(
-                f"there is no resampling {resample!r}", hint=f"it is one of {', '.join(RESAMPLING)}"
-            )
-        own = None if predicate is None else memo
-        return Particles(prefixes, choices, max(n, 1), trie=trie, resample=resample, predicate=own).run()
-    if policy is None:
-        return draw_weighted(prefixes, memo, choices, n, max_attempts=max_attempts, estimator=estimator)
+    if method in POLICIES:
+        return _on_a_trie(prefixes, choices, n, method, **given)
+    return _OTHERS[method](prefixes, choices, n, **given)
+
+
+def _on_a_trie(
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    method: str,
+    *,
+    predicate: Predicate | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
+    batch: int = 1,
+    unique: bool = False,
+    **options: Any,
+) -> Samples:
+    _check_counts(max_attempts=max_attempts, batch=batch - 1)
+    memo = None if predicate is None else Memo(predicate)
     sampler = TrieSampler(
         prefixes,
-        policy,
+        POLICIES[method],
         choices,
-        trie=trie,
         batch=batch,
-        budget=budget,
         max_attempts=max_attempts,
         unique=unique,
-        predicate=None if predicate is None else memo,
+        predicate=memo,
+        **options,
     )
     samples = sampler.draw(n)
     if n and not samples.tokens and not unique and samples.stats.stopped == "no text is left":
         raise GramaskError(
-            f"the model gives no text of the constraint with at most {max_tokens} tokens a probability above 0",
+            f"to the model, all texts of the constraint with at most {prefixes.max_tokens} tokens are impossible",
             hint="allow more tokens, or change the prompt",
         )
     return samples
 
 
+def _by_weighted_rejection(
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    predicate: Predicate | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
+    estimator: Estimator = "recursive",
+) -> Samples:
+    memo = Memo(_anything if predicate is None else predicate)
+    return draw_weighted(prefixes, memo, choices, n, max_attempts=max_attempts, estimator=estimator)
+
+
+def _by_particles(
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    predicate: Predicate | None = None,
+    trie: ValidityTrie | None = None,
+    resample: Resampling = "stratified",
+) -> Samples:
+    _one_of("resample", resample, RESAMPLING)
+    memo = None if predicate is None else Memo(predicate)
+    return Particles(prefixes, choices, n, trie=trie, resample=resample, predicate=memo).run()
+
+
+def _by_chains(
+    prefixes: Prefixes, choices: Choices, n: int, *, steps: int = STEPS, proposal: Proposal = "priority"
+) -> Samples:
+    _check_counts(steps=steps)
+    _one_of("proposal", proposal, PROPOSALS)
+    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal)
+
+
+_OTHERS: dict[str, Callable[..., Samples]] = {
+    "local": draw_locally,
+    "awrs": _by_weighted_rejection,
+    "smc": _by_particles,
+    "mcmc": _by_chains,
+}
+
+
 def _anything(tokens: Prefix, is_whole: bool) -> bool:
     return True
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 0:
+            raise GramaskError(f"{name} is too small a count")
+
+
+def _one_of(what: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise GramaskError(
+            f"there is no {what} {value!r}", hint=f"it is one of {', '.join(sorted(known)) or 'none'}"
+        )

@@ -68,7 +68,7 @@ class Particles:
         return Samples(
             [tuple(particle.tokens) for particle in whole],
             [particle.log_weight for particle in whole],
-            log_mean([particle.log_weight for particle in self._particles]),
+            log_mean([particle.log_weight for particle in self._particles]) if self._particles else None,
             "weighted",
             self._stats(len(whole)),
         )

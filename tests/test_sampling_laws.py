@@ -16,6 +16,7 @@ from gramask.errors import GramaskError
 from gramask.samplers import smc
 from gramask.samplers.choices import Choices
 from gramask.samplers.enumeration import enumerate_law
+from gramask.samplers.mcmc import Chain, State
 from gramask.samplers.prefixes import Prefixes
 from gramask.samplers.sampling import sample
 from gramask.samplers.trie_sampling import POLICIES, Policy, TrieSampler
@@ -279,8 +280,17 @@ def test_bad_input() -> None:
         sample(Impossible(0), constraint, 1, max_tokens=3)
     with pytest.raises(GramaskError, match="no method 'casr'"):
         sample(model, constraint, 1, max_tokens=3, method="casr")
-    with pytest.raises(GramaskError, match="repeat"):
-        sample(model, constraint, 1, max_tokens=3, method="asap", unique=True)
+    for options in (
+        {"method": "asap", "unique": True},
+        {"method": "local", "predicate": no_b_behind_a},
+        {"method": "mcmc", "budget": 3},
+        {"method": "cars", "steps": 3},
+    ):
+        with pytest.raises(GramaskError, match="there is no option of method="):
+            sample(model, constraint, 1, max_tokens=3, **options)  # type: ignore[arg-type]
+    for options in ({"method": "smc", "resample": "best"}, {"method": "mcmc", "proposal": "best"}):
+        with pytest.raises(GramaskError, match="'best'"):
+            sample(model, constraint, 1, max_tokens=3, **options)  # type: ignore[arg-type]
     stopped = sample(model, constraint, 5, max_tokens=3, method="rs", budget=3, seed=0)
     assert stopped.stats.stopped == "the budget is used up"
     assert stopped.stats.forwards <= 3
@@ -382,3 +392,54 @@ def test_particles_are_unbiased(
                 weights[tokens] += p * math.exp(log_weight) / n
         assert weights == pytest.approx(expected, rel=1e-11)
         assert estimate == pytest.approx(sum(expected.values()), rel=1e-11)
+
+
+def transitions(model: TableModel, texts: list[str], proposal: Any, kind: type[Chain] = Chain) -> np.ndarray:
+    """float64[L, L]: the probability of each move of a chain, texts in the order of `exact_law`."""
+    whole = list(exact_law(model, texts))
+    prefixes = Prefixes(model, constraint_of(texts), LIMIT)
+    chain = kind(prefixes, proposal)
+    states: dict[Tokens, State] = {}
+
+    def started(choices: Choices) -> None:
+        state = chain.start(choices)
+        if state is not None:
+            states[state.tokens[:-1]] = state
+
+    enumerate_law(started)
+    matrix = np.zeros((len(whole), len(whole)))
+    for row, text in enumerate(whole):
+        for other, p in enumerate_law(lambda choices: chain.move(states[text], choices).tokens[:-1]).items():  # noqa: B023
+            matrix[row, whole.index(other)] = p
+    return matrix
+
+
+@pytest.mark.parametrize("proposal", ["uniform", "priority", "restart"])
+def test_chains_have_the_law_as_their_stationary_one(proposal: str) -> None:
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        law = np.array(list(exact_law(model, texts).values()))
+        matrix = transitions(model, texts, proposal)
+        assert matrix.sum(axis=1) == pytest.approx(1.0, abs=1e-12)
+        assert law @ matrix == pytest.approx(law, abs=1e-12)
+        # From anywhere, the distance falls to nothing.
+        start = np.eye(len(law))[0]
+        distances = [
+            float(abs(start @ np.linalg.matrix_power(matrix, k) - law).sum()) for k in (0, 1, 2, 4, 400)
+        ]
+        assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(distances))
+        assert distances[-1] < 1e-6
+
+
+def test_keeping_every_proposal_has_another_law() -> None:
+    """The control."""
+
+    class Always(Chain):
+        def _log_proposed(self, state: State, origin: State) -> float:
+            return 1e3 if state.tokens < origin.tokens else -1e3
+
+    found = []
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        law = np.array(list(exact_law(TableModel(seed), texts).values()))
+        found.append(float(abs(law @ transitions(TableModel(seed), texts, "uniform", Always) - law).max()))
+    assert max(found) > 0.01
