@@ -202,7 +202,7 @@ class TrieSampler:
         """Let a text not come again, whichever token ends it."""
         row = self.trie.row(attempt.node)
         for token in self._prefixes.eos_ids:
-            place = -1 if row is None else _place(row, token)
+            place = -1 if row is None else row.place(token)
             if row is not None and place >= 0:
                 end = self.trie.add(attempt.node, token, float(row.probabilities[place]))
                 self.trie.rule_out(end)
@@ -228,9 +228,3 @@ class _Attempt:
         """End without a sample."""
         self.is_over = True
         self.log_estimate = -math.inf
-
-
-def _place(row: Row, token: int) -> int:
-    """Where a token is in a row, -1 if it is not."""
-    place = int(row.tokens.searchsorted(token))
-    return place if place < len(row.tokens) and row.tokens[place] == token else -1

@@ -17,6 +17,9 @@ from .language_model import Prefix
 ROOT = 0
 NONE = -1
 ROW_BYTES = 256 << 20
+REFRESH = 64
+UNCOUNTED = 1 << 30
+"""As many tokens as one likes: which may follow is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Row:
 
     tokens: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+
+    def place(self, token: int) -> int:
+        """Where a token is, -1 if it is not there."""
+        place = int(self.tokens.searchsorted(token))
+        return place if place < len(self.tokens) and self.tokens[place] == token else -1
 
     @property
     def n_bytes(self) -> int:
@@ -48,7 +56,9 @@ class ValidityTrie:
         self.n_nodes = 0
         self.row_bytes = row_bytes
         self._links = np.empty((256, 4), np.int32)  # parent, token, first child, next sibling
-        self._bounds = np.empty((256, 2), np.float64)  # theta, probability behind the parent
+        # theta, probability behind the parent, probability of the tokens behind which nothing is known
+        self._bounds = np.empty((256, 3), np.float64)
+        self._counts = np.empty((256, 2), np.int32)  # of these tokens; of changes behind the prefix
         self._is_open = np.zeros(256, np.bool_)
         self._children: dict[tuple[int, int], int] = {}
         self._rows: OrderedDict[int, Row] = OrderedDict()
@@ -86,14 +96,22 @@ class ValidityTrie:
         """Learn what may follow: the bound becomes what the row allows."""
         self.keep(node, row)
         self._is_open[node] = True
-        self._set(node, float(self.weights(node, row).sum()))
+        unknown = np.ones(len(row.tokens), np.bool_)
+        for child in self._children_of(node):
+            place = row.place(int(self._links[child, 1]))
+            if place >= 0:
+                unknown[place] = False
+            else:
+                self._bounds[child, 0] = 0.0
+        self._bounds[node, 2], self._counts[node, 0] = row.probabilities[unknown].sum(), unknown.sum()
+        self._set(node, self._sum(node))
 
     def weights(self, node: int, row: Row) -> NDArray[np.float64]:
         """float64[n]: for each token of a row its probability, times the bound behind it."""
         weights = row.probabilities.copy()
         for child in self._children_of(node):
-            place = int(np.searchsorted(row.tokens, self._links[child, 1]))
-            if place < len(row.tokens) and row.tokens[place] == self._links[child, 1]:
+            place = row.place(int(self._links[child, 1]))
+            if place >= 0:
                 weights[place] *= self._bounds[child, 0]
         return weights
 
@@ -111,14 +129,25 @@ class ValidityTrie:
 
     def _set(self, node: int, theta: float) -> None:
         """Lower a bound, and with it those of all prefixes of the prefix."""
-        change = theta - float(self._bounds[node, 0])
         while True:
-            self._bounds[node, 0] = max(0.0, self._bounds[node, 0] + change)
-            parent = int(self._links[node, 0])
-            if parent == NONE:
+            before, probability, _ = self._bounds[node].tolist()
+            self._bounds[node, 0] = theta
+            node = int(self._links[node, 0])
+            if node == NONE:
                 return
-            change *= float(self._bounds[node, 1])
-            node = parent
+            change = probability * (theta - before)
+            theta = float(self._bounds[node, 0]) + change
+            self._counts[node, 1] += 1
+            # What is left of a difference has few correct digits: then all is added up.
+            if theta < -change or self._counts[node, 1] % REFRESH == 0:
+                theta = self._sum(node)
+
+    def _sum(self, node: int) -> float:
+        """The bound of a prefix, from all that is known behind it."""
+        total = float(self._bounds[node, 2])
+        for child in self._children_of(node):
+            total += float(self._bounds[child, 0] * self._bounds[child, 1])
+        return total
 
     def _children_of(self, node: int) -> Iterator[int]:
         child = int(self._links[node, 2])
@@ -131,11 +160,16 @@ class ValidityTrie:
         if node == len(self._links):
             self._links = np.concatenate([self._links, np.empty_like(self._links)])
             self._bounds = np.concatenate([self._bounds, np.empty_like(self._bounds)])
+            self._counts = np.concatenate([self._counts, np.empty_like(self._counts)])
             self._is_open = np.concatenate([self._is_open, np.zeros_like(self._is_open)])
         self.n_nodes += 1
         self._links[node] = parent, token, NONE, NONE
-        self._bounds[node] = 1.0, probability
+        self._bounds[node] = 1.0, probability, 1.0
+        self._counts[node] = UNCOUNTED, 0
         if parent != NONE:
+            self._counts[parent, 0] -= 1
+            left = self._bounds[parent, 2] - probability
+            self._bounds[parent, 2] = max(0.0, left) if self._counts[parent, 0] else 0.0
             self._links[node, 3] = self._links[parent, 2]
             self._links[parent, 2] = node
             self._children[parent, token] = node

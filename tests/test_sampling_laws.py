@@ -443,3 +443,25 @@ def test_keeping_every_proposal_has_another_law() -> None:
         law = np.array(list(exact_law(TableModel(seed), texts).values()))
         found.append(float(abs(law @ transitions(TableModel(seed), texts, "uniform", Always) - law).max()))
     assert max(found) > 0.01
+
+
+class Unlikely(TableModel):
+    """Gives `a` a probability of 1e-9 everywhere."""
+
+    def row(self, prefix: Tokens) -> np.ndarray:
+        row = super().row(prefix)
+        row[0] = 1e-9
+        return row / row.sum()
+
+
+@pytest.mark.parametrize("method", ["cars", "asap", "weighted"])
+def test_very_small_bounds_keep_their_digits(method: str) -> None:
+    """Bounds that are found by subtraction would be all rounding here."""
+    texts = ["aaaaa", "aaabb", "aaaba"]
+    for seed in SEEDS:
+        model, trie = Unlikely(seed), ValidityTrie()
+        found = sample(model, constraint_of(texts), 200, max_tokens=5, method=method, trie=trie, seed=seed)
+        assert len(found.tokens) == 200
+        assert trie.theta(0) == pytest.approx(completion_probability(model, texts, ()), rel=1e-9)
+        law = Counter(found.tokens)
+        assert law.most_common(1)[0][0] == (0, 0, 0, 1, 1)
