@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from sys import getsizeof
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import GramaskError
 from .language_model import Prefix
 
 ROOT = 0
 NONE = -1
 ROW_BYTES = 256 << 20
+FORMAT = 1
+"""Of files; raise it when the meaning of an array changes."""
 REFRESH = 64
 UNCOUNTED = 1 << 30
 """As many tokens as one likes: which may follow is not known."""
@@ -60,7 +67,7 @@ class ValidityTrie:
         self._bounds = np.empty((256, 3), np.float64)
         self._counts = np.empty((256, 2), np.int32)  # of these tokens; of changes behind the prefix
         self._is_open = np.zeros(256, np.bool_)
-        self._children: dict[tuple[int, int], int] = {}
+        self._children: dict[int, int] = {}  # by the prefix and the token
         self._rows: OrderedDict[int, Row] = OrderedDict()
         self._kept_bytes = 0
         self._add(NONE, NONE, 1.0)
@@ -83,7 +90,7 @@ class ValidityTrie:
 
     def child(self, node: int, token: int) -> int:
         """The prefix with one more token, NONE where nothing is known of it."""
-        return self._children.get((node, token), NONE)
+        return self._children.get(node << 32 | token, NONE)
 
     def row(self, node: int) -> Row | None:
         """What may follow, None if it is not known any more."""
@@ -126,6 +133,49 @@ class ValidityTrie:
     def rule_out(self, node: int) -> None:
         """Let nothing that begins with a prefix be valid."""
         self._set(node, 0.0)
+
+    @property
+    def n_bytes(self) -> int:
+        """What bounds and prefixes take, rows left out."""
+        arrays = self._arrays()
+        # Keys and values are numbers of 32 and 28 bytes.
+        return sum(array.nbytes for array in arrays.values()) + getsizeof(self._children) + 60 * self.n_nodes
+
+    def save(self, path: Path | str, key: str) -> None:
+        """Write the bounds to a file, as .npz; rows are asked for again.
+
+        key : says what they are about: the model, what warps its law, the prompt, the constraint and the length.
+        """
+        arrays: dict[str, Any] = {name: array[: self.n_nodes] for name, array in self._arrays().items()}
+        with Path(path).open("wb") as file:
+            np.savez_compressed(file, key=np.array(key), format=np.array(FORMAT), **arrays)
+
+    @classmethod
+    def load(cls, path: Path | str, key: str, *, row_bytes: int = ROW_BYTES) -> ValidityTrie:
+        """What `save` has written. Raises GramaskError if it is about something else, or no such file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                found = dict(file)
+            if int(found.pop("format")) != FORMAT:
+                raise ValueError
+            about = str(found.pop("key"))
+            trie = cls(row_bytes=row_bytes)
+            trie._links, trie._bounds, trie._counts, trie._is_open = (
+                np.ascontiguousarray(found[name]) for name in trie._arrays()
+            )
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise GramaskError(f"{path} holds no bounds", hint="they come from ValidityTrie.save") from error
+        if about != key:
+            raise GramaskError(f"the bounds in {path} are about something else: {about}")
+        trie.n_nodes = len(trie._links)
+        for node, (parent, token) in enumerate(trie._links[:, :2].tolist()):
+            if parent != NONE:
+                trie._children[parent << 32 | token] = node
+        return trie
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        names = ("_links", "_bounds", "_counts", "_is_open")
+        return {name.removeprefix("_"): getattr(self, name) for name in names}
 
     def _set(self, node: int, theta: float) -> None:
         """Lower a bound, and with it those of all prefixes of the prefix."""
@@ -172,7 +222,7 @@ class ValidityTrie:
             self._bounds[parent, 2] = max(0.0, left) if self._counts[parent, 0] else 0.0
             self._links[node, 3] = self._links[parent, 2]
             self._links[parent, 2] = node
-            self._children[parent, token] = node
+            self._children[parent << 32 | token] = node
         return node
 
     def keep(self, node: int, row: Row) -> None:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -465,3 +466,49 @@ def test_very_small_bounds_keep_their_digits(method: str) -> None:
         assert trie.theta(0) == pytest.approx(completion_probability(model, texts, ()), rel=1e-9)
         law = Counter(found.tokens)
         assert law.most_common(1)[0][0] == (0, 0, 0, 1, 1)
+
+
+def test_saved_bounds_are_the_same(tmp_path: Path) -> None:
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model, trie = TableModel(seed), ValidityTrie()
+        sample(model, constraint_of(texts), 3, max_tokens=LIMIT, trie=trie, seed=seed)
+        trie.save(tmp_path / "bounds.npz", "table")
+        loaded = ValidityTrie.load(tmp_path / "bounds.npz", "table")
+        nodes = range(trie.n_nodes)
+        assert [(loaded.prefix(node), loaded.theta(node)) for node in nodes] == [
+            (trie.prefix(node), trie.theta(node)) for node in nodes
+        ]
+        # Its rows are gone, and what is learned from them again changes nothing but for rounding.
+        found = sample(model, constraint_of(texts), 20, max_tokens=LIMIT, trie=loaded, seed=1)
+        assert found.stats.forwards > 0
+        assert all(loaded.theta(node) <= trie.theta(node) + 1e-15 for node in nodes)
+        assert loaded.theta(0) >= completion_probability(model, texts, ()) - 1e-15
+
+
+def test_rows_that_are_forgotten_change_no_law() -> None:
+    for texts, seed in itertools.product(LANGUAGES[:2], SEEDS):
+        model = TableModel(seed)
+
+        def run(choices: Choices) -> Tokens | None:
+            options: dict[str, Any] = {"trie": ValidityTrie(row_bytes=1), "batch": 2, "max_attempts": 2}
+            found = sample(model, constraint_of(texts), 1, max_tokens=LIMIT, choices=choices, **options)  # noqa: B023
+            return found.tokens[0] if found.tokens else None
+
+        assert distance(normalised(enumerate_law(run)), exact_law(model, texts)) < 1e-12
+
+
+def test_bounds_of_something_else_are_refused(tmp_path: Path) -> None:
+    ValidityTrie().save(tmp_path / "bounds.npz", "one prompt")
+    with pytest.raises(GramaskError, match="something else: one prompt"):
+        ValidityTrie.load(tmp_path / "bounds.npz", "another prompt")
+    (tmp_path / "text.npz").write_text("{}")
+    for name in ("text.npz", "nothing.npz"):
+        with pytest.raises(GramaskError, match="holds no bounds"):
+            ValidityTrie.load(tmp_path / name, "one prompt")
+
+
+def test_a_node_takes_little_memory() -> None:
+    trie = ValidityTrie()
+    for node in range(20_000):
+        trie.add(node // 3, node, 1e-3)
+    assert trie.n_bytes / trie.n_nodes < 300
