@@ -21,7 +21,7 @@ from gramask.samplers.mcmc import Chain, State
 from gramask.samplers.prefixes import Prefixes
 from gramask.samplers.sampling import sample
 from gramask.samplers.trie_sampling import POLICIES, Policy, TrieSampler
-from gramask.samplers.validity_trie import ValidityTrie
+from gramask.samplers.validity_trie import Row, ValidityTrie
 
 TEXTS = ("a", "b", "c")
 EOS = len(TEXTS)
@@ -512,3 +512,65 @@ def test_a_node_takes_little_memory() -> None:
     for node in range(20_000):
         trie.add(node // 3, node, 1e-3)
     assert trie.n_bytes / trie.n_nodes < 300
+
+
+class Warped(TableModel):
+    """At a temperature, and with the least probable token cut away."""
+
+    def __init__(self, seed: int, temperature: float) -> None:
+        super().__init__(seed)
+        self.temperature = temperature
+
+    def row(self, prefix: Tokens) -> np.ndarray:
+        row = super().row(prefix) ** (1.0 / self.temperature)
+        row[np.argmin(row)] = 0.0
+        return row / row.sum()
+
+
+class BoundsFirst(ValidityTrie):
+    """Puts the temperature on the product of probabilities and bounds, as processors in front of a warper do."""
+
+    temperature = 0.6
+
+    def weights(self, node: int, row: Row) -> np.ndarray:
+        return row.probabilities * (super().weights(node, row) / row.probabilities) ** (
+            1.0 / self.temperature
+        )
+
+
+def law_of_learned_bounds(model: TableModel, texts: list[str], trie: ValidityTrie) -> dict[Tokens, float]:
+    sample(model, constraint_of(texts), 300, max_tokens=LIMIT, method="asap", trie=trie, seed=0)
+    return first_law(model, texts, method="asap", trie=trie)
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 1.5])
+def test_temperature_is_part_of_the_law(temperature: float) -> None:
+    found = []
+    for texts, seed in itertools.product(LANGUAGES, range(6)):
+        model = Warped(seed, temperature)
+        exact = (
+            {text: p for text, p in exact_law(model, texts).items() if p > 0.0}
+            if possible(model, texts)
+            else {}
+        )
+        if len(exact) < 2:
+            continue
+        found.append(distance(first_law(model, texts, method="cars", max_attempts=3), exact))
+        assert distance(law_of_learned_bounds(model, texts, ValidityTrie()), exact) < 1e-9
+    assert len(found) > 5
+    assert max(found) < 1e-12
+
+
+def possible(model: TableModel, texts: list[str]) -> bool:
+    return completion_probability(model, texts, ()) > 0.0
+
+
+def test_temperature_on_bounds_is_another_law() -> None:
+    """The control: with bounds that have nothing left to learn."""
+    found = []
+    for texts, seed in itertools.product(LANGUAGES, range(6)):
+        model = Warped(seed, BoundsFirst.temperature)
+        if possible(model, texts):
+            law = law_of_learned_bounds(model, texts, BoundsFirst())
+            found.append(distance(law, normalised(exact_law(model, texts))))
+    assert max(found) > 0.05
