@@ -15,6 +15,7 @@ class SampleStats:
     forwards   : rows asked of the model.  mask_fills : masks asked of the constraint.
     attempts   : texts begun and brought to an end.  accepted : those of them that are samples.
     predicate_calls : of the predicate, each for other tokens.
+    switched   : why another method was taken than the one that was preferred, None where none was.
     stopped    : why there are fewer samples than were asked for, None where there are not.
     """
 
@@ -23,6 +24,7 @@ class SampleStats:
     attempts: int = 0
     accepted: int = 0
     predicate_calls: int = 0
+    switched: str | None = None
     stopped: str | None = None
 
 

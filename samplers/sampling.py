@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -18,7 +19,7 @@ from .prefixes import Prefixes
 from .samples import Samples
 from .smc import RESAMPLING, Particles, Resampling
 from .trie_sampling import MAX_ATTEMPTS, POLICIES, TrieSampler
-from .validity_trie import ValidityTrie
+from .validity_trie import ROOT, ValidityTrie
 
 _ON_A_TRIE = frozenset(("budget", "predicate", "max_attempts", "batch", "trie"))
 OPTIONS = {
@@ -30,8 +31,11 @@ OPTIONS = {
     "awrs": frozenset(("predicate", "max_attempts", "estimator")),
     "smc": frozenset(("predicate", "trie", "resample")),
     "mcmc": frozenset(("steps", "proposal")),
+    "auto": _ON_A_TRIE,
 }
 """What each method can be told."""
+N_TRIAL = 32
+LEAST_ACCEPTANCE = 1 / 16
 
 
 def sample(
@@ -55,10 +59,11 @@ def sample(
               "asap": the same law in the limit. "weighted": with weights. "local": masking alone. "awrs": with weights,
               each token by rejection of what the predicate refuses. "smc": with weights, `n` texts side by side, of
               which those of small weight are replaced. "mcmc": the same law in the limit of many `steps`, by chains.
+              "auto": "cars", or "weighted" where a trial says that fewer than one attempt in 16 would be accepted.
     n       : samples. There are fewer where the budget is used up, or with `unique` the language: see `.stats.stopped`.
     choices : where randomness comes from; by default RandomChoices(seed).
     unique  : no text twice: each is drawn from the law of those that are left. For "cars", "ars", "rsft" and "rs".
-    budget  : the most rows that may be asked of the model; for these, "asap" and "weighted".
+    budget  : the most rows that may be asked of the model; for these, "asap", "weighted" and "auto".
     predicate : what is wanted beside the constraint, see `predicates.Predicate`; never asked twice about the same
               tokens. Not for "local" and "mcmc".
 
@@ -118,6 +123,24 @@ def _on_a_trie(
     return samples
 
 
+def _by_trial(
+    prefixes: Prefixes, choices: Choices, n: int, *, trie: ValidityTrie | None = None, **options: Any
+) -> Samples:
+    """What a trial finds out is kept, its texts are not: which method they led to would show in their law."""
+    trie = ValidityTrie() if trie is None else trie
+    trial = _on_a_trie(
+        prefixes, choices, N_TRIAL, "weighted", trie=trie, **{**options, "max_attempts": N_TRIAL}
+    )
+    acceptance = 0.0 if trial.log_z is None else math.exp(trial.log_z) / (trie.theta(ROOT) or math.inf)
+    method = "cars" if acceptance >= LEAST_ACCEPTANCE else "weighted"
+    samples = _on_a_trie(prefixes, choices, n, method, trie=trie, **options)
+    if method == "weighted":
+        samples.stats.switched = (
+            f"about {acceptance:.2g} of all attempts would be accepted, so texts have weights"
+        )
+    return samples
+
+
 def _by_weighted_rejection(
     prefixes: Prefixes,
     choices: Choices,
@@ -158,6 +181,7 @@ _OTHERS: dict[str, Callable[..., Samples]] = {
     "awrs": _by_weighted_rejection,
     "smc": _by_particles,
     "mcmc": _by_chains,
+    "auto": _by_trial,
 }
 
 

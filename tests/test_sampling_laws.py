@@ -14,7 +14,7 @@ import pytest
 
 import gramask
 from gramask.errors import GramaskError
-from gramask.samplers import smc
+from gramask.samplers import sampling, smc
 from gramask.samplers.choices import Choices
 from gramask.samplers.enumeration import enumerate_law
 from gramask.samplers.mcmc import Chain, State
@@ -574,3 +574,37 @@ def test_temperature_on_bounds_is_another_law() -> None:
             law = law_of_learned_bounds(model, texts, BoundsFirst())
             found.append(distance(law, normalised(exact_law(model, texts))))
     assert max(found) > 0.05
+
+
+def auto_law(model: TableModel, texts: list[str]) -> dict[tuple[str, Any], float]:
+    constraint = constraint_of(texts)
+
+    def run(choices: Choices) -> tuple[str, Any]:
+        options: dict[str, Any] = {"method": "auto", "max_attempts": 1, "choices": choices}
+        found = sample(model, constraint, 1, max_tokens=LIMIT, **options)
+        assert (found.stats.switched is None) == (found.exactness == "exact")
+        return found.exactness, tuple(zip(found.tokens, found.log_weights, strict=True))
+
+    return enumerate_law(run)
+
+
+def test_auto_takes_weights_where_little_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it takes, what it returns is what it says; the trial, here of one text, has no part in that."""
+    monkeypatch.setattr(sampling, "N_TRIAL", 1)
+    taken: set[str] = set()
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        model = TableModel(seed)
+        weights: dict[str, Counter[Tokens]] = {"exact": Counter(), "weighted": Counter()}
+        total: Counter[str] = Counter()
+        for (exactness, samples), p in auto_law(model, texts).items():
+            total[exactness] += p  # type: ignore[assignment]
+            for tokens, log_weight in samples:
+                weights[exactness][tokens] += p * math.exp(log_weight)  # type: ignore[assignment]
+        taken |= total.keys()
+        exact = exact_law(model, texts)
+        if weights["exact"]:
+            assert distance(normalised(dict(weights["exact"])), exact) < 1e-12
+        for tokens in exact if total["weighted"] else ():
+            expected = total["weighted"] * probability(model, tokens)
+            assert weights["weighted"][tokens] == pytest.approx(expected, rel=1e-12)
+    assert taken == {"exact", "weighted"}
