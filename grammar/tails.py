@@ -16,6 +16,10 @@ Key = tuple[int, tuple[int, ...], int, tuple[tuple[int, int], ...]]
 """Rule, symbols that are left, the terminals that may follow (bits), how the states from here on lex."""
 
 
+MAX_LEFT = 16
+"""Of longer rests it is not asked whether they are equal: each state would look at all of the states behind it."""
+
+
 class Tails:
     """Makes equal what may be."""
 
@@ -51,8 +55,9 @@ class Tails:
         ((item, ahead),) = kernel
         production = items.production[item]
         n_read = item - items.first_item[production]
-        if n_read == 0:
-            return None  # the start
+        n_left = items.productions[production][1] - n_read
+        if n_read == 0 or n_left > MAX_LEFT:  # nothing is read at the start alone
+            return None
         left, lexed = [], [self._reading.lexed_as(state)]
         while items.symbol[item] != ENDED:
             left.append(items.symbol[item])

@@ -44,8 +44,8 @@ class LevelExits:
     @property
     def n_bytes(self) -> int:
         """The size of its arrays."""
-        arrays = (self.in_place, self.rests.bytes, self.rests.links, self.tokens, self.ends)
-        return sum(array.nbytes for array in (*arrays, *(mask for _, mask in self.whole)))
+        arrays = (self.in_place, self.tokens, self.ends, *(mask for _, mask in self.whole))
+        return self.rests.n_bytes + sum(array.nbytes for array in arrays)
 
 
 def exits_in_place(exits: Exits) -> LevelExits:

@@ -34,6 +34,11 @@ class LevelTrie:
         count_below(self.links, found)
         return found
 
+    @property
+    def n_bytes(self) -> int:
+        """The size of `arrays`, made or not: 16 bytes a node for groups and spans, at most 4 for its token."""
+        return self.bytes.nbytes + self.links.nbytes + 20 * len(self.bytes)
+
     @cached_property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """`bytes, links, groups, spans, tokens` for a kernel, see `kernels.walk.walk`."""

@@ -70,7 +70,8 @@ def sample(
     Further options, by method, see `OPTIONS`:
     max_attempts : the most texts that are begun (100,000).
     batch   : attempts that run at the same time, for one call of the model (1).
-    trie    : a ValidityTrie, what was learned before about this model and this constraint; it is learned further.
+    trie    : a ValidityTrie, what was learned before about this model, constraint, predicate and length, by any method;
+              it is learned further. Not with `unique`.
     estimator : see `awrs.draw_valid` ("recursive").  resample : "stratified" (default) or "systematic".
     steps, proposal : moves for each sample (10), and where texts are cut: "priority" (default), "uniform", "restart".
 
@@ -102,7 +103,12 @@ def _on_a_trie(
     unique: bool = False,
     **options: Any,
 ) -> Samples:
-    _check_counts(max_attempts=max_attempts, batch=batch - 1)
+    _check_counts(max_attempts=max_attempts, batch=batch - 1, budget=options.get("budget", 0))
+    if unique and options.get("trie") is not None:
+        raise GramaskError(
+            "texts that may not come again would be missing from the trie for good",
+            hint="leave out `trie` with unique=True",
+        )
     memo = None if predicate is None else Memo(predicate)
     sampler = TrieSampler(
         prefixes,
@@ -134,6 +140,7 @@ def _by_trial(
     acceptance = 0.0 if trial.log_z is None else math.exp(trial.log_z) / (trie.theta(ROOT) or math.inf)
     method = "cars" if acceptance >= LEAST_ACCEPTANCE else "weighted"
     samples = _on_a_trie(prefixes, choices, n, method, trie=trie, **options)
+    samples.stats.attempts += trial.stats.attempts
     if method == "weighted":
         samples.stats.switched = (
             f"about {acceptance:.2g} of all attempts would be accepted, so texts have weights"

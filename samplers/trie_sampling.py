@@ -148,7 +148,9 @@ class TrieSampler:
     def _learn(self, attempt: _Attempt, row: Row) -> Row:
         """Keep a row, without what may not follow if that is learned."""
         learned = self._policy.learned
-        if learned == "masks" or (learned == "first mask" and not attempt.tokens):
+        is_first = learned == "first mask" and not attempt.tokens
+        # Where another policy has learned the mask, the bound is that of the masked row.
+        if learned == "masks" or is_first or self.trie.is_open(attempt.node):
             row = self._prefixes.allowed(row, attempt.matcher, len(attempt.tokens))
             self.trie.open(attempt.node, row)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +289,10 @@ def test_bad_input() -> None:
     ):
         with pytest.raises(GramaskError, match="there is no option of method="):
             sample(model, constraint, 1, max_tokens=3, **options)  # type: ignore[arg-type]
+    with pytest.raises(GramaskError, match="missing from the trie"):
+        sample(model, constraint, 1, max_tokens=3, unique=True, trie=ValidityTrie())
+    with pytest.raises(GramaskError, match="budget is too small"):
+        sample(model, constraint, 1, max_tokens=3, budget=-1)
     for options in ({"method": "smc", "resample": "best"}, {"method": "mcmc", "proposal": "best"}):
         with pytest.raises(GramaskError, match="'best'"):
             sample(model, constraint, 1, max_tokens=3, **options)  # type: ignore[arg-type]
@@ -608,3 +612,30 @@ def test_auto_takes_weights_where_little_is_accepted(monkeypatch: pytest.MonkeyP
             expected = total["weighted"] * probability(model, tokens)
             assert weights["weighted"][tokens] == pytest.approx(expected, rel=1e-12)
     assert taken == {"exact", "weighted"}
+
+
+@pytest.mark.parametrize("row_bytes", [1, 1 << 20])
+@pytest.mark.parametrize(("before", "after"), list(itertools.permutations(("rs", "ars", "cars"), 2)))
+def test_what_one_method_has_learned_serves_another(before: str, after: str, row_bytes: int) -> None:
+    """Rows of the first one that are kept, and those that are asked for again, have the bounds of the trie."""
+    for texts, seed in itertools.product(LANGUAGES[:2], SEEDS):
+        model, constraint = TableModel(seed), constraint_of(texts)
+
+        def learned() -> ValidityTrie:
+            trie = ValidityTrie(row_bytes=row_bytes)
+            sample(model, constraint, 3, max_tokens=LIMIT, method=before, trie=trie, seed=5)  # noqa: B023
+            return trie
+
+        law = law_with(model, constraint, learned, after)
+        assert distance(law, exact_law(model, texts)) < 1e-12
+
+
+def law_with(
+    model: TableModel, constraint: Any, trie: Callable[[], ValidityTrie], method: str
+) -> dict[Tokens, float]:
+    def run(choices: Choices) -> Tokens | None:
+        options: dict[str, Any] = {"method": method, "trie": trie(), "max_attempts": 2}
+        found = sample(model, constraint, 1, max_tokens=LIMIT, choices=choices, **options).tokens
+        return found[0] if found else None
+
+    return normalised(enumerate_law(run))

@@ -23,8 +23,6 @@ from .kernels.instructions import CALL, OP, READ, RETURN
 from .program import TOP, Program
 from .rule_automaton import too_many_empty
 
-MAX_POOL = 16 << 20
-"""So many items, and what else is listed, are in all sets together: 128 MB."""
 _NO_EXIT: frozenset[Exit] = frozenset()
 
 
@@ -47,14 +45,15 @@ class FlatItems:
             except at.Full:
                 self.grow()
             except at.TooManyItems:
-                raise _too_ambiguous() from None
+                raise CompileBudgetExceeded(
+                    "the grammar leaves too many ways open at once to read the text so far",
+                    hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
+                ) from None
             except places.TooManyEmpty:
                 raise too_many_empty(places.MAX_EMPTY) from None
 
     def grow(self) -> None:
         """Make room in the arrays."""
-        if len(self.store.pool) >= MAX_POOL:
-            raise _too_ambiguous()
         self.store = _grown(self.store)
 
     def exits(self, items: int) -> frozenset[Exit]:
@@ -151,13 +150,6 @@ class FlatItems:
     def allows(self, owed: int, byte: int) -> bool:
         """Whether what is owed lets a byte follow: nothing is."""
         return True
-
-
-def _too_ambiguous() -> CompileBudgetExceeded:
-    return CompileBudgetExceeded(
-        "the grammar leaves too many ways open at once to read the text so far",
-        hint="make it less ambiguous: let what can be read in two ways be decided nearer to its beginning",
-    )
 
 
 def _bits(words: np.ndarray) -> int:

@@ -16,28 +16,11 @@ def _byte_groups():
     """
     found = np.full(256, MALFORMED, np.int64)
     found[:128] = np.arange(128) < 0x20
-    ranges = (
-        b"09",
-        b"af",
-        b"gz",
-        b"AF",
-        b"GZ",
-        b"\xc2\xc2",
-        b"\xc3\xc3",
-        b"\xc4\xcd",
-        b"\xce\xdf",
-        b"\xe0\xe0",
+    letters, leads = (
+        b"09afgzAFGZ",
+        bytes.fromhex("c2c2 c3c3 c4cd cedf e0e0 e1e1 e2e2 e3e3 e4e9 eaec edee efef f0f4"),
     )
-    ranges += (
-        b"\xe1\xe1",
-        b"\xe2\xe2",
-        b"\xe3\xe3",
-        b"\xe4\xe9",
-        b"\xea\xec",
-        b"\xed\xee",
-        b"\xef\xef",
-        b"\xf0\xf4",
-    )
+    ranges = np.frombuffer(letters + leads, np.uint8).reshape(-1, 2).tolist()
     for group, (first, last) in enumerate(ranges, 2):
         found[first : last + 1] = group
     alone = [byte for byte in range(127) if found[byte] == 0 or byte in b"\t\n\v\f\r"]

@@ -8,7 +8,8 @@ local : int32[n, 2], stack nodes (parent, frame) made during this walk; node id 
 ctl   : int64[N_CTL], what the kernel and its caller tell each other, see the CTL_ names; CTL_POPPED becomes the least
         node of `stack` that was popped, if that is less than what it was.
 
-All kernels are in one file because Numba's disk cache does not notice a change in another one.
+All kernels that step are in one file because Numba's disk cache does not notice a change in another one; of `below.py`
+they use facts of UTF-8.
 """
 
 from __future__ import annotations

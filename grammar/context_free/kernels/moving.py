@@ -15,10 +15,12 @@ from .store import (
     LEFT,
     LOW,
     MAX_ITEMS,
+    MAX_POOL,
     MOVED,
     N_BASES,
     N_FRAMES,
     N_ITEMS,
+    N_POOL,
     N_ROOTS,
     N_SET,
     NODE_MARK,
@@ -58,7 +60,7 @@ def factor(s, number):
         move(s, n, root, BOTTOM)
         follow_none(s)
         number = set_of(s, n, ZERO)
-    if s.sets[number, N_SET] > MAX_ITEMS:
+    if s.sets[number, N_SET] > MAX_ITEMS or s.n[N_POOL] > MAX_POOL:
         raise TooManyItems
     s.sets[whole, FRAMES] = keep(s, s.scratch[BEGUN], n_frames)
     s.sets[whole, N_FRAMES], s.sets[whole, TOP] = n_frames, number

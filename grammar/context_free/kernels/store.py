@@ -35,6 +35,8 @@ PLACES, NODES, SETS = range(3)
 FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = map(np.int64, range(7))
 """Rows of scratch."""
 MAX_ITEMS = 10_000
+MAX_POOL = 16 << 20
+"""So many items are in a set, and so many items, and what else is listed, in all sets together: 128 MB."""
 NEXT = 0
 """The row of `set_bytes` for the set that is being made."""
 UNKNOWN = np.int64(-1)
@@ -51,7 +53,7 @@ class Full(Exception):
 
 
 class TooManyItems(Exception):
-    """A set has more than MAX_ITEMS items."""
+    """A set has more than MAX_ITEMS items, or all lists have more than MAX_POOL."""
 
 
 class Store(NamedTuple):
