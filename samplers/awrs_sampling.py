@@ -9,6 +9,7 @@ from .awrs import Estimator, draw_valid
 from .choices import Choices
 from .language_model import Prefix
 from .logs import log, log_mean
+from .masked_rows import MaskedRows
 from .predicates import Memo
 from .prefixes import Prefixes
 from .samples import Samples, SampleStats
@@ -20,29 +21,31 @@ Text = tuple[Prefix, float]
 def draw_weighted(
     prefixes: Prefixes, predicate: Memo, choices: Choices, n: int, *, max_attempts: int, estimator: Estimator
 ) -> Samples:
-    """`n` texts with proper weights, fewer where `max_attempts` are used up."""
+    """`n` texts with proper weights, fewer where `max_attempts` or the budget are used up."""
     stats = SampleStats()
+    rows = MaskedRows(prefixes)
     found: list[Text] = []
     log_weights: list[float] = []
-    while len(found) < n and stats.attempts < max_attempts:
-        text = _text(prefixes, predicate, choices, estimator)
+    while len(found) < n and stats.attempts < max_attempts and prefixes.has_budget:
+        text = _text(prefixes, rows, predicate, choices, estimator)
         stats.attempts += 1
         log_weights.append(-math.inf if text is None else text[1])
         if text is not None:
             found.append(text)
-    stats.accepted, stats.forwards, stats.mask_fills = len(found), prefixes.model.n_rows, prefixes.n_masks
-    stats.predicate_calls = predicate.n_calls
-    stats.stopped = None if len(found) == n else "the attempts are used up"
+    stats.accepted, stats.predicate_calls = len(found), predicate.n_calls
+    if len(found) < n:
+        stats.stopped = "the attempts are used up" if prefixes.has_budget else "the budget is used up"
     log_z = log_mean(log_weights) if log_weights else None
     return Samples([tokens for tokens, _ in found], [w for _, w in found], log_z, "weighted", stats)
 
 
-def _text(prefixes: Prefixes, predicate: Memo, choices: Choices, estimator: Estimator) -> Text | None:
+def _text(
+    prefixes: Prefixes, rows: MaskedRows, predicate: Memo, choices: Choices, estimator: Estimator
+) -> Text | None:
     """A text and the logarithm of its weight, None where nothing was left."""
     matcher, tokens, log_weight = prefixes.constraint.matcher(), list[int](), 0.0
     while True:
-        (row,) = prefixes.rows([tuple(tokens)])
-        row = prefixes.allowed(row, matcher, len(tokens))
+        row = rows.row(tuple(tokens), matcher)
         if not len(row.tokens):
             return None
         allowed = float(row.probabilities.sum())

@@ -2,41 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
-from ..errors import DeadEnd, GramaskError
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the next token is drawn from the masked distribution.
-
-    temperature : 0 takes the most probable token; above it, logits are divided by it.
-    top_k       : draw among the k most probable tokens only, and those tied with the k-th.
-    top_p       : draw among the smallest set of tokens whose probability reaches top_p.
-
-    The mask comes first, so that k tokens and the mass p are counted among legal tokens.
-    Raises GramaskError for a value out of range, and for top_k or top_p at temperature 0.
-    """
-
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise GramaskError(f"temperature={self.temperature} is not a finite number from 0 on")
-        if self.top_k is not None and self.top_k < 1:
-            raise GramaskError(f"top_k={self.top_k} is not a positive number", hint="None switches it off")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise GramaskError(f"top_p={self.top_p} is not in (0, 1]", hint="None switches it off")
-        if self.temperature == 0 and (self.top_k is not None or self.top_p is not None):
-            raise GramaskError(
-                "top_k and top_p do nothing at temperature 0, which takes the most probable token",
-                hint="give a temperature above 0, such as temperature=1.0",
-            )
+from ..errors import DeadEnd
+from .warping import Sampling
 
 
 def warp_logits(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:

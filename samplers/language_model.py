@@ -34,12 +34,13 @@ class LanguageModel(Protocol):
 class CountedModel:
     """Rows of a model as probabilities, counted and checked.
 
-    n_rows : how many were asked for so far.
+    n_rows : how many were asked for so far.  n_calls : of the model, each for some rows.
     """
 
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
         self.n_rows = 0
+        self.n_calls = 0
 
     def next_probabilities(self, prefixes: Sequence[Prefix]) -> NDArray[np.float64]:
         """float64[B, V]. Raises GramaskError for a row that is no probability law."""
@@ -57,4 +58,5 @@ class CountedModel:
                 hint="`next_logprobs` gives normalised logarithms, without NaN",
             )
         self.n_rows += len(prefixes)
+        self.n_calls += 1
         return rows

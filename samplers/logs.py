@@ -11,9 +11,12 @@ def log(value: float) -> float:
     return math.log(value) if value > 0.0 else -math.inf
 
 
+def log_sum(logs: Sequence[float]) -> float:
+    """The logarithm of the sum of values given by theirs."""
+    top = max(logs, default=-math.inf)
+    return top if top == -math.inf else top + math.log(sum(math.exp(value - top) for value in logs))
+
+
 def log_mean(logs: Sequence[float]) -> float:
-    """The logarithm of the mean of values given by theirs."""
-    top = max(logs)
-    return (
-        top if top == -math.inf else top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
-    )
+    """The same of their mean; there is at least one."""
+    return log_sum(logs) - math.log(len(logs))

@@ -11,11 +11,12 @@ import torch
 
 from ..errors import DeadEnd, GramaskError, ValidationFailed
 from .cached_model import CachedModel
-from .choose import Sampling, choose_tokens
+from .choose import choose_tokens
 from .engine import ConstraintLike
 from .masking import unpack_mask
 from .result import Result
 from .row import Budget, OnBudget, Row
+from .warping import Sampling
 
 
 @dataclass(frozen=True, slots=True)

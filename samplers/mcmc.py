@@ -9,67 +9,92 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from .ancestral import MAX_DEAD_ENDS
+from .ancestral import MAX_DEAD_ENDS, why_stopped
 from .choices import Choices, Floats
-from .engine import MatcherLike
 from .language_model import Prefix
 from .logs import log
+from .masked_rows import MaskedRows
+from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .samples import Samples, SampleStats
 from .validity_trie import Row
 
 Proposal = Literal["uniform", "priority", "restart"]
-MAX_ROWS = 10_000
 STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A whole text.
+    """A whole text, or the beginning of one.
 
-    tokens : with the one that ends it.  log_p, log_q : of each, by the model and under the mask.
+    tokens : with the one that ends a whole text.  log_p, log_q : of each, by the model and under the mask.
     entropy : in nats, of the law under the mask at each place.
+    log_allowed : of what may follow a beginning, by the model; 0 for a whole text.
     """
 
     tokens: Prefix
     log_p: tuple[float, ...]
     log_q: tuple[float, ...]
     entropy: tuple[float, ...]
+    log_allowed: float = 0.0
+
+    @property
+    def log_target(self) -> float:
+        return sum(self.log_p) + self.log_allowed
 
 
 class Chain:
-    """Moves from text to text.
+    """Moves from text to text, or from beginning to beginning, all of them of one length.
 
-    proposal : where texts are cut: anywhere; preferably where the next token is open ("priority"); at the beginning.
+    Of beginnings, the law is that of the model times the probability of what may follow.
+    proposal  : where texts are cut: anywhere; preferably where the next token is open ("priority"); at the beginning.
+    predicate : what is wanted beside the constraint, of each beginning and of the whole.
     """
 
-    def __init__(self, prefixes: Prefixes, proposal: Proposal = "priority") -> None:
+    def __init__(
+        self,
+        prefixes: Prefixes,
+        proposal: Proposal = "priority",
+        *,
+        predicate: Memo | None = None,
+        rows: MaskedRows | None = None,
+    ) -> None:
         self._prefixes = prefixes
         self._cuts = PROPOSALS[proposal]
-        self._rows: dict[Prefix, Row] = {}
+        self._predicate = predicate
+        self._rows = MaskedRows(prefixes) if rows is None else rows
 
     def start(self, choices: Choices) -> State | None:
-        """A text by masking alone; None if it turned out to be too long."""
-        return self._written(State((), (), (), ()), choices)
+        """A text by masking alone; None if it turned out to be too long, or is not wanted."""
+        return self._written(State((), (), (), ()), choices, math.inf)
 
-    def move(self, state: State, choices: Choices) -> State:
-        """The next state."""
+    def move(self, state: State, choices: Choices, length: float = math.inf) -> State:
+        """The next state: a whole text, or where `length` is told a beginning of as many tokens."""
         cuts = self._cuts(state)
         if not cuts.any():
             return state  # there is one text only
         at = choices.categorical(cuts)
         kept = State(state.tokens[:at], state.log_p[:at], state.log_q[:at], state.entropy[:at])
-        other = self._written(kept, choices)
+        other = self._written(kept, choices, length)
         if other is None or other.tokens == state.tokens:
             return state
-        log_ratio = sum(other.log_p) - sum(state.log_p)
+        log_ratio = other.log_target - state.log_target
         log_ratio += self._log_proposed(state, other) - self._log_proposed(other, state)
         return other if choices.bernoulli(math.exp(min(0.0, log_ratio))) else state
+
+    def beginning(self, tokens: Prefix) -> State:
+        """The state of a beginning, which has to be possible."""
+        found, matcher = State((), (), (), ()), self._prefixes.constraint.matcher()
+        for token in tokens:
+            row = self._rows.row(found.tokens, matcher)
+            found = _longer(found, row, row.place(token))
+            matcher.advance(token)
+        return replace(found, log_allowed=log(float(self._rows.row(tokens, matcher).probabilities.sum())))
 
     def _log_proposed(self, state: State, origin: State) -> float:
         """The logarithm of the probability that `state` is proposed at `origin`, by any cut."""
@@ -80,45 +105,55 @@ class Chain:
         cuts /= cuts.sum()
         return log(sum(cuts[i] * math.exp(sum(state.log_q[i:])) for i in range(shared + 1)))
 
-    def _written(self, begun: State, choices: Choices) -> State | None:
-        """A text that begins as told; None if it turns out to be too long."""
+    def _written(self, begun: State, choices: Choices, length: float) -> State | None:
+        """A text that begins as told; None if it turns out to be too long, or is not wanted."""
         matcher = self._prefixes.constraint.matcher()
         for token in begun.tokens:
             matcher.advance(token)
-        tokens, log_p, log_q = list(begun.tokens), list(begun.log_p), list(begun.log_q)
-        entropy = list(begun.entropy)
+        found = begun
         while True:
-            row = self._row(tuple(tokens), matcher)
+            row = self._rows.row(found.tokens, matcher)
             if not len(row.tokens):
                 return None
-            place = choices.categorical(row.probabilities)
-            allowed = float(row.probabilities.sum())
-            tokens.append(int(row.tokens[place]))
-            log_p.append(log(float(row.probabilities[place])))
-            log_q.append(log_p[-1] - log(allowed))
-            entropy.append(_entropy(row.probabilities / allowed))
-            if tokens[-1] in self._prefixes.eos_ids:
-                return State(tuple(tokens), tuple(log_p), tuple(log_q), tuple(entropy))
-            matcher.advance(tokens[-1])
+            if len(found.tokens) == length:
+                return replace(found, log_allowed=log(float(row.probabilities.sum())))
+            before = found.tokens
+            found = _longer(found, row, choices.categorical(row.probabilities))
+            token = found.tokens[-1]
+            is_end = token in self._prefixes.eos_ids
+            if not is_wanted(self._predicate, before if is_end else found.tokens, is_whole=is_end):
+                return None
+            if is_end:
+                return found if length == math.inf else None
+            matcher.advance(token)
 
-    def _row(self, prefix: Prefix, matcher: MatcherLike) -> Row:
-        row = self._rows.get(prefix)
-        if row is None:
-            if len(self._rows) >= MAX_ROWS:
-                self._rows.clear()
-            (row,) = self._prefixes.rows([prefix])
-            row = self._rows[prefix] = self._prefixes.allowed(row, matcher, len(prefix))
-        return row
+
+def _longer(state: State, row: Row, place: int) -> State:
+    """With the token at a place of the row behind a state."""
+    allowed = float(row.probabilities.sum())
+    log_p = log(float(row.probabilities[place]))
+    return State(
+        (*state.tokens, int(row.tokens[place])),
+        (*state.log_p, log_p),
+        (*state.log_q, log_p - log(allowed)),
+        (*state.entropy, _entropy(row.probabilities / allowed)),
+    )
 
 
 def draw_chains(
-    prefixes: Prefixes, choices: Choices, n: int, *, steps: int = STEPS, proposal: Proposal = "priority"
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    steps: int = STEPS,
+    proposal: Proposal = "priority",
+    predicate: Memo | None = None,
 ) -> Samples:
     """`n` texts, each the last state of a chain of its own with `steps` moves."""
-    chain, stats = Chain(prefixes, proposal), SampleStats()
+    chain, stats = Chain(prefixes, proposal, predicate=predicate), SampleStats()
     found: list[Prefix] = []
     in_a_row = 0
-    while len(found) < n and in_a_row < MAX_DEAD_ENDS:
+    while len(found) < n and in_a_row < MAX_DEAD_ENDS and prefixes.has_budget:
         state = chain.start(choices)
         stats.attempts += 1
         in_a_row = in_a_row + 1 if state is None else 0
@@ -126,8 +161,9 @@ def draw_chains(
             for _ in range(steps):
                 state = chain.move(state, choices)
             found.append(state.tokens[:-1])
-    stats.accepted, stats.forwards, stats.mask_fills = len(found), prefixes.model.n_rows, prefixes.n_masks
-    stats.stopped = None if len(found) == n else "no text came to an end within the length"
+    stats.accepted = len(found)
+    stats.predicate_calls = 0 if predicate is None else predicate.n_calls
+    stats.stopped = why_stopped(prefixes, len(found), n)
     return Samples(found, [0.0] * len(found), None, "asymptotic", stats)
 
 

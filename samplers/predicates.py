@@ -27,3 +27,8 @@ class Memo:
             self.n_calls += 1
             found = self._known[tokens, is_whole] = bool(self._predicate(tokens, is_whole))
         return found
+
+
+def is_wanted(predicate: Memo | None, tokens: Prefix, *, is_whole: bool) -> bool:
+    """What a predicate says; without one, everything is wanted."""
+    return predicate is None or predicate(tokens, is_whole)

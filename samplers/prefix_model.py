@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import GramaskError
-from .choose import Sampling, warp_logits
+from .choose import warp_logits
 from .language_model import Prefix
+from .warping import Sampling
 
 KEPT_BYTES = 1 << 30
 

@@ -15,16 +15,25 @@ from .validity_trie import Row
 class Prefixes:
     """The language is that of the constraint, of at most `max_tokens` tokens before the one that ends the text.
 
+    budget  : rows of the model, None for any number. Whoever draws begins no text when so many have been asked for.
     n_masks : masks filled so far.
     """
 
-    def __init__(self, model: LanguageModel, constraint: ConstraintLike, max_tokens: int) -> None:
+    def __init__(
+        self, model: LanguageModel, constraint: ConstraintLike, max_tokens: int, *, budget: int | None = None
+    ) -> None:
         self.model = CountedModel(model)
+        self.budget = budget
         self.constraint = constraint
         self.max_tokens = max_tokens
         self.eos_ids = frozenset(model.eos_ids)
         self.n_masks = 0
         self._mask = np.zeros(constraint.n_words, np.int32)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether a text may be begun. Those that are on their way are not given up: the short ones would be left."""
+        return self.budget is None or self.model.n_rows < self.budget
 
     def rows(self, prefixes: Sequence[Prefix]) -> list[Row]:
         """What the model says: the tokens that are possible at all."""

@@ -12,7 +12,8 @@ Exactness = Literal["exact", "weighted", "asymptotic", "local"]
 class SampleStats:
     """What it took.
 
-    forwards   : rows asked of the model.  mask_fills : masks asked of the constraint.
+    forwards   : rows asked of the model.  calls : of the model, each for some of them.
+    mask_fills : masks asked of the constraint.
     attempts   : texts begun and brought to an end.  accepted : those of them that are samples.
     predicate_calls : of the predicate, each for other tokens.
     switched   : why another method was taken than the one that was preferred, None where none was.
@@ -20,6 +21,7 @@ class SampleStats:
     """
 
     forwards: int = 0
+    calls: int = 0
     mask_fills: int = 0
     attempts: int = 0
     accepted: int = 0

@@ -13,6 +13,7 @@ from .awrs_sampling import draw_weighted
 from .choices import Choices, RandomChoices
 from .engine import ConstraintLike
 from .language_model import LanguageModel, Prefix
+from .masked_rows import ORDERS, Order
 from .mcmc import PROPOSALS, STEPS, Proposal, draw_chains
 from .predicates import Memo, Predicate
 from .prefixes import Prefixes
@@ -20,6 +21,7 @@ from .samples import Samples
 from .smc import RESAMPLING, Particles, Resampling
 from .trie_sampling import MAX_ATTEMPTS, POLICIES, TrieSampler
 from .validity_trie import ROOT, ValidityTrie
+from .warping import Sampling
 
 _ON_A_TRIE = frozenset(("budget", "predicate", "max_attempts", "batch", "trie"))
 OPTIONS = {
@@ -27,10 +29,10 @@ OPTIONS = {
         name: _ON_A_TRIE | ({"unique"} if policy.exactness == "exact" else frozenset())
         for name, policy in POLICIES.items()
     },
-    "local": frozenset[str](),
-    "awrs": frozenset(("predicate", "max_attempts", "estimator")),
-    "smc": frozenset(("predicate", "trie", "resample")),
-    "mcmc": frozenset(("steps", "proposal")),
+    "local": frozenset(("budget", "sampling", "order")),
+    "awrs": frozenset(("budget", "predicate", "max_attempts", "estimator")),
+    "smc": frozenset(("predicate", "trie", "resample", "continuations", "rejuvenate")),
+    "mcmc": frozenset(("budget", "predicate", "steps", "proposal")),
     "auto": _ON_A_TRIE,
 }
 """What each method can be told."""
@@ -63,16 +65,21 @@ def sample(
     n       : samples. There are fewer where the budget is used up, or with `unique` the language: see `.stats.stopped`.
     choices : where randomness comes from; by default RandomChoices(seed).
     unique  : no text twice: each is drawn from the law of those that are left. For "cars", "ars", "rsft" and "rs".
-    budget  : the most rows that may be asked of the model; for these, "asap", "weighted" and "auto".
+    budget  : rows of the model. When so many have been asked for, no text is begun any more; those on their way are
+              brought to their end, because to give them up would favour short ones. Not for "smc": all begin at once.
     predicate : what is wanted beside the constraint, see `predicates.Predicate`; never asked twice about the same
-              tokens. Not for "local" and "mcmc".
+              tokens. Not for "local".
 
     Further options, by method, see `OPTIONS`:
     max_attempts : the most texts that are begun (100,000).
     batch   : attempts that run at the same time, for one call of the model (1).
     trie    : a ValidityTrie, what was learned before about this model, constraint, predicate and length, by any method;
               it is learned further. Not with `unique`.
-    estimator : see `awrs.draw_valid` ("recursive").  resample : "stratified" (default) or "systematic".
+    sampling, order : temperature and cuts, and whether they come in front of the mask, see `MaskedRows`. For other
+              methods they are part of the model.
+    estimator : see `awrs.draw_valid` ("recursive").
+    resample, continuations, rejuvenate : "stratified" (default), "systematic" or "optimal"; see `smc.Particles`. With
+              "optimal", texts go on in 2 ways by default.
     steps, proposal : moves for each sample (10), and where texts are cut: "priority" (default), "uniform", "restart".
 
     Raises GramaskError for arguments out of range or of another method, a row that is no law, and a language without a
@@ -84,11 +91,17 @@ def sample(
     given = {name: value for name, value in told.items() if value is not None}
     for name in given:
         _one_of(f"option of method={method!r}:", name, OPTIONS[method])
-    prefixes = Prefixes(model, constraint, max_tokens)
+    _check_counts(budget=given.get("budget", 0))
+    prefixes = Prefixes(model, constraint, max_tokens, budget=given.pop("budget", None))
     choices = RandomChoices(seed) if choices is None else choices
     if method in POLICIES:
-        return _on_a_trie(prefixes, choices, n, method, **given)
-    return _OTHERS[method](prefixes, choices, n, **given)
+        samples = _on_a_trie(prefixes, choices, n, method, **given)
+    else:
+        samples = _OTHERS[method](prefixes, choices, n, **given)
+    stats = samples.stats
+    stats.forwards, stats.calls = prefixes.model.n_rows, prefixes.model.n_calls
+    stats.mask_fills = prefixes.n_masks
+    return samples
 
 
 def _on_a_trie(
@@ -103,7 +116,7 @@ def _on_a_trie(
     unique: bool = False,
     **options: Any,
 ) -> Samples:
-    _check_counts(max_attempts=max_attempts, batch=batch - 1, budget=options.get("budget", 0))
+    _check_counts(max_attempts=max_attempts, batch=batch - 1)
     if unique and options.get("trie") is not None:
         raise GramaskError(
             "texts that may not come again would be missing from the trie for good",
@@ -169,22 +182,59 @@ def _by_particles(
     predicate: Predicate | None = None,
     trie: ValidityTrie | None = None,
     resample: Resampling = "stratified",
+    continuations: int | None = None,
+    rejuvenate: int = 0,
 ) -> Samples:
     _one_of("resample", resample, RESAMPLING)
-    memo = None if predicate is None else Memo(predicate)
-    return Particles(prefixes, choices, n, trie=trie, resample=resample, predicate=memo).run()
+    if continuations is None:
+        continuations = 2 if resample == "optimal" else 1
+    _check_counts(continuations=continuations - 1, rejuvenate=rejuvenate)
+    if continuations > 1 and resample != "optimal":
+        raise GramaskError(
+            f"resample={resample!r} does not bring {continuations} continuations of each text down again",
+            hint='use resample="optimal"',
+        )
+    return Particles(
+        prefixes,
+        choices,
+        n,
+        trie=trie,
+        resample=resample,
+        continuations=continuations,
+        rejuvenate=rejuvenate,
+        predicate=None if predicate is None else Memo(predicate),
+    ).run()
 
 
 def _by_chains(
-    prefixes: Prefixes, choices: Choices, n: int, *, steps: int = STEPS, proposal: Proposal = "priority"
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    steps: int = STEPS,
+    proposal: Proposal = "priority",
+    predicate: Predicate | None = None,
 ) -> Samples:
     _check_counts(steps=steps)
     _one_of("proposal", proposal, PROPOSALS)
-    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal)
+    memo = None if predicate is None else Memo(predicate)
+    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal, predicate=memo)
+
+
+def _by_masking(
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    sampling: Sampling | None = None,
+    order: Order = "warp_then_mask",
+) -> Samples:
+    _one_of("order", order, ORDERS)
+    return draw_locally(prefixes, choices, n, sampling=sampling, order=order)
 
 
 _OTHERS: dict[str, Callable[..., Samples]] = {
-    "local": draw_locally,
+    "local": _by_masking,
     "awrs": _by_weighted_rejection,
     "smc": _by_particles,
     "mcmc": _by_chains,

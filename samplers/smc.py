@@ -17,15 +17,21 @@ from typing import Literal
 from .choices import Choices
 from .engine import MatcherLike
 from .language_model import Prefix
-from .logs import log, log_mean
-from .predicates import Memo
+from .logs import log, log_sum
+from .masked_rows import MaskedRows
+from .mcmc import Chain, State
+from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
-from .resampling import Resampled, stratified, systematic
+from .resampling import Resampled, optimal, stratified, systematic
 from .samples import Samples, SampleStats
 from .validity_trie import ROOT, Row, ValidityTrie
 
-Resampling = Literal["stratified", "systematic"]
-RESAMPLING: dict[str, Callable[..., Resampled]] = {"stratified": stratified, "systematic": systematic}
+Resampling = Literal["stratified", "systematic", "optimal"]
+RESAMPLING: dict[str, Callable[..., Resampled]] = {
+    "stratified": stratified,
+    "systematic": systematic,
+    "optimal": optimal,
+}
 ENOUGH = 0.5
 """Particles are resampled when their effective number is less than this share of them."""
 
@@ -33,8 +39,13 @@ ENOUGH = 0.5
 class Particles:
     """`n` texts that grow at the same time.
 
-    trie     : shared bounds, None for none.  predicate : what is wanted beside the constraint.
-    resample : how; the effective number of particles is (sum w)^2 / sum w^2.
+    trie      : shared bounds, None for none.  predicate : what is wanted beside the constraint.
+    resample  : how; the effective number of particles is (sum w)^2 / sum w^2. "optimal" steers: whenever there are more
+                than `n`, those of weight that matters stay as they are, and chance decides about the others.
+    continuations : of each text, drawn at each token; more than one needs "optimal", which brings them down to `n`.
+    rejuvenate : moves of a Markov chain that each text on its way makes in front of each token, so that copies differ
+                again. Always, not only behind resampling: to move or not by what the texts are would be a bias.
+                Source: Gilks and Berzuini (2001), "Following a moving target", section 2.
     """
 
     def __init__(
@@ -45,42 +56,60 @@ class Particles:
         *,
         trie: ValidityTrie | None,
         resample: Resampling = "stratified",
+        continuations: int = 1,
+        rejuvenate: int = 0,
         predicate: Memo | None = None,
     ) -> None:
         self._prefixes = prefixes
         self._choices = choices
+        self._n = n
         self._trie = trie
-        self._resample = RESAMPLING[resample]
+        self._resample = resample
+        self._continuations = continuations
+        self._rejuvenate = rejuvenate
         self._predicate = predicate
+        self._masked = MaskedRows(prefixes)
+        self._chain = Chain(prefixes, "uniform", predicate=predicate, rows=self._masked)
         self._particles = [_Particle(prefixes.constraint.matcher()) for _ in range(n)]
 
     def run(self) -> Samples:
         """Grow all texts to their end. Those of weight 0 are left out; `log_z` counts them."""
-        while running := [particle for particle in self._particles if not particle.is_over]:
-            rows = self._rows(running)
-            for particle in running:
+        while any(not particle.is_over for particle in self._particles):
+            rows = self._rows()
+            for particle in self._running():
                 self._reweigh(particle, rows[tuple(particle.tokens)])
             self._replace()
-            for particle in self._particles:
-                if not particle.is_over:
-                    self._draw(particle, rows[tuple(particle.tokens)])
-        whole = [particle for particle in self._particles if particle.log_weight > -math.inf]
-        return Samples(
-            [tuple(particle.tokens) for particle in whole],
-            [particle.log_weight for particle in whole],
-            log_mean([particle.log_weight for particle in self._particles]) if self._particles else None,
-            "weighted",
-            self._stats(len(whole)),
-        )
+            if self._rejuvenate:
+                for particle in self._running():
+                    self._refresh(particle)
+                rows = self._rows()
+            self._continue()
+            for particle in self._running():
+                self._draw(particle, rows[tuple(particle.tokens)])
+        return self._samples()
 
-    def _rows(self, running: list[_Particle]) -> dict[Prefix, Row]:
-        """What may follow each prefix; the model is asked once."""
-        at = {tuple(particle.tokens): particle for particle in running}
-        rows = {}
-        for prefix, row in zip(at, self._prefixes.rows(list(at)), strict=True):
-            rows[prefix] = self._prefixes.allowed(row, at[prefix].matcher, len(prefix))
-            if self._trie is not None:
-                self._trie.open(at[prefix].node, rows[prefix])
+    def _running(self) -> list[_Particle]:
+        return [particle for particle in self._particles if not particle.is_over]
+
+    def _samples(self) -> Samples:
+        whole = [particle for particle in self._particles if particle.log_weight > -math.inf]
+        log_weights = [particle.log_weight for particle in whole]
+        stats = SampleStats(
+            attempts=self._n,
+            accepted=len(whole),
+            predicate_calls=0 if self._predicate is None else self._predicate.n_calls,
+            stopped=None if len(whole) >= self._n else "some particles have come to nothing",
+        )
+        log_z = log_sum(log_weights) - math.log(self._n) if self._n else None
+        return Samples([tuple(particle.tokens) for particle in whole], log_weights, log_z, "weighted", stats)
+
+    def _rows(self) -> dict[Prefix, Row]:
+        """What may follow each prefix; the model is called at most once."""
+        at = {tuple(particle.tokens): particle for particle in self._running()}
+        rows = self._masked.rows({prefix: particle.matcher for prefix, particle in at.items()})
+        for prefix, particle in at.items():
+            if self._trie is not None and not self._trie.is_open(particle.node):
+                self._trie.open(particle.node, rows[prefix])
         return rows
 
     def _reweigh(self, particle: _Particle, row: Row) -> None:
@@ -92,19 +121,55 @@ class Particles:
             particle.end(-math.inf)
 
     def _replace(self) -> None:
-        """Resample if a few particles have nearly all of the weight."""
-        top = max(particle.log_weight for particle in self._particles)
+        """Resample if a few particles have nearly all of the weight, or there are too many."""
+        top = max((particle.log_weight for particle in self._particles), default=-math.inf)
         if top == -math.inf:
             return
         weights = [math.exp(particle.log_weight - top) for particle in self._particles]
-        n = len(weights)
-        if sum(weights) ** 2 >= ENOUGH * n * sum(weight * weight for weight in weights):
+        if self._resample == "optimal":
+            is_enough = sum(weight > 0.0 for weight in weights) <= self._n
+        else:
+            is_enough = sum(weights) ** 2 >= ENOUGH * self._n * sum(weight * weight for weight in weights)
+        if is_enough:
             return
-        indices, after = self._resample(weights, n, self._choices)
+        indices, after = RESAMPLING[self._resample](weights, self._n, self._choices)
         self._particles = [
             self._particles[index].copy(top + log(weight))
             for index, weight in zip(indices, after, strict=True)
         ]
+
+    def _refresh(self, particle: _Particle) -> None:
+        """Let a text make some moves.
+
+        They leave the law p(x) m(x) as it is, m being what the mask leaves. A particle of weight w and bound b stands
+        for w / b at x; so w becomes w m(x) / b before the moves, and behind them the bound is m of where it is then.
+        """
+        state = self._chain.beginning(tuple(particle.tokens))
+        particle.log_weight += state.log_allowed - log(particle.bound)
+        for _ in range(self._rejuvenate):
+            state = self._chain.move(state, self._choices, len(state.tokens))
+        particle.go_to(state, self._prefixes.constraint.matcher())
+        if self._trie is not None:
+            particle.node = self._node(state)
+
+    def _node(self, state: State) -> int:
+        """The place in the trie of a beginning."""
+        assert self._trie is not None
+        node = ROOT
+        for token, log_p in zip(state.tokens, state.log_p, strict=True):
+            node = self._trie.add(node, token, math.exp(log_p))
+        return node
+
+    def _continue(self) -> None:
+        """Let each text that is not whole go on in several ways."""
+        if self._continuations > 1:
+            running = [particle for particle in self._running() for _ in range(self._continuations)]
+            whole = [particle for particle in self._particles if particle.is_over]
+            share = math.log(self._continuations)
+            self._particles = [
+                *whole,
+                *(particle.copy(particle.log_weight - share) for particle in running),
+            ]
 
     def _draw(self, particle: _Particle, row: Row) -> None:
         """Draw a token."""
@@ -116,7 +181,8 @@ class Particles:
         place = self._choices.categorical(weights)
         token, probability = int(row.tokens[place]), float(row.probabilities[place])
         is_end = token in self._prefixes.eos_ids
-        if not self._is_wanted(particle, token, is_end):
+        tokens = tuple(particle.tokens) if is_end else (*particle.tokens, token)
+        if not is_wanted(self._predicate, tokens, is_whole=is_end):
             if self._trie is not None:
                 self._trie.rule_out(self._trie.add(particle.node, token, probability))
             particle.end(-math.inf)
@@ -128,21 +194,6 @@ class Particles:
             if self._trie is not None:
                 particle.node = self._trie.add(particle.node, token, probability)
             particle.bound = 1.0 if self._trie is None else self._trie.theta(particle.node)
-
-    def _is_wanted(self, particle: _Particle, token: int, is_end: bool) -> bool:
-        if self._predicate is None:
-            return True
-        return self._predicate(tuple(particle.tokens) if is_end else (*particle.tokens, token), is_end)
-
-    def _stats(self, n: int) -> SampleStats:
-        return SampleStats(
-            forwards=self._prefixes.model.n_rows,
-            mask_fills=self._prefixes.n_masks,
-            attempts=len(self._particles),
-            accepted=n,
-            predicate_calls=0 if self._predicate is None else self._predicate.n_calls,
-            stopped=None if n == len(self._particles) else "some particles have come to nothing",
-        )
 
 
 class _Particle:
@@ -165,3 +216,9 @@ class _Particle:
     def end(self, log_weight: float) -> None:
         """Stop here."""
         self.is_over, self.log_weight = True, log_weight
+
+    def go_to(self, state: State, matcher: MatcherLike) -> None:
+        """Be at another beginning.  matcher : at the beginning of all."""
+        self.tokens, self.matcher, self.bound = list(state.tokens), matcher, math.exp(state.log_allowed)
+        for token in self.tokens:
+            matcher.advance(token)

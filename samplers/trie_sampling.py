@@ -21,7 +21,7 @@ from .choices import Choices
 from .engine import MatcherLike
 from .language_model import Prefix
 from .logs import log, log_mean
-from .predicates import Memo
+from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .samples import Exactness, Samples, SampleStats
 from .validity_trie import ROOT, Row, ValidityTrie
@@ -57,7 +57,6 @@ class TrieSampler:
     """Draws samples by attempts, several at once.
 
     batch  : attempts that run at the same time; they share `trie`, and the model is asked for all of them together.
-    budget : rows of the model; attempts that are not at their end when it is used up are given up.
     max_attempts : so many are begun.
     predicate : what is wanted beside the constraint; what it refuses is learned as far as the policy learns at all.
     """
@@ -70,7 +69,6 @@ class TrieSampler:
         *,
         trie: ValidityTrie | None = None,
         batch: int = 1,
-        budget: int | None = None,
         max_attempts: int = MAX_ATTEMPTS,
         unique: bool = False,
         predicate: Memo | None = None,
@@ -81,7 +79,6 @@ class TrieSampler:
         self._policy = policy
         self._choices = choices
         self._batch = batch
-        self._budget = math.inf if budget is None else budget
         self._unique = unique
         self._predicate = predicate
         self._left = max_attempts
@@ -93,7 +90,7 @@ class TrieSampler:
         log_weights: list[float] = []
         estimates: list[float] = []
         while len(tokens) < n and not self.stats.stopped:
-            while len(running) < self._batch and self._left > 0:
+            while len(running) < self._batch and self._left > 0 and self._prefixes.has_budget:
                 self._left -= 1
                 running.append(_Attempt(self._prefixes.constraint.matcher()))
             self._advance([attempt for attempt in running if not attempt.is_over])
@@ -113,6 +110,8 @@ class TrieSampler:
                 self.stats.stopped = "no text is left"
             elif not running and self._left == 0:
                 self.stats.stopped = "the attempts are used up"
+            elif not running and not self._prefixes.has_budget:
+                self.stats.stopped = "the budget is used up"
         self.stats.accepted = len(tokens)
         self.stats.predicate_calls = 0 if self._predicate is None else self._predicate.n_calls
         log_z = None if self._policy.drift == "ignore" or not estimates else log_mean(estimates)
@@ -126,23 +125,16 @@ class TrieSampler:
         """One token more for each attempt; the model is asked once."""
         rows = self._rows(running)
         for attempt in running:
-            if attempt.node in rows:
-                self._step(attempt, rows[attempt.node])
-            else:
-                self.stats.stopped = "the budget is used up"
+            self._step(attempt, rows[attempt.node])
 
     def _rows(self, running: list[_Attempt]) -> dict[int, Row]:
-        """What may follow the prefixes of attempts, as far as the budget goes."""
+        """What may follow the prefixes of attempts."""
         rows = {attempt.node: self.trie.row(attempt.node) for attempt in running}
         known = {node: row for node, row in rows.items() if row is not None}
         asked = {attempt.node: attempt for attempt in running if attempt.node not in known}
-        room = self._budget - self._prefixes.model.n_rows
-        chosen = list(asked.values())[: len(asked) if room == math.inf else int(room)]
-        found = self._prefixes.rows([tuple(attempt.tokens) for attempt in chosen])
-        for attempt, row in zip(chosen, found, strict=True):
+        found = self._prefixes.rows([tuple(attempt.tokens) for attempt in asked.values()])
+        for attempt, row in zip(asked.values(), found, strict=True):
             known[attempt.node] = self._learn(attempt, row)
-        self.stats.forwards = self._prefixes.model.n_rows
-        self.stats.mask_fills = self._prefixes.n_masks
         return known
 
     def _learn(self, attempt: _Attempt, row: Row) -> Row:
@@ -183,11 +175,9 @@ class TrieSampler:
 
     def _is_wanted(self, attempt: _Attempt, token: int) -> bool:
         """Whether the predicate lets a token follow."""
-        if self._predicate is None:
-            return True
-        if token in self._prefixes.eos_ids:
-            return self._predicate(tuple(attempt.tokens), True)
-        return self._predicate((*attempt.tokens, token), False)
+        is_whole = token in self._prefixes.eos_ids
+        tokens = tuple(attempt.tokens) if is_whole else (*attempt.tokens, token)
+        return is_wanted(self._predicate, tokens, is_whole=is_whole)
 
     def _survives(self, attempt: _Attempt) -> bool:
         """Whether an attempt goes on at its prefix, of which the bound may have become lower."""

@@ -46,7 +46,7 @@ class Row:
 
     @property
     def n_bytes(self) -> int:
-        return self.tokens.nbytes + self.probabilities.nbytes
+        return int(self.tokens.nbytes + self.probabilities.nbytes)
 
 
 class ValidityTrie:
@@ -68,7 +68,7 @@ class ValidityTrie:
         self._counts = np.empty((256, 2), np.int32)  # of these tokens; of changes behind the prefix
         self._is_open = np.zeros(256, np.bool_)
         self._children: dict[int, int] = {}  # by the prefix and the token
-        self._rows: OrderedDict[int, Row] = OrderedDict()
+        self._rows: OrderedDict[int, _Kept] = OrderedDict()
         self._kept_bytes = 0
         self._add(NONE, NONE, 1.0)
 
@@ -94,14 +94,14 @@ class ValidityTrie:
 
     def row(self, node: int) -> Row | None:
         """What may follow, None if it is not known any more."""
-        row = self._rows.get(node)
-        if row is not None:
-            self._rows.move_to_end(node)
-        return row
+        kept = self._rows.get(node)
+        if kept is None:
+            return None
+        self._rows.move_to_end(node)
+        return kept.row
 
     def open(self, node: int, row: Row) -> None:
         """Learn what may follow: the bound becomes what the row allows."""
-        self.keep(node, row)
         self._is_open[node] = True
         unknown = np.ones(len(row.tokens), np.bool_)
         for child in self._children_of(node):
@@ -111,16 +111,13 @@ class ValidityTrie:
             else:
                 self._bounds[child, 0] = 0.0
         self._bounds[node, 2], self._counts[node, 0] = row.probabilities[unknown].sum(), unknown.sum()
+        self.keep(node, row)
         self._set(node, self._sum(node))
 
     def weights(self, node: int, row: Row) -> NDArray[np.float64]:
-        """float64[n]: for each token of a row its probability, times the bound behind it."""
-        weights = row.probabilities.copy()
-        for child in self._children_of(node):
-            place = row.place(int(self._links[child, 1]))
-            if place >= 0:
-                weights[place] *= self._bounds[child, 0]
-        return weights
+        """float64[n], read-only: for each token of a row its probability, times the bound behind it."""
+        kept = self._rows.get(node)
+        return self._weighed(node, row) if kept is None else kept.weights
 
     def add(self, node: int, token: int, probability: float) -> int:
         """The prefix with one more token.
@@ -133,6 +130,35 @@ class ValidityTrie:
     def rule_out(self, node: int) -> None:
         """Let nothing that begins with a prefix be valid."""
         self._set(node, 0.0)
+
+    def merge(self, other: ValidityTrie) -> None:
+        """Learn what another trie knows about the same law and language; rows are asked for again."""
+        self._rows.clear()
+        self._kept_bytes = 0
+        here = {ROOT: ROOT}
+        for node in range(1, other.n_nodes):
+            parent, token = other._links[node, :2].tolist()
+            if parent in here and self._is_news(here[parent], other, node):
+                here[node] = self.add(here[parent], token, float(other._bounds[node, 1]))
+        for node in reversed(here):  # what is further on first
+            self._learn(here[node], other, node)
+
+    def _is_news(self, parent: int, other: ValidityTrie, node: int) -> bool:
+        """Whether the bound of a prefix of another trie may count here.
+
+        That a token leads nowhere is no news where it is known which may come: it may not be among them.
+        """
+        is_new = self.child(parent, int(other._links[node, 1])) == NONE
+        is_known = self._is_open[parent] and not other._is_open[other._links[node, 0]]
+        return not (is_new and is_known and other.theta(node) <= 0.0)
+
+    def _learn(self, here: int, other: ValidityTrie, node: int) -> None:
+        """What another trie knows about one prefix, those further on being learned."""
+        if other._is_open[node] and not self._is_open[here]:
+            self._is_open[here] = True
+            # A token that only this trie has followed may count twice here, until the row is at hand again.
+            self._bounds[here, 2], self._counts[here, 0] = other._bounds[node, 2], other._counts[node, 0]
+        self._set(here, min(self.theta(here), other.theta(node), self._sum(here)))
 
     @property
     def n_bytes(self) -> int:
@@ -182,18 +208,38 @@ class ValidityTrie:
         while True:
             before, probability, _ = self._bounds[node].tolist()
             self._bounds[node, 0] = theta
-            node = int(self._links[node, 0])
+            child, node = node, int(self._links[node, 0])
             if node == NONE:
                 return
+            self._reweigh(node, int(self._links[child, 1]), theta)
             change = probability * (theta - before)
             theta = float(self._bounds[node, 0]) + change
             self._counts[node, 1] += 1
             # What is left of a difference has few correct digits: then all is added up.
             if theta < -change or self._counts[node, 1] % REFRESH == 0:
-                theta = self._sum(node)
+                theta = min(self._sum(node), float(self._bounds[node, 0]))
+
+    def _weighed(self, node: int, row: Row) -> NDArray[np.float64]:
+        weights = row.probabilities.copy()
+        for child in self._children_of(node):
+            place = row.place(int(self._links[child, 1]))
+            if place >= 0:
+                weights[place] *= self._bounds[child, 0]
+        return weights
+
+    def _reweigh(self, node: int, token: int, theta: float) -> None:
+        """Let the row of a prefix, if it is at hand, know of a bound behind it."""
+        kept = self._rows.get(node)
+        if kept is not None:
+            place = kept.row.place(token)
+            if place >= 0:
+                kept.weights[place] = kept.row.probabilities[place] * theta
 
     def _sum(self, node: int) -> float:
         """The bound of a prefix, from all that is known behind it."""
+        kept = self._rows.get(node)
+        if kept is not None:
+            return float(kept.weights.sum())
         total = float(self._bounds[node, 2])
         for child in self._children_of(node):
             total += float(self._bounds[child, 0] * self._bounds[child, 1])
@@ -228,8 +274,21 @@ class ValidityTrie:
     def keep(self, node: int, row: Row) -> None:
         """Have a row at hand, until it is the one that was not used for longest and there is no room."""
         dropped = self._rows.pop(node, None)
-        self._kept_bytes += row.n_bytes - (0 if dropped is None else dropped.n_bytes)
-        self._rows[node] = row
+        self._kept_bytes -= 0 if dropped is None else dropped.n_bytes
+        self._rows[node] = _Kept(row, self._weighed(node, row))
+        self._kept_bytes += self._rows[node].n_bytes
         while self._kept_bytes > self.row_bytes and len(self._rows) > 1:
             _, dropped = self._rows.popitem(last=False)
             self._kept_bytes -= dropped.n_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A row at hand.  weights : float64[n], its probabilities times the bounds behind its tokens; kept up to date."""
+
+    row: Row
+    weights: NDArray[np.float64]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.row.n_bytes + self.weights.nbytes

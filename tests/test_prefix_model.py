@@ -13,8 +13,9 @@ transformers = pytest.importorskip("transformers")
 import gramask  # noqa: E402
 from gramask.errors import GramaskError  # noqa: E402
 from gramask.samplers import sample  # noqa: E402
-from gramask.samplers.choose import Sampling, warp_logits  # noqa: E402
+from gramask.samplers.choose import warp_logits  # noqa: E402
 from gramask.samplers.prefix_model import PrefixModel  # noqa: E402
+from gramask.samplers.warping import Sampling  # noqa: E402
 
 torch.set_num_threads(1)
 V = 40

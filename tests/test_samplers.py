@@ -10,10 +10,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from gramask.errors import DeadEnd, GramaskError  # noqa: E402
-from gramask.samplers.choose import Sampling, choose_tokens, draw_tokens, warp_logits  # noqa: E402
+from gramask.samplers.choose import choose_tokens, draw_tokens, warp_logits  # noqa: E402
 from gramask.samplers.masking import apply_mask, unpack_mask  # noqa: E402
 from gramask.samplers.partial import MISSING, partial_json  # noqa: E402
 from gramask.samplers.row import Utf8Text  # noqa: E402
+from gramask.samplers.warping import Sampling  # noqa: E402
 
 INF = float("inf")
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from gramask.errors import GramaskError
 from gramask.samplers import sampling, smc
 from gramask.samplers.choices import Choices
 from gramask.samplers.enumeration import enumerate_law
+from gramask.samplers.masked_rows import MaskedRows
 from gramask.samplers.mcmc import Chain, State
+from gramask.samplers.predicates import Memo
 from gramask.samplers.prefixes import Prefixes
 from gramask.samplers.sampling import sample
 from gramask.samplers.trie_sampling import POLICIES, Policy, TrieSampler
 from gramask.samplers.validity_trie import Row, ValidityTrie
+from gramask.samplers.warping import Sampling, warp
 
 TEXTS = ("a", "b", "c")
 EOS = len(TEXTS)
@@ -159,6 +163,92 @@ def test_controls_of_a_shared_trie() -> None:
     assert max(found["drift"]) > 0.1
 
 
+def closest(p: np.ndarray, allowed: list[int]) -> np.ndarray:
+    """The law on some tokens with the least KL(Q || p), by mirror descent."""
+    q = np.full(len(allowed), 1.0 / len(allowed))
+    for _ in range(200):
+        gradient = np.log(q) - np.log(p[allowed]) + 1.0
+        q = q * np.exp(-0.5 * gradient)
+        q /= q.sum()
+    return q
+
+
+@pytest.mark.parametrize("order", ["warp_then_mask", "mask_then_warp"])
+@pytest.mark.parametrize(
+    "sampling",
+    [None, Sampling(0.6), Sampling(1.5), Sampling(1.0, top_k=2), Sampling(0.8, top_p=0.6)],
+    ids=repr,
+)
+def test_masking_is_the_projection(order: Any, sampling: Sampling | None) -> None:
+    """What `local` draws from is the closest law on the allowed tokens; cuts may leave nothing of it."""
+    n_empty = 0
+    for texts, seed in itertools.product(LANGUAGES, range(20)):
+        model, constraint = TableModel(seed), constraint_of(texts)
+        rows = MaskedRows(Prefixes(model, constraint, LIMIT), sampling=sampling, order=order)
+        row = rows.row((), constraint.matcher())
+        law, allowed = model.row(()), sorted({"abc".index(text[0]) for text in texts})
+        if order == "warp_then_mask" and sampling is not None:
+            warped = warp(Row(np.arange(EOS + 1), law), sampling)
+            law = np.zeros(EOS + 1)
+            law[warped.tokens] = warped.probabilities
+            allowed = [token for token in allowed if law[token] > 0.0]
+        expected = Row(np.array(allowed), closest(law, allowed) if allowed else np.zeros(0))
+        if order == "mask_then_warp" and sampling is not None:
+            expected = warp(expected, sampling)
+        n_empty += not allowed
+        assert row.tokens.tolist() == expected.tokens.tolist()
+        if allowed:
+            found = row.probabilities / row.probabilities.sum()
+            assert found == pytest.approx(expected.probabilities, abs=1e-6)
+    cuts = sampling is not None and (sampling.top_k or sampling.top_p)
+    assert (n_empty > 0) == bool(cuts and order == "warp_then_mask")
+
+
+def test_the_order_of_warping_and_masking_matters() -> None:
+    model, texts = TableModel(0), ["aa", "ab", "c"]
+    laws = [
+        first_law(model, texts, method="local", sampling=Sampling(1.0, top_k=2), order=order)
+        for order in ("warp_then_mask", "mask_then_warp")
+    ]
+    assert distance(*laws) > 0.01
+    same = [
+        first_law(model, texts, method="local", sampling=Sampling(0.6), order=order)
+        for order in ("warp_then_mask", "mask_then_warp")
+    ]
+    assert distance(*same) < 1e-12
+
+
+class Hasty(TrieSampler):
+    """Gives up what is on its way when the budget is used up."""
+
+    def _advance(self, running: list[Any]) -> None:
+        if self._prefixes.has_budget:
+            super()._advance(running)
+        else:
+            self.stats.stopped = "the budget is used up"
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_budget_does_not_favour_short_texts(batch: int) -> None:
+    """The first sample, if there is one; the control gives up attempts in the middle."""
+    found: dict[type[TrieSampler], list[float]] = {TrieSampler: [], Hasty: []}
+    for texts, seed, budget in itertools.product(LANGUAGES, SEEDS, (1, 3)):
+        model, constraint = TableModel(seed), constraint_of(texts)
+        for sampler, distances in found.items():
+
+            def run(choices: Choices) -> Tokens | None:
+                prefixes = Prefixes(model, constraint, LIMIT, budget=budget)  # noqa: B023
+                cars = sampler(prefixes, POLICIES["cars"], choices, batch=batch, max_attempts=3)  # noqa: B023
+                tokens = cars.draw(1).tokens
+                return tokens[0] if tokens else None
+
+            law = enumerate_law(run)
+            if any(text is not None for text in law):
+                distances.append(distance(normalised(law), exact_law(model, texts)))
+    assert max(found[TrieSampler]) < 1e-12
+    assert max(found[Hasty]) > 0.1
+
+
 def joint_law(model: TableModel, texts: list[str], n: int, **options: Any) -> dict[tuple[Any, ...], float]:
     """The law of `n` samples and their weights, fewer of them where attempts are used up."""
     constraint = constraint_of(texts)
@@ -284,7 +374,7 @@ def test_bad_input() -> None:
     for options in (
         {"method": "asap", "unique": True},
         {"method": "local", "predicate": no_b_behind_a},
-        {"method": "mcmc", "budget": 3},
+        {"method": "smc", "budget": 3},
         {"method": "cars", "steps": 3},
     ):
         with pytest.raises(GramaskError, match="there is no option of method="):
@@ -293,12 +383,20 @@ def test_bad_input() -> None:
         sample(model, constraint, 1, max_tokens=3, unique=True, trie=ValidityTrie())
     with pytest.raises(GramaskError, match="budget is too small"):
         sample(model, constraint, 1, max_tokens=3, budget=-1)
-    for options in ({"method": "smc", "resample": "best"}, {"method": "mcmc", "proposal": "best"}):
+    with pytest.raises(GramaskError, match="does not bring 3 continuations"):
+        sample(model, constraint, 1, max_tokens=3, method="smc", continuations=3)
+    for options in (
+        {"method": "smc", "resample": "best"},
+        {"method": "mcmc", "proposal": "best"},
+        {"method": "local", "order": "best"},
+    ):
         with pytest.raises(GramaskError, match="'best'"):
             sample(model, constraint, 1, max_tokens=3, **options)  # type: ignore[arg-type]
-    stopped = sample(model, constraint, 5, max_tokens=3, method="rs", budget=3, seed=0)
-    assert stopped.stats.stopped == "the budget is used up"
-    assert stopped.stats.forwards <= 3
+    for method in ("rs", "local", "mcmc", "awrs", "weighted"):
+        stopped = sample(model, constraint, 5_000, max_tokens=3, method=method, budget=3, seed=0)
+        assert stopped.stats.stopped == "the budget is used up", method
+        assert len(stopped.tokens) < 5_000
+        assert stopped.stats.forwards <= 3 + 4  # the last attempt comes to its end
 
     class Wrong(TableModel):
         def next_logprobs(self, prefixes: Sequence[Tokens]) -> np.ndarray:
@@ -370,40 +468,95 @@ def test_a_predicate_is_asked_once(method: str) -> None:
     assert found.stats.predicate_calls == len(asked)
 
 
-@pytest.mark.parametrize("resample", ["stratified", "systematic"])
+PARTICLES: dict[str, tuple[int, float, dict[str, Any]]] = {  # by name: how many, ENOUGH, options
+    "one": (1, 0.5, {}),
+    "two": (2, 0.5, {}),
+    "three": (3, 0.5, {}),
+    "always resampled": (2, 1.1, {}),
+    "systematic": (3, 0.5, {"resample": "systematic"}),
+    "systematic, always": (2, 1.1, {"resample": "systematic"}),
+    "steered": (1, 0.5, {"resample": "optimal"}),
+    "two steered": (2, 0.5, {"resample": "optimal"}),
+    "rejuvenated": (1, 0.5, {"rejuvenate": 1}),
+    "rejuvenated twice": (1, 0.5, {"rejuvenate": 2}),
+    "rejuvenated, always": (2, 1.1, {"resample": "systematic", "rejuvenate": 1}),
+}
+"""Above 1 they are always resampled."""
+
+
+def particle_weights(
+    model: TableModel, texts: list[str], n: int, *, has_trie: bool, **options: Any
+) -> tuple[Counter[Tokens], float]:
+    """The expected weight of each text, over all particles, and the expected estimate of that of all texts."""
+    constraint = constraint_of(texts)
+
+    def run(choices: Choices) -> tuple[Any, ...]:
+        trie = ValidityTrie() if has_trie else None
+        found = sample(
+            model, constraint, n, max_tokens=LIMIT, method="smc", trie=trie, choices=choices, **options
+        )
+        return found.log_z, *zip(found.tokens, found.log_weights, strict=True)
+
+    weights: Counter[Tokens] = Counter()
+    estimate = 0.0
+    for (log_z, *samples), p in enumerate_law(run).items():
+        estimate += p * math.exp(log_z)
+        for tokens, log_weight in samples:
+            weights[tokens] += p * math.exp(log_weight) / n
+    return weights, estimate
+
+
 @pytest.mark.parametrize("has_trie", [True, False])
-@pytest.mark.parametrize(("n", "enough"), [(1, 0.5), (2, 0.5), (3, 0.5), (2, 1.1)])
-def test_particles_are_unbiased(
-    n: int, enough: float, has_trie: bool, resample: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("case", PARTICLES)
+def test_particles_are_unbiased(case: str, has_trie: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The expected weight of each text, over all particles, is its probability; `log_z` is that of all texts."""
-    monkeypatch.setattr(smc, "ENOUGH", enough)  # above 1 they are always resampled
-    for texts, predicate in ((LANGUAGES[1], None), (WANTED[0], no_b_behind_a)):
-        model, constraint = TableModel(1), constraint_of(texts)
+    n, enough, options = PARTICLES[case]
+    monkeypatch.setattr(smc, "ENOUGH", enough)
+    has_many_courses = n > 1 and "rejuvenate" in options
+    languages = (
+        [(["aa", "b"], None)] if has_many_courses else [(LANGUAGES[1], None), (WANTED[0], no_b_behind_a)]
+    )
+    for texts, predicate in languages:
+        model = TableModel(1)
         expected = {text: probability(model, text) for text in exact_law(model, texts)}
         expected = expected if predicate is None else wanted_law(model, texts)
-
-        def run(choices: Choices) -> tuple[Any, ...]:
-            options: dict[str, Any] = {"resample": resample, "predicate": predicate, "choices": choices}  # noqa: B023
-            trie = ValidityTrie() if has_trie else None
-            found = sample(model, constraint, n, max_tokens=LIMIT, method="smc", trie=trie, **options)  # noqa: B023
-            return found.log_z, *zip(found.tokens, found.log_weights, strict=True)
-
-        weights: Counter[Tokens] = Counter()
-        estimate = 0.0
-        for (log_z, *samples), p in enumerate_law(run).items():
-            estimate += p * math.exp(log_z)
-            for tokens, log_weight in samples:
-                weights[tokens] += p * math.exp(log_weight) / n
+        weights, estimate = particle_weights(
+            model, texts, n, has_trie=has_trie, predicate=predicate, **options
+        )
         assert weights == pytest.approx(expected, rel=1e-11)
         assert estimate == pytest.approx(sum(expected.values()), rel=1e-11)
 
 
-def transitions(model: TableModel, texts: list[str], proposal: Any, kind: type[Chain] = Chain) -> np.ndarray:
-    """float64[L, L]: the probability of each move of a chain, texts in the order of `exact_law`."""
-    whole = list(exact_law(model, texts))
+def test_moves_behind_resampling_alone_are_biased(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: whether texts move depends on what they are."""
+
+    class Sometimes(smc.Particles):
+        has_replaced = False
+
+        def _replace(self) -> None:
+            before = self._particles
+            super()._replace()
+            self.has_replaced = self._particles is not before
+
+        def _refresh(self, particle: Any) -> None:
+            if self.has_replaced:
+                super()._refresh(particle)
+
+    monkeypatch.setattr(sampling, "Particles", Sometimes)
+    monkeypatch.setattr(smc, "ENOUGH", 0.95)
+    model, texts = TableModel(1), LANGUAGES[1]
+    weights, _ = particle_weights(model, texts, 2, has_trie=False, rejuvenate=1, resample="systematic")
+    exact = {text: probability(model, text) for text in exact_law(model, texts)}
+    assert max(abs(weights[text] / p - 1.0) for text, p in exact.items()) > 1e-3
+
+
+def transitions(
+    model: TableModel, texts: list[str], proposal: Any, kind: type[Chain] = Chain, predicate: Any = None
+) -> np.ndarray:
+    """float64[L, L]: the probability of each move of a chain, texts in the order of their law."""
+    whole = list(exact_law(model, texts) if predicate is None else wanted_law(model, texts))
     prefixes = Prefixes(model, constraint_of(texts), LIMIT)
-    chain = kind(prefixes, proposal)
+    chain = kind(prefixes, proposal, predicate=None if predicate is None else Memo(predicate))
     states: dict[Tokens, State] = {}
 
     def started(choices: Choices) -> None:
@@ -420,17 +573,19 @@ def transitions(model: TableModel, texts: list[str], proposal: Any, kind: type[C
 
 
 @pytest.mark.parametrize("proposal", ["uniform", "priority", "restart"])
-def test_chains_have_the_law_as_their_stationary_one(proposal: str) -> None:
-    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+@pytest.mark.parametrize("predicate", [None, no_b_behind_a])
+def test_chains_have_the_law_as_their_stationary_one(proposal: str, predicate: Any) -> None:
+    for texts, seed in itertools.product(LANGUAGES if predicate is None else WANTED, SEEDS):
         model = TableModel(seed)
-        law = np.array(list(exact_law(model, texts).values()))
-        matrix = transitions(model, texts, proposal)
+        exact = exact_law(model, texts) if predicate is None else normalised(wanted_law(model, texts))
+        law = np.array(list(exact.values()))
+        matrix = transitions(model, texts, proposal, predicate=predicate)
         assert matrix.sum(axis=1) == pytest.approx(1.0, abs=1e-12)
         assert law @ matrix == pytest.approx(law, abs=1e-12)
         # From anywhere, the distance falls to nothing.
         start = np.eye(len(law))[0]
         distances = [
-            float(abs(start @ np.linalg.matrix_power(matrix, k) - law).sum()) for k in (0, 1, 2, 4, 400)
+            float(abs(start @ np.linalg.matrix_power(matrix, k) - law).sum()) for k in (0, 1, 2, 4, 10_000)
         ]
         assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(distances))
         assert distances[-1] < 1e-6
@@ -470,6 +625,54 @@ def test_very_small_bounds_keep_their_digits(method: str) -> None:
         assert trie.theta(0) == pytest.approx(completion_probability(model, texts, ()), rel=1e-9)
         law = Counter(found.tokens)
         assert law.most_common(1)[0][0] == (0, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("methods", list(itertools.product(("cars", "ars", "rsft", "asap"), repeat=2)))
+def test_merged_bounds_hold(methods: tuple[str, str]) -> None:
+    """They are as low as those of both tries, not too low, and samples have the law."""
+    for texts, seed in itertools.product(LANGUAGES[:2], SEEDS):
+        model = TableModel(seed)
+        trie = merged(model, texts, methods)
+        parts = [learned(model, texts, method, step) for step, method in enumerate(methods)]
+        for node in range(trie.n_nodes):
+            prefix = trie.prefix(node)
+            assert trie.theta(node) >= completion_probability(model, texts, prefix) - 1e-12
+            assert trie.theta(node) <= min(theta_at(part, prefix) for part in parts) + 1e-12
+        law = enumerate_law(partial(first_with_merged, model, texts, methods))
+        assert distance(normalised(law), exact_law(model, texts)) < 1e-12
+
+
+def learned(model: TableModel, texts: list[str], method: str, seed: int) -> ValidityTrie:
+    """What two samples teach."""
+    trie = ValidityTrie()
+    sample(model, constraint_of(texts), 2, max_tokens=LIMIT, method=method, trie=trie, seed=seed)
+    return trie
+
+
+def merged(model: TableModel, texts: list[str], methods: tuple[str, str]) -> ValidityTrie:
+    trie = learned(model, texts, methods[0], 0)
+    trie.merge(learned(model, texts, methods[1], 1))
+    return trie
+
+
+def first_with_merged(
+    model: TableModel, texts: list[str], methods: tuple[str, str], choices: Choices
+) -> Tokens | None:
+    trie = merged(model, texts, methods)
+    found = sample(
+        model, constraint_of(texts), 1, max_tokens=LIMIT, trie=trie, choices=choices, max_attempts=2
+    )
+    return found.tokens[0] if found.tokens else None
+
+
+def theta_at(trie: ValidityTrie, prefix: Tokens) -> float:
+    """What a trie says of a prefix, 1 where it knows nothing."""
+    node = 0
+    for token in prefix:
+        node = trie.child(node, token)
+        if node < 0:
+            return 1.0
+    return trie.theta(node)
 
 
 def test_saved_bounds_are_the_same(tmp_path: Path) -> None:
