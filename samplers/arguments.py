@@ -23,7 +23,9 @@ def one_of(what: str, value: str, known: Collection[str]) -> None:
         )
 
 
-def given_options(method: str, told: Mapping[str, Any], known: Mapping[str, Collection[str]]) -> dict[str, Any]:
+def given_options(
+    method: str, told: Mapping[str, Any], known: Mapping[str, Collection[str]]
+) -> dict[str, Any]:
     """What a method is told: all that is not None. Raises GramaskError for what it cannot be told."""
     one_of("method", method, known)
     given = {name: value for name, value in told.items() if value is not None}
