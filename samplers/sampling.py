@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import GramaskError
 from .ancestral import draw_locally
+from .arguments import all_impossible, check_counts, given_options, one_of
 from .awrs import Estimator
 from .awrs_sampling import draw_weighted
 from .choices import Choices, RandomChoices
@@ -85,13 +86,10 @@ def sample(
     Raises GramaskError for arguments out of range or of another method, a row that is no law, and a language without a
     text that the model gives a probability within the length.
     """
-    _check_counts(n=n, max_tokens=max_tokens)
-    _one_of("method", method, OPTIONS)
+    check_counts(n=n, max_tokens=max_tokens)
     told = {"unique": unique or None, "budget": budget, "predicate": predicate, **options}
-    given = {name: value for name, value in told.items() if value is not None}
-    for name in given:
-        _one_of(f"option of method={method!r}:", name, OPTIONS[method])
-    _check_counts(budget=given.get("budget", 0))
+    given = given_options(method, told, OPTIONS)
+    check_counts(budget=given.get("budget", 0))
     prefixes = Prefixes(model, constraint, max_tokens, budget=given.pop("budget", None))
     choices = RandomChoices(seed) if choices is None else choices
     if method in POLICIES:
@@ -116,7 +114,7 @@ def _on_a_trie(
     unique: bool = False,
     **options: Any,
 ) -> Samples:
-    _check_counts(max_attempts=max_attempts, batch=batch - 1)
+    check_counts(max_attempts=max_attempts, batch=batch - 1)
     if unique and options.get("trie") is not None:
         raise GramaskError(
             "texts that may not come again would be missing from the trie for good",
@@ -135,10 +133,7 @@ def _on_a_trie(
     )
     samples = sampler.draw(n)
     if n and not samples.tokens and not unique and samples.stats.stopped == "no text is left":
-        raise GramaskError(
-            f"to the model, all texts of the constraint with at most {prefixes.max_tokens} tokens are impossible",
-            hint="allow more tokens, or change the prompt",
-        )
+        raise all_impossible(prefixes.max_tokens)
     return samples
 
 
@@ -185,10 +180,10 @@ def _by_particles(
     continuations: int | None = None,
     rejuvenate: int = 0,
 ) -> Samples:
-    _one_of("resample", resample, RESAMPLING)
+    one_of("resample", resample, RESAMPLING)
     if continuations is None:
         continuations = 2 if resample == "optimal" else 1
-    _check_counts(continuations=continuations - 1, rejuvenate=rejuvenate)
+    check_counts(continuations=continuations - 1, rejuvenate=rejuvenate)
     if continuations > 1 and resample != "optimal":
         raise GramaskError(
             f"resample={resample!r} does not bring {continuations} continuations of each text down again",
@@ -215,8 +210,8 @@ def _by_chains(
     proposal: Proposal = "priority",
     predicate: Predicate | None = None,
 ) -> Samples:
-    _check_counts(steps=steps)
-    _one_of("proposal", proposal, PROPOSALS)
+    check_counts(steps=steps)
+    one_of("proposal", proposal, PROPOSALS)
     memo = None if predicate is None else Memo(predicate)
     return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal, predicate=memo)
 
@@ -229,7 +224,7 @@ def _by_masking(
     sampling: Sampling | None = None,
     order: Order = "warp_then_mask",
 ) -> Samples:
-    _one_of("order", order, ORDERS)
+    one_of("order", order, ORDERS)
     return draw_locally(prefixes, choices, n, sampling=sampling, order=order)
 
 
@@ -244,16 +239,3 @@ _OTHERS: dict[str, Callable[..., Samples]] = {
 
 def _anything(tokens: Prefix, is_whole: bool) -> bool:
     return True
-
-
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 0:
-            raise GramaskError(f"{name} is too small a count")
-
-
-def _one_of(what: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        raise GramaskError(
-            f"there is no {what} {value!r}", hint=f"it is one of {', '.join(sorted(known)) or 'none'}"
-        )

@@ -6,7 +6,7 @@ Source: Park et al. (2024), "Grammar-Aligned Decoding", section 4 (expected futu
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from sys import getsizeof
@@ -25,6 +25,7 @@ ROW_BYTES = 256 << 20
 FORMAT = 1
 """Of files; raise it when the meaning of an array changes."""
 REFRESH = 64
+ROUNDING = 1e-12
 UNCOUNTED = 1 << 30
 """As many tokens as one likes: which may follow is not known."""
 
@@ -114,10 +115,37 @@ class ValidityTrie:
         self.keep(node, row)
         self._set(node, self._sum(node))
 
-    def weights(self, node: int, row: Row) -> NDArray[np.float64]:
-        """float64[n], read-only: for each token of a row its probability, times the bound behind it."""
-        kept = self._rows.get(node)
-        return self._weighed(node, row) if kept is None else kept.weights
+    def weights(self, node: int, row: Row, bounds: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """float64[n], read-only: for each token of a row its probability, times the bound behind it.
+
+        bounds : of prefixes, in place of theta; 1 for those that it is too short for.
+        """
+        kept = self._rows.get(node) if bounds is None else None
+        return self._weighed(node, row, bounds) if kept is None else kept.weights
+
+    def largest(self, ends: Collection[int]) -> NDArray[np.float64]:
+        """float64[n_nodes]: for each prefix a bound on the probability of any one valid text that begins with it.
+
+        ends : tokens that end a text; it is one text, whichever comes.
+        Never more than theta, but for rounding: a text goes on with a token behind which nothing is known, or with one
+        of the children, or it ends.
+        """
+        one, together = np.zeros(self.n_nodes), np.zeros(self.n_nodes)
+        # A prefix comes before those that it begins.
+        for node in reversed(range(self.n_nodes)):
+            theta, probability, unknown = self._bounds[node].tolist()
+            if theta > 0.0 or unknown <= 0.0:
+                # What is left of a difference may be less than the tokens it stands for, and even nothing.
+                left = unknown * (1.0 + ROUNDING) + ROUNDING if self._counts[node, 0] else 0.0
+                one[node] = min(1.0, max(one[node], together[node] + left))
+            else:
+                one[node] = 0.0  # ruled out
+            parent, token = self._links[node, :2].tolist()
+            if token in ends:
+                together[parent] += probability * one[node]
+            elif parent != NONE:
+                one[parent] = max(one[parent], probability * one[node])
+        return one
 
     def add(self, node: int, token: int, probability: float) -> int:
         """The prefix with one more token.
@@ -219,12 +247,13 @@ class ValidityTrie:
             if theta < -change or self._counts[node, 1] % REFRESH == 0:
                 theta = min(self._sum(node), float(self._bounds[node, 0]))
 
-    def _weighed(self, node: int, row: Row) -> NDArray[np.float64]:
+    def _weighed(self, node: int, row: Row, bounds: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        bounds = self._bounds[:, 0] if bounds is None else bounds
         weights = row.probabilities.copy()
         for child in self._children_of(node):
             place = row.place(int(self._links[child, 1]))
-            if place >= 0:
-                weights[place] *= self._bounds[child, 0]
+            if place >= 0 and child < len(bounds):
+                weights[place] *= bounds[child]
         return weights
 
     def _reweigh(self, node: int, token: int, theta: float) -> None:
