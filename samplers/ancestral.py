@@ -6,7 +6,7 @@ from .choices import Choices
 from .language_model import Prefix
 from .masked_rows import MaskedRows, Order
 from .prefixes import Prefixes
-from .samples import Samples, SampleStats
+from .samples import Samples
 from .warping import Sampling
 
 MAX_DEAD_ENDS = 1_000
@@ -27,7 +27,7 @@ def draw_locally(
     sampling, order : see `MaskedRows`. Each token has the law on the allowed tokens that is closest to the model's, by
         KL(Q || p): what (G)I-DLE (arXiv 2503.18050, section 3) calls decoding by I-projection is this, in either order.
     """
-    stats = SampleStats()
+    stats = prefixes.stats
     rows = MaskedRows(prefixes, sampling=sampling, order=order)
     tokens: list[Prefix] = []
     in_a_row = 0
@@ -37,7 +37,7 @@ def draw_locally(
         in_a_row = in_a_row + 1 if text is None else 0
         if text is not None:
             tokens.append(text)
-    stats.accepted = len(tokens)
+            stats.accepted = len(tokens)
     stats.stopped = why_stopped(prefixes, len(tokens), n)
     return Samples(tokens, [0.0] * len(tokens), None, "local", stats)
 

@@ -12,7 +12,7 @@ from .logs import log, log_mean
 from .masked_rows import MaskedRows
 from .predicates import Memo
 from .prefixes import Prefixes
-from .samples import Samples, SampleStats
+from .samples import Samples
 from .validity_trie import Row
 
 Text = tuple[Prefix, float]
@@ -22,7 +22,7 @@ def draw_weighted(
     prefixes: Prefixes, predicate: Memo, choices: Choices, n: int, *, max_attempts: int, estimator: Estimator
 ) -> Samples:
     """`n` texts with proper weights, fewer where `max_attempts` or the budget are used up."""
-    stats = SampleStats()
+    stats = prefixes.stats
     rows = MaskedRows(prefixes)
     found: list[Text] = []
     log_weights: list[float] = []
@@ -32,7 +32,8 @@ def draw_weighted(
         log_weights.append(-math.inf if text is None else text[1])
         if text is not None:
             found.append(text)
-    stats.accepted, stats.predicate_calls = len(found), predicate.n_calls
+            stats.accepted = len(found)
+    stats.predicate_calls = predicate.n_calls
     if len(found) < n:
         stats.stopped = "the attempts are used up" if prefixes.has_budget else "the budget is used up"
     log_z = log_mean(log_weights) if log_weights else None

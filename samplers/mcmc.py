@@ -21,7 +21,7 @@ from .logs import log
 from .masked_rows import MaskedRows
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
-from .samples import Samples, SampleStats
+from .samples import Samples
 from .validity_trie import Row
 
 Proposal = Literal["uniform", "priority", "restart"]
@@ -150,7 +150,7 @@ def draw_chains(
     predicate: Memo | None = None,
 ) -> Samples:
     """`n` texts, each the last state of a chain of its own with `steps` moves."""
-    chain, stats = Chain(prefixes, proposal, predicate=predicate), SampleStats()
+    chain, stats = Chain(prefixes, proposal, predicate=predicate), prefixes.stats
     found: list[Prefix] = []
     in_a_row = 0
     while len(found) < n and in_a_row < MAX_DEAD_ENDS and prefixes.has_budget:
@@ -161,7 +161,7 @@ def draw_chains(
             for _ in range(steps):
                 state = chain.move(state, choices)
             found.append(state.tokens[:-1])
-    stats.accepted = len(found)
+            stats.accepted = len(found)
     stats.predicate_calls = 0 if predicate is None else predicate.n_calls
     stats.stopped = why_stopped(prefixes, len(found), n)
     return Samples(found, [0.0] * len(found), None, "asymptotic", stats)

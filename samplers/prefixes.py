@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .engine import ConstraintLike, MatcherLike
 from .language_model import CountedModel, LanguageModel, Prefix
+from .samples import SampleStats
 from .validity_trie import Row
+
+Watch = Callable[[SampleStats], None]
 
 
 class Prefixes:
     """The language is that of the constraint, of at most `max_tokens` tokens before the one that ends the text.
 
     budget  : rows of the model, None for any number. Whoever draws begins no text when so many have been asked for.
-    n_masks : masks filled so far.
+    watch   : called with `stats` after each call of the model.
+    n_masks : masks filled so far.  stats : what has happened; whoever draws counts what this cannot see.
     """
 
     def __init__(
-        self, model: LanguageModel, constraint: ConstraintLike, max_tokens: int, *, budget: int | None = None
+        self,
+        model: LanguageModel,
+        constraint: ConstraintLike,
+        max_tokens: int,
+        *,
+        budget: int | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.model = CountedModel(model)
         self.budget = budget
+        self.stats = SampleStats()
+        self._watch = watch
         self.constraint = constraint
         self.max_tokens = max_tokens
         self.eos_ids = frozenset(model.eos_ids)
@@ -41,6 +53,10 @@ class Prefixes:
         for probabilities in self.model.next_probabilities(prefixes):
             tokens = np.flatnonzero(probabilities)
             found.append(Row(tokens, probabilities[tokens]))
+        self.stats.forwards, self.stats.calls = self.model.n_rows, self.model.n_calls
+        self.stats.mask_fills = self.n_masks
+        if self._watch is not None and found:
+            self._watch(self.stats)
         return found
 
     def allowed(self, row: Row, matcher: MatcherLike, n_tokens: int) -> Row:

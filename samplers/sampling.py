@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..errors import GramaskError
@@ -18,6 +19,7 @@ from .masked_rows import ORDERS, Order
 from .mcmc import PROPOSALS, STEPS, Proposal, draw_chains
 from .predicates import Memo, Predicate
 from .prefixes import Prefixes
+from .progress import shown_progress
 from .samples import Samples
 from .smc import RESAMPLING, Particles, Resampling
 from .trie_sampling import MAX_ATTEMPTS, POLICIES, TrieSampler
@@ -53,6 +55,7 @@ def sample(
     unique: bool = False,
     budget: int | None = None,
     predicate: Predicate | None = None,
+    progress: bool | None = None,
     **options: Any,
 ) -> Samples:
     """Texts of `constraint`, of at most `max_tokens` tokens, written by `model`.
@@ -70,6 +73,7 @@ def sample(
               brought to their end, because to give them up would favour short ones. Not for "smc": all begin at once.
     predicate : what is wanted beside the constraint, see `predicates.Predicate`; never asked twice about the same
               tokens. Not for "local".
+    progress : whether a run of more than a second shows how far it is; by default where standard error is a terminal.
 
     Further options, by method, see `OPTIONS`:
     max_attempts : the most texts that are begun (100,000).
@@ -90,15 +94,13 @@ def sample(
     told = {"unique": unique or None, "budget": budget, "predicate": predicate, **options}
     given = given_options(method, told, OPTIONS)
     check_counts(budget=given.get("budget", 0))
-    prefixes = Prefixes(model, constraint, max_tokens, budget=given.pop("budget", None))
+    budget = given.pop("budget", None)
     choices = RandomChoices(seed) if choices is None else choices
-    if method in POLICIES:
-        samples = _on_a_trie(prefixes, choices, n, method, **given)
-    else:
-        samples = _OTHERS[method](prefixes, choices, n, **given)
-    stats = samples.stats
-    stats.forwards, stats.calls = prefixes.model.n_rows, prefixes.model.n_calls
-    stats.mask_fills = prefixes.n_masks
+    draw = partial(_on_a_trie, method=method) if method in POLICIES else _OTHERS[method]
+    with shown_progress(n, progress) as watch:
+        prefixes = Prefixes(model, constraint, max_tokens, budget=budget, watch=watch)
+        samples = draw(prefixes, choices, n, **given)
+    samples.stats.mask_fills = prefixes.n_masks
     return samples
 
 
@@ -106,8 +108,8 @@ def _on_a_trie(
     prefixes: Prefixes,
     choices: Choices,
     n: int,
-    method: str,
     *,
+    method: str,
     predicate: Predicate | None = None,
     max_attempts: int = MAX_ATTEMPTS,
     batch: int = 1,
@@ -143,12 +145,11 @@ def _by_trial(
     """What a trial finds out is kept, its texts are not: which method they led to would show in their law."""
     trie = ValidityTrie() if trie is None else trie
     trial = _on_a_trie(
-        prefixes, choices, N_TRIAL, "weighted", trie=trie, **{**options, "max_attempts": N_TRIAL}
+        prefixes, choices, N_TRIAL, method="weighted", trie=trie, **{**options, "max_attempts": N_TRIAL}
     )
     acceptance = 0.0 if trial.log_z is None else math.exp(trial.log_z) / (trie.theta(ROOT) or math.inf)
     method = "cars" if acceptance >= LEAST_ACCEPTANCE else "weighted"
-    samples = _on_a_trie(prefixes, choices, n, method, trie=trie, **options)
-    samples.stats.attempts += trial.stats.attempts
+    samples = _on_a_trie(prefixes, choices, n, method=method, trie=trie, **options)
     if method == "weighted":
         samples.stats.switched = (
             f"about {acceptance:.2g} of all attempts would be accepted, so texts have weights"

@@ -23,7 +23,7 @@ from .mcmc import Chain, State
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .resampling import Resampled, optimal, stratified, systematic
-from .samples import Samples, SampleStats
+from .samples import Samples
 from .validity_trie import ROOT, Row, ValidityTrie
 
 Resampling = Literal["stratified", "systematic", "optimal"]
@@ -94,12 +94,10 @@ class Particles:
     def _samples(self) -> Samples:
         whole = [particle for particle in self._particles if particle.log_weight > -math.inf]
         log_weights = [particle.log_weight for particle in whole]
-        stats = SampleStats(
-            attempts=self._n,
-            accepted=len(whole),
-            predicate_calls=0 if self._predicate is None else self._predicate.n_calls,
-            stopped=None if len(whole) >= self._n else "some particles have come to nothing",
-        )
+        stats = self._prefixes.stats
+        stats.attempts, stats.accepted = self._n, len(whole)
+        stats.predicate_calls = 0 if self._predicate is None else self._predicate.n_calls
+        stats.stopped = None if len(whole) >= self._n else "some particles have come to nothing"
         log_z = log_sum(log_weights) - math.log(self._n) if self._n else None
         return Samples([tuple(particle.tokens) for particle in whole], log_weights, log_z, "weighted", stats)
 

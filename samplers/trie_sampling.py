@@ -23,7 +23,7 @@ from .language_model import Prefix
 from .logs import log, log_mean
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
-from .samples import Exactness, Samples, SampleStats
+from .samples import Exactness, Samples
 from .validity_trie import ROOT, Row, ValidityTrie
 
 Learned = Literal["nothing", "first mask", "tokens", "masks"]
@@ -74,7 +74,7 @@ class TrieSampler:
         predicate: Memo | None = None,
     ) -> None:
         self.trie = ValidityTrie() if trie is None else trie
-        self.stats = SampleStats()
+        self.stats = prefixes.stats
         self._prefixes = prefixes
         self._policy = policy
         self._choices = choices
@@ -85,6 +85,7 @@ class TrieSampler:
 
     def draw(self, n: int) -> Samples:
         """Up to `n` samples."""
+        self.stats.accepted, self.stats.stopped = 0, None
         running: deque[_Attempt] = deque()
         tokens: list[Prefix] = []
         log_weights: list[float] = []
@@ -101,6 +102,7 @@ class TrieSampler:
                 estimates.append(attempt.log_estimate)
                 if attempt.is_accepted and not (self._unique and tuple(attempt.tokens) in tokens):
                     tokens.append(tuple(attempt.tokens))
+                    self.stats.accepted = len(tokens)
                     log_weights.append(attempt.log_estimate if self._policy.drift == "weight" else 0.0)
                     if self._unique:
                         self._take_out(attempt)
