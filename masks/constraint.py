@@ -61,9 +61,14 @@ class Constraint:
         Raises ValidationFailed where the masks could not enforce the whole schema, and the text breaks the rest of it
         (`unsupported="validate"`).
         """
-        if self._compiled is not None and not self._compiled.is_exact:
+        if not self.is_exact:
             self._validator.check(text)
         return self.source.parse(text)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the masks enforce all of what was compiled; if not, `parse` checks the rest."""
+        return self._compiled is None or self._compiled.is_exact
 
     @cached_property
     def _validator(self) -> Validator:

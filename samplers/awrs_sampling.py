@@ -10,7 +10,7 @@ from .choices import Choices
 from .language_model import Prefix
 from .logs import log, log_mean
 from .masked_rows import MaskedRows
-from .predicates import Memo
+from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .samples import Samples
 from .validity_trie import Row
@@ -19,7 +19,13 @@ Text = tuple[Prefix, float]
 
 
 def draw_weighted(
-    prefixes: Prefixes, predicate: Memo, choices: Choices, n: int, *, max_attempts: int, estimator: Estimator
+    prefixes: Prefixes,
+    predicate: Memo | None,
+    choices: Choices,
+    n: int,
+    *,
+    max_attempts: int,
+    estimator: Estimator,
 ) -> Samples:
     """`n` texts with proper weights, fewer where `max_attempts` or the budget are used up."""
     stats = prefixes.stats
@@ -33,7 +39,6 @@ def draw_weighted(
         if text is not None:
             found.append(text)
             stats.accepted = len(found)
-    stats.predicate_calls = predicate.n_calls
     if len(found) < n:
         stats.stopped = "the attempts are used up" if prefixes.has_budget else "the budget is used up"
     log_z = log_mean(log_weights) if log_weights else None
@@ -41,7 +46,7 @@ def draw_weighted(
 
 
 def _text(
-    prefixes: Prefixes, rows: MaskedRows, predicate: Memo, choices: Choices, estimator: Estimator
+    prefixes: Prefixes, rows: MaskedRows, predicate: Memo | None, choices: Choices, estimator: Estimator
 ) -> Text | None:
     """A text and the logarithm of its weight, None where nothing was left."""
     matcher, tokens, log_weight = prefixes.constraint.matcher(), list[int](), 0.0
@@ -50,8 +55,8 @@ def _text(
         if not len(row.tokens):
             return None
         allowed = float(row.probabilities.sum())
-        is_wanted = partial(_is_wanted, prefixes, predicate, tuple(tokens), row)
-        drawn = draw_valid(row.probabilities / allowed, is_wanted, choices, estimator)
+        may_follow = partial(_may_follow, prefixes, predicate, tuple(tokens), row)
+        drawn = draw_valid(row.probabilities / allowed, may_follow, choices, estimator)
         if drawn is None:
             return None
         log_weight += log(allowed * drawn[1])
@@ -62,7 +67,8 @@ def _text(
         tokens.append(token)
 
 
-def _is_wanted(prefixes: Prefixes, predicate: Memo, tokens: Prefix, row: Row, place: int) -> bool:
+def _may_follow(prefixes: Prefixes, predicate: Memo | None, tokens: Prefix, row: Row, place: int) -> bool:
     """Whether the predicate lets a token of a row follow."""
     token = int(row.tokens[place])
-    return predicate(tokens, True) if token in prefixes.eos_ids else predicate((*tokens, token), False)
+    is_whole = token in prefixes.eos_ids
+    return is_wanted(predicate, tokens if is_whole else (*tokens, token), is_whole=is_whole)

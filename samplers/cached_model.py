@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import GramaskError
+from .loading import n_positions_of
 
 
 class CachedModel:
@@ -24,9 +25,7 @@ class CachedModel:
         self.model = model
         self.pad_id = pad_id
         self.n_forward = 0
-        self.n_positions: int | None = getattr(
-            model.config.get_text_config(), "max_position_embeddings", None
-        )
+        self.n_positions = n_positions_of(model)
         self._accepted = _forward_parameters(model)
         self._cache: Any = None
         self._prompts = prompts

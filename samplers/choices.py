@@ -42,10 +42,10 @@ class Choices(ABC):
 class RandomChoices(Choices):
     """Draws from a generator; the same seed gives the same decisions.
 
-    seed : None is fresh entropy.
+    seed : one number or several; None is fresh entropy.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | Sequence[int] | None = None) -> None:
         self._rng = np.random.default_rng(seed)
 
     def categorical(self, weights: Floats) -> int:

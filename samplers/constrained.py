@@ -12,6 +12,7 @@ from ..grammar.options import OPTION_NAMES, refuse_unknown
 from ..masks.token_bytes import load_tokenizer
 from .loading import find_tokenizer, load_model, n_logits_of, pad_id_of, vocabulary_of
 from .loop import Decoding, DecodingLoop, decode
+from .own_law import METHODS, draw_answers, law_options
 from .partial import partial_value
 from .prompts import Prompts, encode_prompts
 from .result import Partial, Result
@@ -27,7 +28,7 @@ Chat = list[dict[str, Any]]
 DECODING_NAMES = ("max_new_tokens", "on_budget", "temperature", "top_k", "top_p", "seed", "jump", "attempts")
 # Named so that they are refused with a reason; a value outside these is not available.
 _ONLY_VALUES: dict[str, tuple[Any, ...]] = {
-    "sampler": (None, "local", "greedy"),
+    "sampler": (None, "local", "greedy", *METHODS),
     "speculate": (None, False),
     "think": (None,),
 }
@@ -51,7 +52,12 @@ class Constrained(Generic[T]):
                   with `unsupported="validate"`; then ValidationFailed. A stream has one attempt.
 
     sampler     : "greedy" insists on temperature 0; "local" draws token by token from the masked, renormalised
-                  distribution, and makes 1 the default temperature. Only `constrain` takes it.
+                  distribution. "exact" draws from the model's own law, given that the text is one of the schema's;
+                  "auto" does so where it is affordable, and gives weights where it is not; "weighted", "asap", "smc"
+                  and "mcmc" are methods of `gramask.samplers.sample`, which says what else each can be told: `batch`
+                  (8), `max_attempts` (10,000), `budget`, `unique`, `trie`, `steps`, ... All of these but "greedy" make
+                  1 the default temperature. Results have a `log_weight`, and a `law` that says how probable texts of
+                  the schema are to the model. Only `constrain` takes it.
     """
 
     def __init__(
@@ -72,13 +78,9 @@ class Constrained(Generic[T]):
         self.constraints = constraints
         self.sampler: str | None = options.get("sampler")
         self.defaults = _decoding_of(options)
+        self.law_defaults = {name: options[name] for name in _law_names(self.sampler) if name in options}
         first = constraints[0] if isinstance(constraints, Sequence) else constraints
         self.pad_id = pad_id_of(model, tokenizer, first.vocabulary.eos_ids)
-
-    @staticmethod
-    def option_names() -> tuple[str, ...]:
-        """The options that decide how the model is sampled; the others belong to `gramask.compile`."""
-        return (*DECODING_NAMES, *_ONLY_VALUES)
 
     @overload
     def __call__(self, prompt: str | Chat, *, n: Literal[1] = 1, **options: Any) -> Result[T]: ...
@@ -96,30 +98,30 @@ class Constrained(Generic[T]):
         Raises GramaskError for an option that is unknown or out of range, DeadEnd where the model's logits
         leave nothing to choose, ValidationFailed where no attempt gave a valid text.
         """
+        decoding, law = self._settings(options)
         if n == 1:
             prompts = encode_prompts(self.tokenizer, prompt)
-            results = self._decode(prompts, self._decoding(options), 1)
+            results = [group[0] for group in self._answers(prompts, decoding, 1, law)]
             return results if prompts.is_batch else results[0]
-        decoding = self._decoding(options)
         if decoding.temperature == 0:
             raise GramaskError(
                 f"n={n} answers at temperature 0 would all be the same",
                 hint="give temperature=1.0, or use .sample",
             )
-        return self._sample(prompt, n, decoding)
+        return self._sample(prompt, n, decoding, law)
 
     def sample(self, prompt: Any, n: int, *, temperature: float = 1.0, **options: Any) -> Any:
         """`n` independent draws for a prompt, always as a list; for a list of prompts, a list of such lists.
 
-        Draws from the model's distribution masked token by token and renormalised ("local" sampling).
-        temperature : above 0.  options, errors : see `__call__`.
+        Draws from the model's distribution masked token by token and renormalised, unless `constrain` was told another
+        sampler.  temperature : above 0.  options, errors : see `__call__`.
         """
-        decoding = self._decoding({**options, "temperature": temperature})
+        decoding, law = self._settings({**options, "temperature": temperature})
         if temperature == 0:
             raise GramaskError(
                 "temperature=0 does not draw", hint="call the object itself for the greedy answer"
             )
-        return self._sample(prompt, n, decoding)
+        return self._sample(prompt, n, decoding, law)
 
     def stream(self, prompt: Any, **options: Any) -> Iterator[Partial[T]]:
         """Answer one prompt, giving a Partial after every step; the last one has `done` and `result`.
@@ -127,7 +129,12 @@ class Constrained(Generic[T]):
         A step writes one token; more where tokens are forced (`jump`) or the text is closed. Text arrives in
         whole characters and is never taken back.  options, errors : see `__call__`.
         """
-        decoding = self._decoding(options)
+        if self.sampler in METHODS:
+            raise GramaskError(
+                f"sampler={self.sampler!r} cannot stream: which text it is, is known at its end only",
+                hint="call the object itself",
+            )
+        decoding, _ = self._settings(options)
         prompts = encode_prompts(self.tokenizer, prompt)
         if prompts.is_batch:
             raise GramaskError("a stream has one prompt, not a list", hint="call .stream once per prompt")
@@ -149,19 +156,26 @@ class Constrained(Generic[T]):
         result: Result[T] = loop.result(0)
         yield Partial(result.text, result.text[len(shown) :], result.value, True, result)
 
-    def _sample(self, prompt: Any, n: int, decoding: Decoding) -> Any:
+    def _sample(self, prompt: Any, n: int, decoding: Decoding, law: dict[str, Any]) -> Any:
         if n < 1:
             raise GramaskError(f"n={n} is not a positive number")
         prompts = encode_prompts(self.tokenizer, prompt)
-        results = self._decode(prompts, decoding, n)
-        groups = [results[i : i + n] for i in range(0, len(results), n)]
+        groups = self._answers(prompts, decoding, n, law)
         return groups if prompts.is_batch else groups[0]
 
-    def _decode(self, prompts: Prompts, decoding: Decoding, n: int) -> list[Result[T]]:
-        """`n` consecutive results for each prompt."""
+    def _answers(
+        self, prompts: Prompts, decoding: Decoding, n: int, law: dict[str, Any]
+    ) -> list[list[Result[T]]]:
+        """`n` results for each prompt."""
+        constraints = self._constraints_for(prompts)
+        if self.sampler in METHODS:
+            return draw_answers(
+                self.model, prompts.token_ids, constraints, decoding, n, sampler=self.sampler, options=law
+            )
+        repeated = [c for c in constraints for _ in range(n)]
         token_ids = [ids for ids in prompts.token_ids for _ in range(n)]
-        constraints = [c for c in self._constraints_for(prompts) for _ in range(n)]
-        return decode(self.model, token_ids, constraints, decoding, pad_id=self.pad_id)
+        results = decode(self.model, token_ids, repeated, decoding, pad_id=self.pad_id)
+        return [results[i : i + n] for i in range(0, len(results), n)]
 
     def _constraints_for(self, prompts: Prompts) -> Sequence[ConstraintLike]:
         n_prompts = len(prompts.token_ids)
@@ -174,11 +188,15 @@ class Constrained(Generic[T]):
             )
         return self.constraints
 
-    def _decoding(self, options: dict[str, Any]) -> Decoding:
-        refuse_unknown(options, DECODING_NAMES)
-        decoding = replace(self.defaults, **options)
+    def _settings(self, options: dict[str, Any]) -> tuple[Decoding, dict[str, Any]]:
+        """How to decode, and what else the sampler is told."""
+        names = _law_names(self.sampler)
+        refuse_unknown(options, (*DECODING_NAMES, *names))
+        law = {name: value for name, value in options.items() if name in names}
+        own = {name: value for name, value in options.items() if name not in names}
+        decoding = replace(self.defaults, **own)
         _check_sampler(self.sampler, decoding.temperature)
-        return decoding
+        return decoding, {**self.law_defaults, **law}
 
 
 def constrain_model(
@@ -198,7 +216,7 @@ def constrain_model(
     """
     decoding = {name: value for name, value in options.items() if name not in OPTION_NAMES}
     engine = {name: value for name, value in options.items() if name in OPTION_NAMES}
-    refuse_unknown(decoding, (*OPTION_NAMES, *Constrained.option_names()))
+    refuse_unknown(decoding, (*OPTION_NAMES, *_names(decoding.get("sampler"))))
     _decoding_of(decoding)  # a bad value is refused before a model is loaded
     model = load_model(model)
     if tokenizer is None:
@@ -214,24 +232,35 @@ def constrain_model(
     return Constrained(model, tokenizer, constraints, **decoding)
 
 
+def _names(sampler: str | None) -> tuple[str, ...]:
+    """Options that decide how the model is sampled; the others belong to `gramask.compile`."""
+    return (*DECODING_NAMES, *_ONLY_VALUES, *_law_names(sampler))
+
+
+def _law_names(sampler: str | None) -> tuple[str, ...]:
+    """Options of a sampler that the loop does not know."""
+    return law_options(sampler) if sampler in METHODS else ()
+
+
 def _decoding_of(options: dict[str, Any]) -> Decoding:
-    refuse_unknown(options, Constrained.option_names())
     for name, available in _ONLY_VALUES.items():
         if options.get(name) not in available:
             raise GramaskError(
                 f"{name}={options[name]!r} is not available",
                 hint=f"available is {' or '.join(map(repr, available))}",
             )
+    sampler = options.get("sampler")
+    refuse_unknown(options, _names(sampler))
     given = {name: options[name] for name in DECODING_NAMES if name in options}
-    if options.get("sampler") == "local":
+    if sampler not in (None, "greedy"):
         given.setdefault("temperature", 1.0)
     decoding = Decoding(**given)
-    _check_sampler(options.get("sampler"), decoding.temperature)
+    _check_sampler(sampler, decoding.temperature)
     return decoding
 
 
 def _check_sampler(sampler: str | None, temperature: float) -> None:
     if sampler == "greedy" and temperature != 0:
         raise GramaskError("sampler='greedy' contradicts a temperature above 0", hint="leave one of them out")
-    if sampler == "local" and temperature == 0:
-        raise GramaskError("sampler='local' contradicts temperature 0", hint="leave one of them out")
+    if sampler not in (None, "greedy") and temperature == 0:
+        raise GramaskError(f"sampler={sampler!r} contradicts temperature 0", hint="leave one of them out")

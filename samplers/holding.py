@@ -42,6 +42,10 @@ class Holding:
     def source(self) -> Source:
         return self.constraint.source
 
+    @property
+    def is_exact(self) -> bool:
+        return self.constraint.is_exact
+
     def matcher(self) -> HoldingMatcher:
         return HoldingMatcher(self, self.constraint.matcher(), NOTHING_READ)
 

@@ -56,6 +56,12 @@ def n_logits_of(model: Any) -> int:
     return int(model.config.get_text_config().vocab_size)
 
 
+def n_positions_of(model: Any) -> int | None:
+    """How many tokens the model reads at most, None if it does not say."""
+    n: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return n
+
+
 def vocabulary_of(model: Any, tokenizer: Any) -> Vocabulary:
     """The tokenizer's vocabulary; what ends a text for the model or for the tokenizer ends it here.
 

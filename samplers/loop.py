@@ -136,7 +136,7 @@ class DecodingLoop:
         self._prompt_lengths = [len(prompt) for prompt in prompts]
         self._model = CachedModel(model, prompts, pad_id)
         self.rows = [
-            Row(constraint, _within_context(decoding.budget, self._model.n_positions, length))
+            Row(constraint, decoding.budget.within(self._model.n_positions, length))
             for constraint, length in zip(constraints, self._prompt_lengths, strict=True)
         ]
         self._generators = _new_generators(decoding, streams or range(len(prompts)))
@@ -222,18 +222,6 @@ class DecodingLoop:
             if step < k - 1:
                 self._score(logits[:, step])
         return logits[:, -1]
-
-
-def _within_context(budget: Budget, n_positions: int | None, prompt_length: int) -> Budget:
-    """The budget of a row, lowered where the context of the model ends before it."""
-    # The last token is written without being read, so one more than there are positions.
-    room = budget.max_new_tokens if n_positions is None else n_positions - prompt_length + 1
-    if room < 1:
-        raise GramaskError(
-            f"the prompt has {prompt_length} tokens, and the model reads {n_positions}",
-            hint="shorten the prompt",
-        )
-    return replace(budget, max_new_tokens=min(room, budget.max_new_tokens))
 
 
 def _new_generators(decoding: Decoding, streams: Sequence[int]) -> list[torch.Generator]:

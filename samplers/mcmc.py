@@ -162,7 +162,6 @@ def draw_chains(
                 state = chain.move(state, choices)
             found.append(state.tokens[:-1])
             stats.accepted = len(found)
-    stats.predicate_calls = 0 if predicate is None else predicate.n_calls
     stats.stopped = why_stopped(prefixes, len(found), n)
     return Samples(found, [0.0] * len(found), None, "asymptotic", stats)
 

@@ -58,20 +58,29 @@ class PrefixModel:
 
     def next_logprobs(self, prefixes: Sequence[Prefix]) -> NDArray[np.float64]:
         """float64[B, V], see `LanguageModel`."""
-        missing = self._missing(prefixes)
+        warped = warp_logits(self._logits(prefixes).float(), self.sampling).double()
+        logprobs: NDArray[np.float64] = torch.log_softmax(warped, dim=-1).cpu().numpy()
+        return logprobs
+
+    def logprob(self, tokens: Prefix) -> float:
+        """The natural logarithm of the probability of tokens behind the prompt, at temperature 1 and without cuts."""
+        logits = self._logits([tokens[:n] for n in range(len(tokens))]).double()
+        picked = torch.tensor(tokens, device=logits.device).unsqueeze(1)
+        return float(torch.log_softmax(logits, dim=-1).gather(1, picked).sum())
+
+    def _logits(self, prefixes: Sequence[Prefix]) -> torch.Tensor:
+        """floating[B, V]: behind each prefix; what has not been read of them is."""
         by_length: dict[int, list[Prefix]] = {}
-        for prefix in missing:
+        for prefix in self._missing(prefixes):
             by_length.setdefault(len(prefix), []).append(prefix)
         fresh: dict[Prefix, _Read] = {}
         for _, some in sorted(by_length.items()):
             pasts = [prefix[:-1] for prefix in some]
             reads = self._forward(pasts, [prefix[-1:] for prefix in some], fresh)
             fresh.update(zip(some, reads, strict=True))
-        logits = torch.stack([self._at(prefix, fresh).logits for prefix in prefixes]).float()
+        logits = torch.stack([self._at(prefix, fresh).logits for prefix in prefixes])
         self._keep(fresh)
-        warped = warp_logits(logits, self.sampling).double()
-        logprobs: NDArray[np.float64] = torch.log_softmax(warped, dim=-1).cpu().numpy()
-        return logprobs
+        return logits
 
     def _missing(self, prefixes: Sequence[Prefix]) -> list[Prefix]:
         """What has to be read: the prefixes, and those in front of them, that are not kept."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from .samples import Exactness, SampleStats
+
 T = TypeVar("T")
 
 # complete: the text is in the language and the model ended it (only the end token may be missing,
@@ -39,6 +41,20 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Law:
+    """What is known of the law of answers that were drawn together, see `Samples`.
+
+    exactness : what law they have.  log_z : an estimate of the natural logarithm of the probability that the model,
+        with this prompt and left alone, writes a text of the schema; None where the sampler has none.
+    stats     : what it took, for all of them.
+    """
+
+    exactness: Exactness
+    log_z: float | None
+    stats: SampleStats
+
+
+@dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
     """One finished generation.
 
@@ -48,6 +64,8 @@ class Result(Generic[T]):
     logprob : natural log of the probability that the model alone, unmasked and at temperature 1,
               gives to `tokens` after the prompt.
     finish  : "complete", "closed" (ended for it, to stay within the budget) or "length" (cut).
+    log_weight : natural log of how much the answer counts among those drawn with it; 0 where all count alike.
+    law     : of what law it was drawn, None where the mask alone decided, token by token.
     """
 
     value: T
@@ -56,6 +74,8 @@ class Result(Generic[T]):
     logprob: float
     finish: Finish
     stats: Stats
+    log_weight: float = 0.0
+    law: Law | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal
@@ -36,6 +36,21 @@ class Budget:
         if self.on_budget not in ("close", "cut", "raise"):
             message = f"the option on_budget={self.on_budget!r} is unknown"
             raise GramaskError(message, hint="it is 'close', 'cut' or 'raise'")
+
+    def within(self, n_positions: int | None, prompt_length: int) -> Budget:
+        """The same, lowered where the context of the model ends before it.
+
+        n_positions : length of that context, None where it has none.
+        Raises GramaskError where there is no room at all.
+        """
+        # The last token is written without being read, so one more than there are positions.
+        room = self.max_new_tokens if n_positions is None else n_positions - prompt_length + 1
+        if room < 1:
+            raise GramaskError(
+                f"the prompt has {prompt_length} tokens, and the model reads {n_positions}",
+                hint="shorten the prompt",
+            )
+        return replace(self, max_new_tokens=min(room, self.max_new_tokens))
 
 
 class Row:

@@ -14,7 +14,7 @@ from .awrs import Estimator
 from .awrs_sampling import draw_weighted
 from .choices import Choices, RandomChoices
 from .engine import ConstraintLike
-from .language_model import LanguageModel, Prefix
+from .language_model import LanguageModel
 from .masked_rows import ORDERS, Order
 from .mcmc import PROPOSALS, STEPS, Proposal, draw_chains
 from .predicates import Memo, Predicate
@@ -91,7 +91,8 @@ def sample(
     text that the model gives a probability within the length.
     """
     check_counts(n=n, max_tokens=max_tokens)
-    told = {"unique": unique or None, "budget": budget, "predicate": predicate, **options}
+    memo = None if predicate is None else Memo(predicate)
+    told = {"unique": unique or None, "budget": budget, "predicate": memo, **options}
     given = given_options(method, told, OPTIONS)
     check_counts(budget=given.get("budget", 0))
     budget = given.pop("budget", None)
@@ -101,6 +102,7 @@ def sample(
         prefixes = Prefixes(model, constraint, max_tokens, budget=budget, watch=watch)
         samples = draw(prefixes, choices, n, **given)
     samples.stats.mask_fills = prefixes.n_masks
+    samples.stats.predicate_calls = 0 if memo is None else memo.n_calls
     return samples
 
 
@@ -110,7 +112,6 @@ def _on_a_trie(
     n: int,
     *,
     method: str,
-    predicate: Predicate | None = None,
     max_attempts: int = MAX_ATTEMPTS,
     batch: int = 1,
     unique: bool = False,
@@ -122,7 +123,6 @@ def _on_a_trie(
             "texts that may not come again would be missing from the trie for good",
             hint="leave out `trie` with unique=True",
         )
-    memo = None if predicate is None else Memo(predicate)
     sampler = TrieSampler(
         prefixes,
         POLICIES[method],
@@ -130,7 +130,6 @@ def _on_a_trie(
         batch=batch,
         max_attempts=max_attempts,
         unique=unique,
-        predicate=memo,
         **options,
     )
     samples = sampler.draw(n)
@@ -162,12 +161,11 @@ def _by_weighted_rejection(
     choices: Choices,
     n: int,
     *,
-    predicate: Predicate | None = None,
+    predicate: Memo | None = None,
     max_attempts: int = MAX_ATTEMPTS,
     estimator: Estimator = "recursive",
 ) -> Samples:
-    memo = Memo(_anything if predicate is None else predicate)
-    return draw_weighted(prefixes, memo, choices, n, max_attempts=max_attempts, estimator=estimator)
+    return draw_weighted(prefixes, predicate, choices, n, max_attempts=max_attempts, estimator=estimator)
 
 
 def _by_particles(
@@ -175,7 +173,7 @@ def _by_particles(
     choices: Choices,
     n: int,
     *,
-    predicate: Predicate | None = None,
+    predicate: Memo | None = None,
     trie: ValidityTrie | None = None,
     resample: Resampling = "stratified",
     continuations: int | None = None,
@@ -198,7 +196,7 @@ def _by_particles(
         resample=resample,
         continuations=continuations,
         rejuvenate=rejuvenate,
-        predicate=None if predicate is None else Memo(predicate),
+        predicate=predicate,
     ).run()
 
 
@@ -209,12 +207,11 @@ def _by_chains(
     *,
     steps: int = STEPS,
     proposal: Proposal = "priority",
-    predicate: Predicate | None = None,
+    predicate: Memo | None = None,
 ) -> Samples:
     check_counts(steps=steps)
     one_of("proposal", proposal, PROPOSALS)
-    memo = None if predicate is None else Memo(predicate)
-    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal, predicate=memo)
+    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal, predicate=predicate)
 
 
 def _by_masking(
@@ -236,7 +233,3 @@ _OTHERS: dict[str, Callable[..., Samples]] = {
     "mcmc": _by_chains,
     "auto": _by_trial,
 }
-
-
-def _anything(tokens: Prefix, is_whole: bool) -> bool:
-    return True

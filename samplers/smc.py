@@ -96,7 +96,6 @@ class Particles:
         log_weights = [particle.log_weight for particle in whole]
         stats = self._prefixes.stats
         stats.attempts, stats.accepted = self._n, len(whole)
-        stats.predicate_calls = 0 if self._predicate is None else self._predicate.n_calls
         stats.stopped = None if len(whole) >= self._n else "some particles have come to nothing"
         log_z = log_sum(log_weights) - math.log(self._n) if self._n else None
         return Samples([tuple(particle.tokens) for particle in whole], log_weights, log_z, "weighted", stats)

@@ -115,7 +115,6 @@ class TrieSampler:
             elif not running and not self._prefixes.has_budget:
                 self.stats.stopped = "the budget is used up"
         self.stats.accepted = len(tokens)
-        self.stats.predicate_calls = 0 if self._predicate is None else self._predicate.n_calls
         log_z = None if self._policy.drift == "ignore" or not estimates else log_mean(estimates)
         return Samples(tokens, log_weights, log_z, self._policy.exactness, self.stats)
 
