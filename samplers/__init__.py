@@ -1,4 +1,4 @@
-"""Texts of a constraint by a model: token by token (`loop.py`), by its law (`sampling.py`), or the best ones (`search.py`)."""
+"""Texts of a constraint by a model: token by token (`loop.py`), by its law (`sampling.py`), the best (`search.py`)."""
 
 from .choices import Choices, RandomChoices
 from .found import Found, SearchStats

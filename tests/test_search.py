@@ -19,8 +19,12 @@ import gramask
 from gramask.errors import GramaskError
 from gramask.samplers import ValidityTrie, best_first, sample, search
 from gramask.samplers.found import Found
+from gramask.samplers.holding import Holding
 from gramask.samplers.lexical import allocate
+from gramask.samplers.lookahead import Lookahead
 from gramask.samplers.phrases import NOTHING_READ, Phrases, PhraseTokens
+from gramask.samplers.prefixes import Prefixes
+from gramask.samplers.validity_trie import Row
 
 TEXTS = (b"a", b"b", b"ab", b"aab", b"ba")
 ENDS = (5, 6)
@@ -358,6 +362,51 @@ def test_lookahead_reads_nothing_twice() -> None:
         assert max(model.asked) <= 6  # as many candidates as there are two for each hypothesis
 
 
+def greedily(prefixes: Prefixes, phrases: Phrases, start: Tokens, depth: int) -> tuple[Tokens, bool, float]:
+    """How the model goes on, whether it ends there, and the best token on the way that gets further in a phrase."""
+    tokens, hope = start, -math.inf
+    for _ in range(depth):
+        matcher = prefixes.constraint.matcher()
+        assert all(map(matcher.advance, tokens))
+        row = prefixes.allowed(prefixes.rows([tokens])[0], matcher, len(tokens))
+        advancing = PhraseTokens(phrases, TEXTS).advancing(phrases.advance(NOTHING_READ, spelled(tokens)))
+        law = dict(zip(row.tokens.tolist(), row.probabilities.tolist(), strict=True))
+        end = sum(p for token, p in law.items() if token in ENDS)
+        others = {token: p for token, p in law.items() if token not in ENDS}
+        hope = max([hope, *(math.log(p) for token, p in others.items() if token in advancing)])
+        if end and end >= max(others.values(), default=0.0):
+            return tokens, True, hope
+        if not others:
+            break
+        tokens = (*tokens, max(others, key=others.__getitem__))
+    return tokens, False, hope
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("phrases", [[], [b"aab"], [b"bb", b"ba"]])
+def test_continuations(phrases: list[bytes], depth: int) -> None:
+    """All of a step are read together, and each is what it is alone."""
+    seen: list[Any] = []
+
+    class Watched(Lookahead):
+        def _continued(self, candidates: Any) -> Any:
+            found = super()._continued(candidates)
+            seen.extend(found)
+            return found
+
+    for pattern, seed in itertools.product(PATTERNS, SEEDS[:2]):
+        model, held = TableModel(seed), Phrases(phrases)
+        holding = Holding(constraint_of(pattern), held)
+        Watched(Prefixes(model, holding, 3), 9, holding, depth=depth, width=4).run()
+        assert len(model.asked) <= 1 + 3 * (depth + 1)
+        for each in seen:
+            at, is_whole, hope = greedily(Prefixes(model, holding, 3), held, each.start.tokens, depth)
+            assert (each.at.tokens, each.is_whole) == (at, is_whole)
+            assert each.hope == pytest.approx(hope)
+        assert seen
+        seen.clear()
+
+
 def learned(model: TableModel, pattern: str, *, method: str = "cars", n: int = 20) -> ValidityTrie:
     trie = ValidityTrie()
     sample(model, constraint_of(pattern), n, method=method, max_tokens=LIMIT, trie=trie, seed=0)
@@ -365,7 +414,7 @@ def learned(model: TableModel, pattern: str, *, method: str = "cars", n: int = 2
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("method", [None, "cars", "ars", "asap", "smc"])
+@pytest.mark.parametrize("method", [None, "cars", "ars", "rs", "rsft", "smc"])
 def test_best_first_is_exact(method: str | None, batch: int) -> None:
     """Whatever is known beforehand, saved and loaded too; and it never reads more than there is."""
     for pattern, seed in CASES:
@@ -422,6 +471,16 @@ def test_bounds_on_the_most_probable_text(method: str) -> None:
             assert behind / before - 1e-12 <= bound <= trie.theta(node) + 1e-9
             n_lower += bound < trie.theta(node) - 1e-9
     assert n_lower > 100
+
+
+def test_what_rounding_swallows_is_still_possible() -> None:
+    """The rest of a sum may be nothing to a float, and is all that there is."""
+    trie = ValidityTrie()
+    trie.open(0, Row(np.array([0, 1]), np.array([0.5, 1e-20])))
+    trie.rule_out(trie.add(0, 0, 0.5))
+    assert trie.largest(ENDS)[0] >= 1e-20
+    trie.rule_out(trie.add(0, 1, 1e-20))
+    assert trie.largest(ENDS)[0] == 0.0
 
 
 def test_what_is_learned_saves_rows() -> None:
@@ -526,10 +585,8 @@ def test_bad_input(options: dict[str, Any], message: str) -> None:
         search(TableModel(0), constraint_of("a*"), max_tokens=3, **options)
 
 
-def test_phrases_of_any_method_are_part_of_the_language() -> None:
+def test_samplers_take_phrases_too() -> None:
     """A constraint that holds phrases is one like any other: samples of it have the model's law."""
-    from gramask.samplers.holding import Holding
-
     model = TableModel(3)
     constraint = Holding(constraint_of("[ab]*"), Phrases(["aba"]))
     found = sample(model, constraint, 400, max_tokens=3, seed=0, batch=8)
@@ -550,10 +607,11 @@ SCHEMA = {
 
 
 def test_with_the_embedded_model() -> None:
-    transformers = pytest.importorskip("transformers")
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     from gramask.samplers.loading import vocabulary_of
     from gramask.samplers.prefix_model import PrefixModel
 
+    torch.set_num_threads(1)
     folder = Path(gramask.__file__).parent / "assets" / "model"
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
