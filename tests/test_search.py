@@ -407,6 +407,24 @@ def test_continuations(phrases: list[bytes], depth: int) -> None:
         seen.clear()
 
 
+def test_hope_leads_to_phrases() -> None:
+    """`ab` is the better beginning of `bb` by itself, but nothing good comes of it."""
+    rows = {(): {1: 0.3, 2: 0.6, 5: 0.1}, (1,): {1: 0.9, 5: 0.1}, (2,): {1: 0.001, 0: 0.899, 5: 0.1}}
+
+    class Written(TableModel):
+        def next_logprobs(self, prefixes: Sequence[Tokens]) -> np.ndarray:
+            found = np.full((len(prefixes), self.vocab_size), -np.inf)
+            for row, prefix in zip(found, prefixes, strict=True):
+                for token, p in rows.get(prefix, {5: 1.0}).items():
+                    row[token] = math.log(p)
+            return found
+
+    options: dict[str, Any] = {"max_tokens": 2, "width": 1, "phrases": [b"bb"], "depth": 1}
+    for weight, tokens in ((1.0, (1, 1)), (0.0, (2, 1))):
+        found = search(Written(0), constraint_of("[ab]*"), method="lookahead", weight=weight, **options)
+        assert found.tokens == [tokens]
+
+
 def learned(model: TableModel, pattern: str, *, method: str = "cars", n: int = 20) -> ValidityTrie:
     trie = ValidityTrie()
     sample(model, constraint_of(pattern), n, method=method, max_tokens=LIMIT, trie=trie, seed=0)
@@ -471,6 +489,15 @@ def test_bounds_on_the_most_probable_text(method: str) -> None:
             assert behind / before - 1e-12 <= bound <= trie.theta(node) + 1e-9
             n_lower += bound < trie.theta(node) - 1e-9
     assert n_lower > 100
+
+
+def test_a_text_may_have_several_ends() -> None:
+    """Which are one text, as probable as all of them together."""
+    trie = ValidityTrie()
+    trie.open(0, Row(np.array([0, 5, 6]), np.array([0.4, 0.3, 0.3])))
+    for token, p in ((0, 0.4), (5, 0.3), (6, 0.3)):
+        trie.add(0, token, p)
+    assert trie.largest(ENDS)[0] == pytest.approx(0.6)
 
 
 def test_what_rounding_swallows_is_still_possible() -> None:
@@ -583,6 +610,36 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_bad_input(options: dict[str, Any], message: str) -> None:
     with pytest.raises(GramaskError, match=re.escape(message)):
         search(TableModel(0), constraint_of("a*"), max_tokens=3, **options)
+
+
+def test_masks_of_a_constraint_that_holds_phrases() -> None:
+    """They are what `advance` takes; and a text is complete if it is one of the constraint and holds them."""
+    rng, words = random.Random(0), np.zeros(1, np.int32)
+    for pattern, phrases in itertools.product(PATTERNS, PHRASES):
+        holding = Holding(constraint_of(pattern), Phrases(phrases))
+        matcher, tokens = holding.matcher(), ()
+        while True:
+            matcher.fill_mask(words)
+            allowed = [t for t in range(len(TEXTS) + len(ENDS)) if words[0] >> t & 1]
+            assert allowed == [t for t in range(len(TEXTS) + len(ENDS)) if matcher.fork().advance(t)]
+            complete = bool(re.fullmatch(pattern.encode(), spelled(tokens))) and holds(tokens, phrases)
+            assert matcher.is_accepting() == complete == (ENDS[0] in allowed)
+            going_on = [token for token in allowed if token not in ENDS]
+            if not complete and holds(tokens, phrases):
+                assert matcher.closing_tokens()
+            if not holds(tokens, phrases):
+                with pytest.raises(GramaskError, match="a phrase is missing"):
+                    matcher.closing_tokens()
+            if not going_on or len(tokens) == 6:
+                break
+            tokens = (*tokens, rng.choice(going_on))
+            assert matcher.advance(tokens[-1]) and not matcher.is_finished()
+        if complete:
+            assert (
+                holding.parse(spelled(tokens).decode()) and matcher.advance(ENDS[1]) and matcher.is_finished()
+            )
+    with pytest.raises(GramaskError, match="does not hold all phrases"):
+        Holding(constraint_of("[ab]*"), Phrases(["ab"])).parse("aaa")
 
 
 def test_samplers_take_phrases_too() -> None:
