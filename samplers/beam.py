@@ -1,8 +1,8 @@
 """Beam search under masks, which knows when it is over and whether it has lost anything.
 
 Source: the stopping rule is that of Huang, Zhao and Ma (2017), "When to Finish? Optimal Beam Search for Neural Text
-Generation (modulo beam size)", section 3; length normalisation as in Wu et al. (2016), "Google's Neural Machine
-Translation System", section 7, with the plain power of the length.
+Generation (modulo beam size)"; length normalisation is that of Wu et al. (2016), "Google's Neural Machine Translation
+System", section 7, with the plain length.
 """
 
 from __future__ import annotations

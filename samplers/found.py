@@ -14,8 +14,7 @@ class SearchStats:
     """What it took.
 
     forwards   : rows asked of the model.  mask_fills : masks asked of the constraint.
-    stopped    : why the search ended before it had the texts that were asked for, or before it knew that no others are
-                 better; None where neither is the case, or the others were pruned.
+    stopped    : why there are fewer texts than were asked for, or that the budget came to its end; None otherwise.
     """
 
     forwards: int = 0
@@ -32,7 +31,8 @@ class Found:
                  normalised by masks.
     scores     : what ranks the texts: the same, if the method has no other score.
     log_bound  : no text that is missing here has a higher score; -inf where none is, inf where nothing is known.
-    is_optimal : whether the texts are proved to be those of the highest scores in the language, within the length.
+    is_optimal : whether the texts are proved to be those of the highest scores in the language, within the length; but
+                 for rounding.
     """
 
     tokens: list[Prefix]

@@ -1,9 +1,9 @@
 """Beam search for texts that hold phrases: each step costs as much as without them, however many there are.
 
 Source: Post and Vilar (2018), "Fast Lexically Constrained Decoding with Dynamic Beam Allocation for Neural Machine
-Translation", sections 3.1 (candidates) and 3.2 (allocation), with bytes in place of tokens: a bank is of hypotheses
-that have matched as many bytes of the phrases. So a phrase counts however it is cut into tokens, and one that is
-broken off counts as far as its end is the beginning of a phrase.
+Translation" (candidates, allocation), with bytes in place of tokens: a bank is of hypotheses that have matched as many
+bytes of the phrases. So a phrase counts however it is cut into tokens; of one that is broken off there stays
+what begins a phrase again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def allocate(sizes: Mapping[int, int], last: int, width: int) -> dict[int, int]:
     """How many of each bank go on: equal shares, the remainder for the last bank.
 
     sizes : candidates of each bank that has any, of the banks 0 to `last`.
-    What a bank does not need goes to the others in turn, the highest first; so does all where banks outnumber slots.
+    What a bank does not need goes to the others in turn, the highest first (the paper: to its neighbours first). Where
+    banks outnumber slots, as they do with bytes, that is how all are given.
     """
     share, rest = divmod(width, last + 1)
     slots = {bank: min(size, share + (rest if bank == last else 0)) for bank, size in sizes.items()}

@@ -2,9 +2,8 @@
 
 Each candidate is continued greedily under the mask for some tokens, all of them in the same calls of the model, and its
 score is log p plus what is hoped for on the way. What was read of the candidates that are taken is not read again.
-Source: Lu et al. (2022), "NeuroLogic A*esque Decoding: Constrained Text Generation with Lookahead Heuristics", section
-2.2 (greedy lookahead, phrases); Huang et al. (2024), "DeAL: Decoding-time Alignment for Large Language Models", section
-3 (rewards).
+Source: Lu et al. (2022), "NeuroLogic A*esque Decoding: Constrained Text Generation with Lookahead Heuristics" (phrases,
+greedy lookahead); Huang et al. (2024), "DeAL: Decoding-time Alignment for Large Language Models" (rewards).
 """
 
 from __future__ import annotations

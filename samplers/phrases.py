@@ -17,7 +17,7 @@ Phrase = bytes | str
 State = tuple[int, int]
 """The node, which is the longest beginning of a phrase that the text ends with; the phrases that it holds, as bits."""
 NOTHING_READ: State = (0, 0)
-MAX_KEPT = 1_000
+MAX_KEPT = 256
 """Of what is found out about sets of phrases and about states; beyond this it is found out again."""
 
 
