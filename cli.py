@@ -77,7 +77,17 @@ def _add_demo(commands: Any) -> None:
     parser.add_argument("--prompt", metavar="TEXT", help="what to ask the model")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the first answer (default: 0)")
     parser.add_argument(
-        "--n", metavar="N", type=_positive, default=20, help="answers of each kind (default: 20)"
+        "--n",
+        metavar="N",
+        type=_positive,
+        help="answers of each kind (default: 20, or 2000 with --sampler exact)",
+    )
+    parser.add_argument(
+        "--sampler",
+        choices=["local", "exact"],
+        default="local",
+        help="exact: show what masking alone does to the law of the answers, and draw from the model's own "
+        "(default: local)",
     )
     parser.add_argument(
         "--max-new-tokens", metavar="N", type=_positive, default=160, help="per answer (default: 160)"
@@ -148,6 +158,7 @@ def _run_demo(arguments: argparse.Namespace) -> int:
             n=arguments.n,
             max_new_tokens=arguments.max_new_tokens,
             as_json=arguments.json,
+            sampler=arguments.sampler,
         )
     )
     return 0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 EMBEDDED_MODEL = ASSETS / "model"
+N = 20
+N_FOR_LAWS = 2000
 BATCH = 10
 SHOWN = 3
 LONGEST = 400
@@ -41,6 +43,10 @@ from transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained("path/to/model")
 answer = gramask.constrain(model, schema)  # or a type, such as Person
 print(answer("Invent a person, as JSON.").value)"""
+EXACT_SNIPPET = """\
+answer = gramask.constrain(model, schema, sampler="exact")
+for result in answer("Invent a person, as JSON.", n=8):
+    print(result.value, result.law.log_z)  # how probable such texts are to the model"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,15 @@ class DemoOptions:
     model: Path | None = None
     prompt: str | None = None
     seed: int = 0
-    n: int = 20
+    n: int | None = None
     max_new_tokens: int = 160
     as_json: bool = False
+    sampler: Literal["local", "exact"] = "local"
+
+    @property
+    def n_answers(self) -> int:
+        """Laws need many more to be seen."""
+        return self.n or (N_FOR_LAWS if self.sampler == "exact" else N)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,9 @@ def run_demo(options: DemoOptions) -> None:
     with _step(console, "compiling (a first run compiles the kernels, which takes a while)"):
         compile_kernels()
         make = constrain(model, task.schema)
+    if options.sampler == "exact":
+        _run_laws(console, make, task, options)
+        return
     with Progress(console=console, transient=True) as progress:
         free = _in_batches(progress, "without a constraint", options, partial(free_answers, make, task))
         held = _in_batches(progress, "with the constraint", options, partial(held_answers, make, task))
@@ -108,7 +123,32 @@ def run_demo(options: DemoOptions) -> None:
     _show_answers(console, task, free, held, is_valid)
     _show_stream(console, make, task, options)
     _show_costs(console, measurement)
-    _show_snippet(console)
+    _show_snippet(console, SNIPPET)
+
+
+def _run_laws(console: Console, make: Constrained[Any], task: Task, options: DemoOptions) -> None:
+    """The law of the model, that of masking and that of `sampler="exact"`, side by side."""
+    from .demo_laws import as_json, compare, show
+
+    with _step(console, f"going through the texts, and drawing {options.n_answers} answers in both ways"):
+        laws = compare(
+            make.model,
+            make.tokenizer,
+            task.prompt,
+            task.schema,
+            n=options.n_answers,
+            max_new_tokens=options.max_new_tokens,
+            seed=options.seed,
+        )
+    if options.as_json:
+        print(
+            json.dumps(
+                as_json(task.prompt, task.schema, str(task.model_folder), options.seed, laws), indent=2
+            )
+        )
+    else:
+        show(console, task.prompt, task.schema, laws)
+        _show_snippet(console, EXACT_SNIPPET)
 
 
 def _refuse_early(task: Task) -> None:
@@ -123,6 +163,7 @@ def _refuse_early(task: Task) -> None:
 def task_of(options: DemoOptions) -> Task:
     """The embedded prompt and schema, or what the options put in their place."""
     shipped = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))
+    shipped = shipped["laws"] if options.sampler == "exact" else shipped
     schema = shipped["schema"] if options.schema is None else _read_schema(options.schema)
     prompt = options.prompt
     if prompt is None:
@@ -313,13 +354,13 @@ def _in_batches(
 ) -> list[Any]:
     """All the answers that `draw(options, n, seed)` gives, in batches small enough to show progress."""
     begin = time.perf_counter()
-    bar = progress.add_task(f"{options.n} answers {title}", total=options.n)
+    bar = progress.add_task(f"{options.n_answers} answers {title}", total=options.n_answers)
     answers: list[Any] = []
-    while len(answers) < options.n:
-        n = min(BATCH, options.n - len(answers))
+    while len(answers) < options.n_answers:
+        n = min(BATCH, options.n_answers - len(answers))
         answers += draw(options, n, options.seed + len(answers))
         progress.update(bar, completed=len(answers))
-    _say(progress.console, f"{options.n} answers {title}: {time.perf_counter() - begin:.1f} s")
+    _say(progress.console, f"{options.n_answers} answers {title}: {time.perf_counter() - begin:.1f} s")
     return answers
 
 
@@ -377,8 +418,8 @@ def _show_costs(console: Console, measurement: Measurement) -> None:
     )
 
 
-def _show_snippet(console: Console) -> None:
-    console.print(Panel(Syntax(SNIPPET, "python"), title="with a model of yours", title_align="left"))
+def _show_snippet(console: Console, snippet: str) -> None:
+    console.print(Panel(Syntax(snippet, "python"), title="with a model of yours", title_align="left"))
 
 
 def _as_json(
@@ -394,7 +435,7 @@ def _as_json(
         "prompt": task.prompt,
         "schema": task.schema,
         "model": str(task.model_folder),
-        "n": options.n,
+        "n": options.n_answers,
         "seed": options.seed,
         "max_new_tokens": options.max_new_tokens,
         "unconstrained": {"valid": sum(map(is_valid, free)), "texts": free},

@@ -237,6 +237,20 @@ def test_demo_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+def test_demo_of_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("transformers")
+    assert cli.main(["demo", "--sampler", "exact", "--json", "--n", "500"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert sum(shown["model"].values()) == pytest.approx(1.0)
+    assert shown["covered"] > 0.99
+    assert shown["masked_distance"] > 0.3
+    assert shown["exact_distance"] < 2.5 * shown["noise"] < 0.2
+    assert cli.main(["demo", "--sampler", "exact", "--n", "20"]) == 0
+    assert "masked: 20 draws" in " ".join(capsys.readouterr().out.split())
+    assert cli.main(["demo", "--sampler", "exact", "--schema", write(tmp_path, {"type": "string"})]) == 2
+    assert "give a schema with fewer values" in " ".join(capsys.readouterr().err.split())
+
+
 def test_demo_on_a_terminal_with_a_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")

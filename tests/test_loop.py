@@ -278,7 +278,10 @@ def test_one_schema_per_prompt():
     [
         ({"temprature": 1.0}, "did you mean 'temperature'"),
         ({"speculate": True}, "speculate=True is not available"),
-        ({"sampler": "exact"}, "sampler='exact' is not available"),
+        ({"sampler": "best"}, "sampler='best' is not available"),
+        ({"sampler": "exact", "temperature": 0.0}, "contradicts"),
+        ({"sampler": "exact", "steps": 3}, "unknown option 'steps'"),
+        ({"budget": 3}, "unknown option 'budget'"),
         ({"think": "</think>"}, "think='</think>' is not available"),
         ({"sampler": "greedy", "temperature": 1.0}, "contradicts"),
         ({"sampler": "local", "temperature": 0.0}, "contradicts"),
