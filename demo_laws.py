@@ -86,8 +86,10 @@ def compare(
         n,
         law,
         covered,
-        *shares,
-        *(distance(law, share) for share in shares),
+        shares[0],
+        shares[1],
+        distance(law, shares[0]),
+        distance(law, shares[1]),
         noise=sum(math.sqrt(p * (1.0 - p) / n) for p in law.values()) / math.sqrt(2.0 * math.pi),
         log_z=log_z,
         rows={"masked": masked.stats.forwards, "exact": exact.stats.forwards},
@@ -123,10 +125,11 @@ def _law_of_the_model(own: PrefixModel, constraint: Constraint, length: int) -> 
             "cannot be shown",
             hint="give a schema with fewer values",
         )
-    law: Counter[str] = Counter()
+    law: Law = {}
     for tokens, mass in zip(found.tokens, masses, strict=True):
-        law[_value(constraint, tokens)] += mass / sum(masses)
-    return dict(law.most_common()), math.log(sum(masses)), covered
+        value = _value(constraint, tokens)
+        law[value] = law.get(value, 0.0) + mass / sum(masses)
+    return dict(sorted(law.items(), key=lambda item: -item[1])), math.log(sum(masses)), covered
 
 
 def _shares(constraint: Constraint, samples: Samples) -> Law:

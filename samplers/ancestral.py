@@ -54,6 +54,7 @@ def _text(prefixes: Prefixes, rows: MaskedRows, choices: Choices) -> Prefix | No
     matcher, tokens = prefixes.constraint.matcher(), list[int]()
     while True:
         row = rows.row(tuple(tokens), matcher)
+        prefixes.stats.steps += 1
         if not len(row.tokens):
             return None
         token = int(row.tokens[choices.categorical(row.probabilities)])

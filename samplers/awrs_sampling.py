@@ -52,6 +52,7 @@ def _text(
     matcher, tokens, log_weight = prefixes.constraint.matcher(), list[int](), 0.0
     while True:
         row = rows.row(tuple(tokens), matcher)
+        prefixes.stats.steps += 1
         if not len(row.tokens):
             return None
         allowed = float(row.probabilities.sum())

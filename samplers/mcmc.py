@@ -113,6 +113,7 @@ class Chain:
         found = begun
         while True:
             row = self._rows.row(found.tokens, matcher)
+            self._prefixes.stats.steps += 1
             if not len(row.tokens):
                 return None
             if len(found.tokens) == length:

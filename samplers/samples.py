@@ -13,6 +13,7 @@ class SampleStats:
     """What it took.
 
     forwards   : rows asked of the model.  calls : of the model, each for some of them.
+    steps      : draws of a token; for each, a sampler that keeps no rows would ask for one.
     mask_fills : masks asked of the constraint.
     attempts   : texts begun and brought to an end.  accepted : those of them that are samples.
     predicate_calls : of the predicate, each for other tokens.
@@ -22,6 +23,7 @@ class SampleStats:
 
     forwards: int = 0
     calls: int = 0
+    steps: int = 0
     mask_fills: int = 0
     attempts: int = 0
     accepted: int = 0

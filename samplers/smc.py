@@ -85,6 +85,7 @@ class Particles:
                 rows = self._rows()
             self._continue()
             for particle in self._running():
+                self._prefixes.stats.steps += 1
                 self._draw(particle, rows[tuple(particle.tokens)])
         return self._samples()
 

@@ -125,6 +125,7 @@ class TrieSampler:
     def _advance(self, running: list[_Attempt]) -> None:
         """One token more for each attempt; the model is asked once."""
         rows = self._rows(running)
+        self.stats.steps += len(running)
         for attempt in running:
             self._step(attempt, rows[attempt.node])
 

@@ -1,0 +1,1 @@
+"""What samplers cost for texts with the model's own law, on the embedded model."""
