@@ -86,8 +86,7 @@ def _answers(
         method=METHODS[sampler],
         max_tokens=budget.max_new_tokens - 1,  # the end token is not among them
         predicate=None if constraint.is_exact else _validation(constraint),
-        **{name: value for name, value in DEFAULTS.items() if name in known},
-        **options,
+        **{**{name: value for name, value in DEFAULTS.items() if name in known}, **options},
     )
     if n and not samples.tokens:
         raise _no_answer(sampler, samples.stats.stopped)
