@@ -26,6 +26,8 @@ FORMAT = 1
 """Of files; raise it when the meaning of an array changes."""
 REFRESH = 64
 ROUNDING = 1e-12
+SWALLOWED = 2.0**-50
+"""A share that rounding may take away from what is small beside it."""
 UNCOUNTED = 1 << 30
 """As many tokens as one likes: which may follow is not known."""
 
@@ -293,8 +295,9 @@ class ValidityTrie:
         self._counts[node] = UNCOUNTED, 0
         if parent != NONE:
             self._counts[parent, 0] -= 1
-            left = self._bounds[parent, 2] - probability
-            self._bounds[parent, 2] = max(0.0, left) if self._counts[parent, 0] else 0.0
+            # What is left of a difference may be less than the tokens it stands for, and even nothing.
+            left = max(self._bounds[parent, 2] - probability, SWALLOWED * probability)
+            self._bounds[parent, 2] = left if self._counts[parent, 0] else 0.0
             self._links[node, 3] = self._links[parent, 2]
             self._links[parent, 2] = node
             self._children[parent << 32 | token] = node

@@ -108,12 +108,19 @@ def test_a_text_may_have_several_ends() -> None:
 
 def test_what_rounding_swallows_is_still_possible() -> None:
     """The rest of a sum may be nothing to a float, and is all that there is."""
-    trie = ValidityTrie()
-    trie.open(0, Row(np.array([0, 1]), np.array([0.5, 1e-20])))
-    trie.rule_out(trie.add(0, 0, 0.5))
-    assert trie.largest(ENDS)[0] >= 1e-20
-    trie.rule_out(trie.add(0, 1, 1e-20))
-    assert trie.largest(ENDS)[0] == 0.0
+    for row_bytes in (1 << 20, 0):  # at hand, or forgotten
+        trie = ValidityTrie(row_bytes=row_bytes)
+        trie.open(0, Row(np.array([0, 1]), np.array([0.5, 1e-20])))
+        if not row_bytes:
+            trie.keep(trie.add(0, 0, 0.5), Row(np.array([0]), np.array([1.0])))
+            assert trie.row(0) is None
+        trie.rule_out(trie.add(0, 0, 0.5))
+        assert trie.largest(ENDS)[0] >= 1e-20
+        assert trie.theta(0) >= 1e-20
+        trie.rule_out(trie.add(0, 1, 1e-20))
+        assert trie.largest(ENDS)[0] == 0.0
+        trie.open(0, Row(np.array([0, 1]), np.array([0.5, 1e-20])))
+        assert trie.theta(0) == 0.0
 
 
 def test_what_is_learned_saves_rows() -> None:
