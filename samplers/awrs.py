@@ -8,8 +8,11 @@ Sampling", section 3 (`paper`); for the others, see each function.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
+
+import numpy as np
 
 from ..errors import GramaskError
 from .choices import Choices, Floats
@@ -18,6 +21,8 @@ IsValid = Callable[[int], bool]
 Drawn = tuple[int, float] | None
 """An index and its weight; None, which has weight 0, where nothing is valid."""
 Estimator = Literal["paper", "recursive", "geometric"]
+FEW = 64
+"""As many are one block."""
 
 
 def draw_valid(
@@ -37,7 +42,7 @@ def draw_valid(
 
 
 class _Draws:
-    """Draws from what was not found invalid.
+    """Draws from what was not found invalid: a block of indices, then one of them; of n, about sqrt(n) are read.
 
     left : the probability of that.
     """
@@ -46,20 +51,26 @@ class _Draws:
         self.probabilities = probabilities
         self.choices = choices
         self._is_valid = is_valid
-        self._weights = probabilities.copy()
+        n = len(probabilities)
+        self._width = n if n <= FEW else math.isqrt(n) + 1
+        blocks = np.zeros((-(-n // self._width), self._width))
+        blocks.flat[:n] = probabilities
+        self._blocks = blocks
+        self._sums = blocks.sum(axis=1)
         self._answers: dict[int, bool] = {}
 
     @property
     def left(self) -> float:
-        return float(self._weights.sum())
+        return float(self._sums.sum())
 
     def draw(self, without: int = -1) -> int:
         """An index other than `without`, -1 if there is none."""
-        weights = self._weights
-        if without >= 0:
-            weights = weights.copy()
-            weights[without] = 0.0
-        return self.choices.categorical(weights) if weights.any() else -1
+        if without < 0:
+            return self._drawn()
+        self._set(without, 0.0)
+        found = self._drawn()
+        self._set(without, float(self.probabilities[without]))
+        return found
 
     def ask(self, index: int) -> bool:
         """Whether an index is valid; if not, it is not drawn again."""
@@ -67,8 +78,20 @@ class _Draws:
         if answer is None:
             answer = self._answers[index] = self._is_valid(index)
             if not answer:
-                self._weights[index] = 0.0
+                self._set(index, 0.0)
         return answer
+
+    def _drawn(self) -> int:
+        if not self._sums.any():
+            return -1
+        block = self.choices.categorical(self._sums) if len(self._sums) > 1 else 0
+        return block * self._width + self.choices.categorical(self._blocks[block])
+
+    def _set(self, index: int, weight: float) -> None:
+        block, place = divmod(index, self._width)
+        self._blocks[block, place] = weight
+        # Added up anew, so that nothing is left of a block of which nothing is left.
+        self._sums[block] = self._blocks[block].sum()
 
 
 def _paper(draws: _Draws) -> Drawn:

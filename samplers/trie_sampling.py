@@ -20,7 +20,7 @@ from typing import Literal
 from .choices import Choices
 from .engine import MatcherLike
 from .language_model import Prefix
-from .logs import log, log_mean
+from .logs import log, log_mean, log_sum
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .samples import Exactness, Samples
@@ -82,41 +82,67 @@ class TrieSampler:
         self._unique = unique
         self._predicate = predicate
         self._left = max_attempts
+        self._n_before = prefixes.stats.attempts
+        self._taken: set[Prefix] = set()
 
     def draw(self, n: int) -> Samples:
         """Up to `n` samples."""
         self.stats.accepted, self.stats.stopped = 0, None
         running: deque[_Attempt] = deque()
-        tokens: list[Prefix] = []
-        log_weights: list[float] = []
-        estimates: list[float] = []
-        while len(tokens) < n and not self.stats.stopped:
+        over: list[_Attempt] = []
+        accepted: list[_Attempt] = []
+        while len(accepted) < n and not self.stats.stopped:
             while len(running) < self._batch and self._left > 0 and self._prefixes.has_budget:
                 self._left -= 1
                 running.append(_Attempt(self._prefixes.constraint.matcher()))
             self._advance([attempt for attempt in running if not attempt.is_over])
             running = self._in_order(running)
-            while running and running[0].is_over and len(tokens) < n:
-                attempt = running.popleft()
-                self.stats.attempts += 1
-                estimates.append(attempt.log_estimate)
-                if attempt.is_accepted and not (self._unique and tuple(attempt.tokens) in tokens):
-                    tokens.append(tuple(attempt.tokens))
-                    self.stats.accepted = len(tokens)
-                    log_weights.append(attempt.log_estimate if self._policy.drift == "weight" else 0.0)
-                    if self._unique:
-                        self._take_out(attempt)
-            if len(tokens) == n:
-                break
-            if self.trie.theta(ROOT) <= 0.0:
-                self.stats.stopped = "no text is left"
-            elif not running and self._left == 0:
-                self.stats.stopped = "the attempts are used up"
-            elif not running and not self._prefixes.has_budget:
-                self.stats.stopped = "the budget is used up"
-        self.stats.accepted = len(tokens)
-        log_z = None if self._policy.drift == "ignore" or not estimates else log_mean(estimates)
-        return Samples(tokens, log_weights, log_z, self._policy.exactness, self.stats)
+            while running and running[0].is_over and len(accepted) < n:
+                over.append(running.popleft())
+                if over[-1].is_accepted and self._is_taken(over[-1]):
+                    accepted.append(over[-1])
+            self.stats.attempts, self.stats.accepted = self._n_before + len(over), len(accepted)
+            if len(accepted) < n and not self.stats.stopped:
+                self.stats.stopped = self._why_stopped(bool(running))
+        is_weighted = self._policy.drift == "weight"
+        return Samples(
+            [tuple(attempt.tokens) for attempt in accepted],
+            [attempt.log_estimate if is_weighted else 0.0 for attempt in accepted],
+            self._log_z(over),
+            self._policy.exactness,
+            self.stats,
+        )
+
+    def _why_stopped(self, is_running: bool) -> str | None:
+        if self.trie.theta(ROOT) <= 0.0:
+            return "no text is left"
+        if not is_running and self._left == 0:
+            return "the attempts are used up"
+        return None if is_running or self._prefixes.has_budget else "the budget is used up"
+
+    def _is_taken(self, attempt: _Attempt) -> bool:
+        """Whether an accepted text is a sample; if none may come twice, it is the last time for this one."""
+        if not self._unique:
+            return True
+        tokens = tuple(attempt.tokens)
+        if tokens in self._taken:
+            return False
+        self._taken.add(tokens)
+        self._take_out(attempt)
+        return True
+
+    def _log_z(self, over: list[_Attempt]) -> float | None:
+        """An estimate of the logarithm of the probability of the language.
+
+        That of an attempt is the bound at its beginning, if it is accepted, and 0 if not; or its weight. These have the
+        right mean, but by coins the more variance, the higher the bound: they count by its inverse.
+        """
+        if self._policy.drift == "ignore" or self._unique or not over:
+            return None
+        if self._policy.drift == "weight":
+            return log_mean([attempt.log_estimate for attempt in over])
+        n_accepted = sum(attempt.is_accepted for attempt in over)
+        return log(n_accepted) - log_sum([-attempt.log_bound for attempt in over])
 
     def _in_order(self, running: deque[_Attempt]) -> deque[_Attempt]:
         """As they began: who is first at the end is more often short."""
@@ -170,6 +196,7 @@ class TrieSampler:
             attempt.fail()
         elif token in self._prefixes.eos_ids:
             attempt.is_accepted = attempt.is_over = True
+            attempt.last_row = row
         else:
             attempt.node = self.trie.add(attempt.node, token, probability)
             attempt.tokens.append(token)
@@ -185,7 +212,7 @@ class TrieSampler:
         """Whether an attempt goes on at its prefix, of which the bound may have become lower."""
         theta = self.trie.theta(attempt.node)
         if attempt.theta is None:
-            attempt.log_estimate = log(theta)
+            attempt.log_bound = attempt.log_estimate = log(theta)
             return theta > 0.0
         drift = theta / attempt.theta if attempt.theta > 0.0 else 0.0
         if self._policy.drift == "weight":
@@ -194,19 +221,21 @@ class TrieSampler:
 
     def _take_out(self, attempt: _Attempt) -> None:
         """Let a text not come again, whichever token ends it."""
-        row = self.trie.row(attempt.node)
+        assert attempt.last_row is not None
         for token in self._prefixes.eos_ids:
-            place = -1 if row is None else row.place(token)
-            if row is not None and place >= 0:
-                end = self.trie.add(attempt.node, token, float(row.probabilities[place]))
-                self.trie.rule_out(end)
+            place = attempt.last_row.place(token)
+            if place >= 0:
+                probability = float(attempt.last_row.probabilities[place])
+                self.trie.rule_out(self.trie.add(attempt.node, token, probability))
 
 
 class _Attempt:
     """A text on its way.
 
     node  : its prefix in the trie.  theta : the bound there when the last token was drawn, None at the beginning.
-    log_estimate : of the probability of the language, if the attempt is accepted.
+    log_bound : on the probability of the language, when the attempt began.  log_estimate : of that probability, if the
+        attempt is accepted.
+    last_row : where the text ended.
     """
 
     def __init__(self, matcher: MatcherLike) -> None:
@@ -214,7 +243,9 @@ class _Attempt:
         self.tokens: list[int] = []
         self.node = ROOT
         self.theta: float | None = None
+        self.log_bound = -math.inf
         self.log_estimate = -math.inf
+        self.last_row: Row | None = None
         self.is_over = False
         self.is_accepted = False
 

@@ -56,8 +56,10 @@ def cases(estimator: str) -> Iterator[tuple[np.ndarray, frozenset[int]]]:
             yield np.array([0.02, 0.95, 0.03]), valid | {1}
 
 
+@pytest.mark.parametrize("few", [64, 1])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_weights_are_proper(estimator: str) -> None:
+def test_weights_are_proper(estimator: str, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awrs, "FEW", few)  # one block, or some
     for p, valid in cases(estimator):
         expected = {token: p[token] if token in valid else 0.0 for token in range(len(p))}
         assert weighted_law(p, valid, estimator) == pytest.approx(expected, abs=1e-12)
