@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,4 +83,20 @@ def test_keeping_every_proposal_has_another_law() -> None:
     for texts, seed in itertools.product(LANGUAGES, SEEDS):
         law = np.array(list(exact_law(TableModel(seed), texts).values()))
         found.append(float(abs(law @ transitions(TableModel(seed), texts, "uniform", Always) - law).max()))
+    assert max(found) > 0.01
+
+
+def test_a_misreported_proposal_has_another_law() -> None:
+    """The control: texts are written under the mask, and said to be drawn from the model's law without it."""
+
+    class Misreported(Chain):
+        def _written(self, begun: State, choices: Choices, length: float) -> State | None:
+            found = super()._written(begun, choices, length)
+            return None if found is None else replace(found, log_q=found.log_p)
+
+    found = []
+    for texts, seed in itertools.product(LANGUAGES, SEEDS):
+        law = np.array(list(exact_law(TableModel(seed), texts).values()))
+        matrix = transitions(TableModel(seed), texts, "uniform", Misreported)
+        found.append(float(abs(law @ matrix - law).max()))
     assert max(found) > 0.01

@@ -22,7 +22,7 @@ from small_languages import (
     normalised,
 )
 
-from gramask.samplers.choices import Choices
+from gramask.samplers.choices import Choices, RandomChoices
 from gramask.samplers.enumeration import enumerate_law
 from gramask.samplers.prefixes import Prefixes
 from gramask.samplers.sampling import sample
@@ -101,6 +101,35 @@ def test_controls_of_a_shared_trie() -> None:
     assert max(found["none"]) < 1e-12
     assert max(found["order"]) > 0.01
     assert max(found["drift"]) > 0.1
+
+
+def chi_square(counts: Counter[Tokens], law: dict[Tokens, float]) -> float:
+    """The statistic of Pearson's test in standard deviations from its mean: about N(0, 1) if the law is right."""
+    n = sum(counts.values())
+    statistic = sum((counts[text] - n * p) ** 2 / (n * p) for text, p in law.items())
+    return float((statistic - (len(law) - 1)) / (2 * (len(law) - 1)) ** 0.5)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_six_attempts_at_a_time(place: int) -> None:
+    """Too many courses to enumerate: chi-square of the first sample and of the second, with fixed seeds."""
+    model, texts = TableModel(0), ["a", "bc", "ab", "cca", "cb"]
+    constraint, exact = constraint_of(texts), exact_law(model, texts)
+    found = {}
+    for name, sampler, policy in (
+        ("order", Careless, "cars"),
+        ("drift", TrieSampler, "asap"),
+        ("none", TrieSampler, "cars"),
+    ):
+        counts: Counter[Tokens] = Counter()
+        for seed in range(2000):
+            prefixes = Prefixes(model, constraint, LIMIT)
+            samples = sampler(prefixes, POLICIES[policy], RandomChoices(seed), batch=6).draw(place + 1)
+            counts[samples.tokens[place]] += 1
+        found[name] = chi_square(counts, exact)
+    assert abs(found["none"]) < 4.0
+    assert found["drift"] > 8.0
+    assert found["order"] > 8.0 or place > 0  # the second to finish is less often short
 
 
 class Hasty(TrieSampler):
