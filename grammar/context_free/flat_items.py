@@ -116,7 +116,7 @@ def _pairs(items: np.ndarray) -> list[tuple[int, int]]:
 def _store_of(program: Program, pushdown: Pushdown) -> at.Store:
     """The arrays, with nothing found yet."""
     n_code, n_rules = len(program.code), len(program.starts)
-    places = np.empty((n_code + 256, at.PLACE_WIDTH), np.int64)
+    places = np.empty((n_code + 512, at.PLACE_WIDTH), np.int64)
     places[:n_code] = 0
     places[:n_code, at.PC] = np.arange(n_code)
     places[:n_code, at.CLOSED] = at.UNKNOWN

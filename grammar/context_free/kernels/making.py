@@ -7,8 +7,11 @@ to is written before the operation is, and a row before it is READY.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ....jit import fence, inner
 from ...pushdown import DONE_STATE, END, EXIT, FLAGS, GOTO, MADE_OF, MOVED, PUSH, READY, UNFILLED
+from .analysis import N_WORDS
 from .items import after, behind_call, find_sources, join
 from .moving import factor
 from .store import (
@@ -49,9 +52,7 @@ def expand(s, state):
     row = s.table[state]
     for column in range(MADE_OF):
         row[column] = 0
-    for byte in range(256):
-        if has_byte(s.set_bytes[number, 1], byte):
-            row[byte] = UNFILLED
+    _write(s.set_bytes[number, 1], 0, UNFILLED, row)
     if s.sets[number, LEFT]:
         for byte in range(256):
             if row[byte] == UNFILLED and has_byte(s.set_bytes[number, 0], byte):
@@ -59,6 +60,19 @@ def expand(s, state):
         row[END] = LEAVE
     fence()
     row[FLAGS] = READY
+
+
+@inner
+def _write(found, value, operation, row):
+    """Write an operation in place of a value for some bytes. found : uint64[N_WORDS]."""
+    for word in range(N_WORDS):
+        bits = found[word]
+        byte = word << 6
+        while bits:
+            if bits & np.uint64(1) and row[byte] == value:
+                row[byte] = operation
+            bits >>= np.uint64(1)
+            byte += 1
 
 
 @inner
@@ -86,9 +100,7 @@ def fill(s, state, byte):
     factor(s, target)  # leaves the bytes that `after` found to be alike
     operation = operation_of(s, target)
     fence()
-    for other in range(256):
-        if row[other] == UNFILLED and has_byte(s.set_bytes[NEXT, 1], other):
-            row[other] = operation
+    _write(s.set_bytes[NEXT, 1], UNFILLED, operation, row)
     if operation & 3 != EXIT:  # a text goes on there at once
         target_state = operation >> 2 if operation & 3 == GOTO else s.words[operation >> 2]
         if not s.table[target_state, FLAGS] & READY:
