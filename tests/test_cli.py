@@ -209,7 +209,7 @@ compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens]
 called += [bits.set_pairs, bits.copy_bits, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
-called += [analysis.find_ends, analysis.find_first, analysis.find_follow, store.rehash]
+called += [analysis.find_ends, analysis.find_sets, store.rehash]
 called += [entry.step, making.walk_making]
 missing = [kernel.__name__ for kernel in called if not kernel.signatures]
 assert not missing, missing

@@ -7,6 +7,7 @@ places and nodes are numbers. So a step costs a few microseconds, where `items.p
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..encodings import Encodings
 from ..pushdown import Pushdown
 from .kernels import entry, places
 from .kernels import store as at
-from .kernels.analysis import N_WORDS, find_first, find_follow
+from .kernels.analysis import N_WORDS, find_sets
 from .kernels.entry import step
 from .kernels.instructions import CALL, OP, READ, RETURN
 from .program import Program
@@ -114,41 +115,33 @@ def _pairs(items: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _store_of(program: Program, pushdown: Pushdown) -> at.Store:
-    """The arrays, with nothing found yet."""
-    n_code, n_rules = len(program.code), len(program.starts)
-    places = np.empty((n_code + 512, at.PLACE_WIDTH), np.int64)
-    places[:n_code] = 0
-    places[:n_code, at.PC] = np.arange(n_code)
-    places[:n_code, at.CLOSED] = at.UNKNOWN
-    nodes = np.empty((256, at.NODE_WIDTH), np.int64)
-    nodes[0] = 0  # BOTTOM
-    n = np.zeros(at.N_COUNTERS, np.int64)
-    n[at.N_PLACES], n[at.N_NODES], n[at.N_SETS], n[at.N_OUTCOMES] = n_code, 1, 1, 1
-    outcomes = np.empty((256, 2), np.int64)
-    outcomes[0] = at.UNKNOWN
-    edges, bytes_, first_edge, used = _flat_encodings(program.encodings)
-    first = np.zeros((n_code, N_WORDS), np.uint64)
-    follow = np.zeros((program.n_regions, N_WORDS), np.uint64)
-    find_first(program.code, program.starts, program.order, used, first)
-    find_follow(program.code, program.starts, program.order, first, follow)
+    """The arrays, with nothing found yet. START_AT is what must be done with them first."""
+    n_code, n_rules, n_nodes = len(program.code), len(program.starts), len(program.encodings.edges)
+    edges, bytes_, first_edge = _flat_encodings(program.encodings)
+    sets = np.zeros((n_nodes + program.n_regions + n_code, N_WORDS), np.uint64)
+    used, follow, first = sets[:n_nodes], sets[n_nodes:-n_code], sets[-n_code:]
+    find_sets(program.code, program.starts, program.order, first_edge, bytes_, used, first, follow)
+    rules = np.zeros((n_rules, 2), np.int64)
+    rules[:, at.START] = program.starts
+    n_places = n_code + 512
     return at.Store(
         code=program.code,
-        rules=np.stack([program.starts, np.zeros(n_rules, np.int64)], axis=1),
+        rules=rules,
         follow=follow,
         edges=edges,
         bytes=bytes_,
         first_edge=first_edge,
         used=used,
-        places=places,
-        nodes=nodes,
+        places=np.empty((n_places, at.PLACE_WIDTH), np.int64),
+        nodes=np.empty((256, at.NODE_WIDTH), np.int64),
         sets=np.empty((256, at.SET_WIDTH), np.int64),
         set_bytes=np.empty((256, 2, N_WORDS), np.uint64),
         pool=np.empty(4096, np.int64),
-        outcomes=outcomes,
-        hashes=np.zeros((at.OUTCOMES + 1, 2 * _power(len(places))), np.int64),
+        outcomes=np.empty((256, 2), np.int64),
+        hashes=np.zeros((at.OUTCOMES + 1, 2 * _power(n_places)), np.int64),
         corners=np.empty((n_rules + 1, (n_rules >> 6) + 1), np.uint64),
         scratch=np.empty((at.N_SCRATCH, 1024), np.int64),
-        n=n,
+        n=np.zeros(at.N_COUNTERS, np.int64),
         table=pushdown.table,
         words=pushdown.code,
     )
@@ -158,16 +151,16 @@ def _power(n: int) -> int:
     return 1 << n.bit_length()
 
 
-def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """`edges`, `bytes`, `first_edge` and `used` of a store."""
-    edges = np.array([child for node in encodings.edges for _, child in node], np.int64)
-    words = b"".join([bytes_.to_bytes(32, "little") for node in encodings.edges for bytes_, _ in node])
-    bytes_ = np.frombuffer(words, np.uint64).reshape(-1, N_WORDS)
-    first_edge = np.cumsum([0, *map(len, encodings.edges)], dtype=np.int64)
-    used = np.zeros((len(encodings.edges), N_WORDS), np.uint64)
-    if len(edges):  # each node has some, but for END
-        np.bitwise_or.reduceat(bytes_, first_edge[1:-1], out=used[1:])
-    return edges, bytes_, first_edge, used
+def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`edges`, `bytes` and `first_edge` of a store."""
+    edges = [edge for node in encodings.edges for edge in node]
+    words = b"".join([bytes_.to_bytes(32, "little") for bytes_, _ in edges])
+    first_edge = [0, *accumulate(map(len, encodings.edges))]
+    return (
+        np.array([child for _, child in edges], np.int64),
+        np.frombuffer(words, np.uint64).reshape(-1, N_WORDS),
+        np.array(first_edge, np.int64),
+    )
 
 
 def _grown(store: at.Store, full: int) -> at.Store:

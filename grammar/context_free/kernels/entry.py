@@ -9,7 +9,7 @@ from ....jit import jit
 from .items import behind_call, start
 from .making import expand, fill, operation_of, resume, state_of
 from .places import close, place_behind
-from .store import Store
+from .store import N_PLACES, Store, clear
 
 START_AT, EXPAND, FILL, RESUME, OPERATION, BEHIND_CALL, BEHIND, CLOSE = range(8)
 """What `step` does."""
@@ -37,6 +37,8 @@ def _entry(key):
         _ = key
         s = Store(*arrays)
         if action == START_AT:
+            if s.n[N_PLACES] == 0:
+                clear(s)
             return state_of(s, start(s, first))
         if action == BEHIND_CALL:
             return behind_call(s, first)

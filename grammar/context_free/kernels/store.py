@@ -105,6 +105,19 @@ class Store(NamedTuple):
 
 
 @inner
+def clear(s):
+    """Let there be what is always there: the places of instructions, BOTTOM, and the outcome that leaves a level."""
+    for pc in range(s.code.shape[0]):
+        for column in range(PLACE_WIDTH):
+            s.places[pc, column] = 0
+        s.places[pc, PC], s.places[pc, CLOSED] = pc, UNKNOWN
+    for column in range(NODE_WIDTH):
+        s.nodes[BOTTOM, column] = 0
+    s.outcomes[0, 0], s.outcomes[0, 1] = UNKNOWN, UNKNOWN
+    s.n[N_PLACES], s.n[N_NODES], s.n[N_SETS], s.n[N_OUTCOMES] = s.code.shape[0], 1, 1, 1
+
+
+@inner
 def _mixed(hashed, value):
     """A hash and one more value."""
     hashed = (hashed ^ value) * np.uint64(0x9E3779B97F4A7C15)
