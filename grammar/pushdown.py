@@ -13,7 +13,8 @@ An operation packs a kind and a payload into one int32, `payload << 2 | kind`:
 
 A state that is not READY, or a frame whose operation is UNFILLED, makes a kernel stop and ask; Python fills it and
 the kernel goes on. A transition may be UNFILLED as well: it leads somewhere, and where that is is found out when a text
-goes on behind it. Arrays only grow (by copy), and a row is complete, but for these, before it is marked READY.
+goes on behind it. Arrays only grow (by copy), and a row is complete, but for these, before it is marked READY. Where a
+`Maker` makes all of it by kernels, these are called by those that walk, and nothing stops.
 """
 
 from __future__ import annotations
