@@ -204,21 +204,26 @@ def compile_kernels() -> None:
 
 def compile_grammar_kernels() -> None:
     """The same for those that only context-free grammars need."""
+    import numpy as np
+
     from .grammar.context_free.flat_items import FlatItems
     from .grammar.gbnf import parse_gbnf
     from .grammar.makers import gbnf
+    from .grammar.pushdown import Pushdown
     from .masks.vocabulary import Vocabulary
 
     grammar = 'root ::= x "a" | "(" root ")" | [é]\nx ::= "b" "a"+ | "[" x "]"'  # an "a" may end `x` or go on
     vocabulary = Vocabulary([*(bytes([byte]) for byte in range(256)), b""], eos_ids=[256])
     constraint = compile(gbnf(grammar), vocabulary, cache=False)
     matcher = constraint.matcher()
+    mask = np.empty(constraint.n_words, np.int32)
     for byte in b"([baa":
+        matcher.fill_mask(mask)
         matcher.advance(byte)
     matcher.closing_tokens()
     for byte in b"]a":
         matcher.advance(byte)
-    FlatItems(parse_gbnf(grammar).program).grow()
+    FlatItems(parse_gbnf(grammar).program, Pushdown()).grow()
 
 
 def free_answers(make: Constrained[Any], task: Task, options: DemoOptions, n: int, seed: int) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from numba import njit
+from numba import config, njit, types
+from numba.extending import intrinsic
 
 # Kernels own no memory, so they go without Numba's reference counting: the atomic counts of the arrays of one call
 # cost more than the step it makes (90 against 10 ns, measured on a 2-core x86-64 machine).
@@ -14,3 +15,20 @@ inlined: Any = partial(jit, inline="always")
 # Only called by kernels: without what would let Python call it, it is compiled in less time. It is not kept on disk,
 # where what it calls in other files could be out of date.
 inner: Any = partial(jit, cache=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+@intrinsic
+def _release_fence(typingctx: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("release")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _no_fence() -> None:
+    pass
+
+
+# Other threads see what was written before it no later than what is written behind it.
+fence: Any = _no_fence if config.DISABLE_JIT else _release_fence  # type: ignore[attr-defined]

@@ -13,7 +13,8 @@ An operation packs a kind and a payload into one int32, `payload << 2 | kind`:
 
 A state that is not READY, or a frame whose operation is UNFILLED, makes a kernel stop and ask; Python fills it and
 the kernel goes on. A transition may be UNFILLED as well: it leads somewhere, and where that is is found out when a text
-goes on behind it. Arrays only grow (by copy), and a row is complete, but for these, before it is marked READY.
+goes on behind it. Arrays only grow (by copy), and a row is complete, but for these, before it is marked READY. Where a
+`Maker` makes all of it by kernels, these are called by those that walk, and nothing stops.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ UNFILLED = -1
 # Columns of a state's row behind its 256 transitions.
 FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
 BEYOND = 262  # the state in which more than COUNT_HI characters go on, 0 where they do not
+MADE_OF = 263  # what a `Maker` knows the state by
 ROW_WIDTH = 264
 
 # Bits of FLAGS.
@@ -185,6 +187,29 @@ class Endings(Protocol):
         ...
 
 
+class Maker(Protocol):
+    """Makes states and frames by kernels, which write to the arrays of a pushdown.
+
+    In front of each of its frames, `code` has the number of the maker and what it knows the frame by.
+    """
+
+    def expand(self, state: int, row: Row) -> None:
+        """Write the row of a state, but for MADE_OF, and make it READY."""
+        ...
+
+    def fill(self, state: int, byte: int) -> None:
+        """Write the operation of a state for a byte that is UNFILLED."""
+        ...
+
+    def resume(self, frame: int, outcome: int) -> None:
+        """Write the operation that a frame performs for an outcome, and move the frame if it is too small."""
+        ...
+
+    def run(self, kernel: Callable[..., int], *arguments: object) -> int:
+        """Call a kernel with some arguments and the maker's arrays, again each time that these had to grow."""
+        ...
+
+
 class Units:
     """The items and members whose values matter to what follows: an automaton alone does not know them.
 
@@ -235,6 +260,7 @@ class Pushdown:
     members_left : by the state before a member, see `MembersLeft`.
     endings      : see `Endings`; None where completions have to be searched for.
     name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
+    maker        : the one that makes all states and frames, if there is one.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
 
@@ -257,6 +283,8 @@ class Pushdown:
         self.names_run_out = False
         self._resume: dict[int, Resume] = {}
         self._fill: dict[int, Fill] = {}
+        self._makers: list[Maker] = []
+        self.maker: Maker | None = None
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
@@ -283,15 +311,19 @@ class Pushdown:
         self._expand.extend([expand] * n)
         self.origins.extend([origin] * n)
         if base + n > len(self.table):
-            self.table = _grown(self.table, base, base + n)
-            self._n_cleared = base
-            # A kernel of another thread that is at work on the shorter table must not be told of what is beyond it.
-            self.code = self.code.copy()
+            self.grow_table(base, base + n)
         if base + n > self._n_cleared:
             # A few states ahead, so that it costs no call for each; all at once would touch memory never used.
-            self.table[self._n_cleared : base + n + _AHEAD, FLAGS] = 0
+            self.table[max(base, self._n_cleared) : base + n + _AHEAD, FLAGS] = 0
             self._n_cleared = min(base + n + _AHEAD, len(self.table))
         return base
+
+    def grow_table(self, used: int, needed: int) -> None:
+        """Make room for the rows of `needed` states, of which `used` are there."""
+        self.table = _grown(self.table, used, needed)
+        self._n_cleared = used
+        # A kernel of another thread that is at work on the shorter table must not be told of what is beyond it.
+        self.code = self.code.copy()
 
     def add_rows(self, rows: np.ndarray, origin: Origin | None = None) -> int:
         """Append states whose complete rows (int32[n, ROW_WIDTH], READY set) are known, return the first."""
@@ -301,15 +333,19 @@ class Pushdown:
 
     def ensure(self, state: int) -> None:
         """Make `state` READY."""
-        if self._expand[state] is None:
+        expands = self._expand
+        if state < len(expands) and expands[state] is None:
             return
-        with self.lock:
-            expand = self._expand[state]
+        with self.lock:  # of a kernel as well that has just made the state
+            expand = expands[state]
             if expand is None:
                 return
             table = self.table
             row = table[state]
-            row[:] = 0
+            if row[FLAGS] & READY:
+                expands[state] = None
+                return
+            row[:MADE_OF] = 0
             try:
                 expand(state, row)
             except CannotEnforce as error:
@@ -318,6 +354,32 @@ class Pushdown:
                 self.table[state] = row
             self.table[state, FLAGS] |= READY
             self._expand[state] = None
+
+    def origin(self, state: int) -> Origin | None:
+        """What a state was made from."""
+        if state >= len(self.origins):
+            with self.lock:  # a kernel has just made it
+                pass
+        return self.origins[state]
+
+    def add_maker(self, maker: Maker) -> int:
+        """The number of a new maker."""
+        self._makers.append(maker)
+        return len(self._makers) - 1
+
+    @property
+    def n_code(self) -> int:
+        """How many words of `code` are taken."""
+        return self._n_code
+
+    def take_over(self, maker: Maker, n_states: int, n_code: int, origin: Origin) -> None:
+        """Take over what the kernels of a maker have made: so many states and words of code there are now."""
+        self._n_code = n_code
+        n = n_states - len(self._expand)
+        if n:
+            self._fill.update(dict.fromkeys(range(n_states - n, n_states), maker.fill))
+            self.origins.extend([origin] * n)
+            self._expand.extend([maker.expand] * n)
 
     def defer(self, state: int, fill: Fill) -> None:
         """Let `fill` write what is UNFILLED among the transitions of `state`.
@@ -387,11 +449,19 @@ class Pushdown:
         """Fill in the operation that `frame` performs for `outcome`."""
         with self.lock:
             frame = self._current(frame)
+            resume = self._resume.get(frame)
+            if resume is None:
+                self._makers[self.code[frame - 2]].resume(frame, outcome)
+                return
             if not self._has_room(frame, outcome):
                 frame = self._moved(frame, 2 * outcome)
             if self.code[frame + 1 + outcome] == UNFILLED:
-                operation = self._resume[frame](outcome)
+                operation = resume(outcome)
                 self.code[self._current(frame) + 1 + outcome] = operation
+
+    def new_made_frame(self, maker: int, made_of: int, operations: Sequence[int]) -> int:
+        """A frame of the maker with a number, and what it knows the frame by."""
+        return self._new_code([maker, made_of, len(operations), *operations]) + 2
 
     def _current(self, frame: int) -> int:
         """Where a frame is now."""
@@ -431,12 +501,16 @@ class Pushdown:
         offset = self._n_code
         end = offset + len(words)
         if end > len(self.code):
-            grown = np.full(max(2 * len(self.code), end), UNFILLED, np.int32)
-            grown[:offset] = self.code[:offset]
-            self.code = grown
+            self.grow_code(offset, end)
         self.code[offset:end] = words
         self._n_code = end
         return offset
+
+    def grow_code(self, used: int, needed: int) -> None:
+        """Make room for `needed` words of code, of which `used` are taken."""
+        grown = np.full(max(2 * len(self.code), needed), UNFILLED, np.int32)
+        grown[:used] = self.code[:used]
+        self.code = grown
 
 
 def allow_space(row: Row, cap: int) -> None:

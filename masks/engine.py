@@ -177,7 +177,7 @@ class Engine:
 
     def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """Set the bits of the allowed text tokens in the zeroed `mask`; what it looks at is noted in `reach`."""
-        origin = self.pushdown.origins[config[0]]
+        origin = self.pushdown.origin(config[0])
         if origin is None and self._ends_at_once(config):
             after = self.perform(int(self.pushdown.table[config[0], END]), config[3], reach)
             if after is not None and after[0] != DEAD:
@@ -211,7 +211,7 @@ class Engine:
 
     def lexeme_at(self, state: int) -> tuple[Lexeme, int] | None:
         """The same for any lexeme."""
-        origin = self.pushdown.origins[state]
+        origin = self.pushdown.origin(state)
         return (origin.lexeme, origin.local(state)) if isinstance(origin, Placed) else None
 
     def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray, reach: Reach) -> None:

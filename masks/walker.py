@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from ..grammar.pushdown import Pushdown
+from ..grammar.pushdown import Maker, Pushdown
 from .kernels import walk as kernel
 from .level_trie import LevelTrie
 
@@ -127,11 +127,40 @@ def walk_trie(
             space.exits,
             ctl,
         )
+        if status != kernel.STEP_ALIVE and pushdown.maker is not None:
+            status = _walk_making(pushdown, pushdown.maker, space, trie, mask)
         if status == kernel.STEP_ALIVE:
             if reach is not None:
                 reach.note(int(ctl[kernel.CTL_POPPED]))
             return space.exits[: ctl[kernel.CTL_EXITS]].copy()
         answer(pushdown, status, space)
+
+
+def _walk_making(
+    pushdown: Pushdown,
+    maker: Maker,
+    space: Scratch,
+    trie: LevelTrie,
+    mask: np.ndarray,
+    behind: tuple[int, Exits] | None = None,
+) -> int:
+    """Go on with a walk, or one `behind` a stack node and exits, with what makes the states and frames."""
+    from .kernels.making import walk_making  # only for grammars
+
+    node, exits = (kernel.BOTTOM, space.exits) if behind is None else behind
+    return maker.run(
+        walk_making,
+        pushdown.stack,
+        space.local,
+        space.path,
+        *trie.arrays,
+        mask,
+        node,
+        exits,
+        space.exits,
+        space.ctl,
+        behind is not None,
+    )
 
 
 def walk_exits(
@@ -157,6 +186,8 @@ def walk_exits(
             space.exits,
             ctl,
         )
+        if status != kernel.STEP_ALIVE and pushdown.maker is not None:
+            status = _walk_making(pushdown, pushdown.maker, space, trie, mask, (node, exits))
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))
             return space.exits[: ctl[kernel.CTL_EXITS]].copy()

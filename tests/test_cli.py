@@ -202,15 +202,15 @@ def test_warmup_compiles_every_kernel() -> None:
     """Every one that is called from Python; in a process of its own, where nothing else has called one."""
     code = """
 from gramask.demo import compile_grammar_kernels, compile_kernels
-from gramask.grammar.context_free.kernels import analysis, items, store
-from gramask.masks.kernels import below, bits, merge, walk
+from gramask.grammar.context_free.kernels import analysis, entry, store
+from gramask.masks.kernels import below, bits, making, merge, walk
 compile_kernels()
 compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens]
 called += [bits.set_pairs, bits.copy_bits, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
-called += [analysis.find_ends, analysis.find_first, analysis.find_follow, store.rehash]
-called += [items.step, items.write]
+called += [analysis.find_ends, analysis.find_sets, store.rehash]
+called += [entry.step, making.walk_making]
 missing = [kernel.__name__ for kernel in called if not kernel.signatures]
 assert not missing, missing
 """

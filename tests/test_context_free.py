@@ -6,10 +6,12 @@ import itertools
 import random
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from byte_matching import BYTES, EOS, accepts, accepts_masked, allowed, matcher_behind, restored
 from hypothesis import given, settings
@@ -320,3 +322,35 @@ def test_many_alternatives() -> None:
     matcher = matcher_behind(compiled, b"word299")
     assert matcher is not None
     assert allowed(matcher) == {*b"0123456789abcdefghijklmnopqrstuvwxyz", EOS}
+
+
+NESTED = """
+root ::= value
+value ::= "[" (value ("," value)*)? "]" | word | word "(" value ")" | value "." word
+word ::= [a-z]+ ("-" [a-z]+)*
+"""
+PIECES = Vocabulary(
+    [*("".join(some).encode() for n in (1, 2, 3) for some in itertools.product("[](),.-az", repeat=n)), b""],
+    eos_ids=[9 + 81 + 729],
+)
+
+
+def masks_of(compiled: Constraint, seed: int) -> list[bytes]:
+    """The masks on a random way through a grammar."""
+    rng = random.Random(seed)
+    matcher, mask, found = compiled.matcher(), np.zeros(compiled.n_words, np.int32), []
+    for _ in range(40):
+        matcher.fill_mask(mask)
+        found.append(mask.tobytes())
+        matcher.advance(rng.choice([t for t in range(9 + 81 + 729) if mask[t >> 5] >> (t & 31) & 1]))
+    return found
+
+
+def test_threads_make_the_states_of_one() -> None:
+    """Kernels make states while those of other threads read them."""
+    alone = gramask.compile(gramask.gbnf(NESTED), PIECES, cache=False)
+    expected = [masks_of(alone, seed) for seed in range(8)]
+    for _ in range(5):
+        shared = gramask.compile(gramask.gbnf(NESTED), PIECES, cache=False)
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(masks_of, [shared] * 8, range(8))) == expected

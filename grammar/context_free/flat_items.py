@@ -6,42 +6,39 @@ places and nodes are numbers. So a step costs a few microseconds, where `items.p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
+from itertools import accumulate
 
 import numpy as np
 
 from ...errors import CompileBudgetExceeded
 from ..encodings import Encodings
-from ..pushdown import UNFILLED
-from .debts import NOTHING
-from .items import Exit
-from .kernels import items as kernel
-from .kernels import places
+from ..pushdown import Pushdown
+from .kernels import entry, places
 from .kernels import store as at
-from .kernels.analysis import N_WORDS, find_first, find_follow
+from .kernels.analysis import N_WORDS, find_sets
+from .kernels.entry import step
 from .kernels.instructions import CALL, OP, READ, RETURN
-from .program import TOP, Program
+from .program import Program
 from .rule_automaton import too_many_empty
-
-_NO_EXIT: frozenset[Exit] = frozenset()
 
 
 class FlatItems:
-    """Makes the sets of a program, each when it is asked for.
+    """Makes the sets of a program, each when it is asked for, and its states and frames in `pushdown`.
 
-    start : the set in front of the text.
+    store : the arrays. Those of the pushdown are among them, as they were when `borrow` was called.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, pushdown: Pushdown) -> None:
         self.program = program
-        self.store = _store_of(program)
-        self._exits: dict[bytes, frozenset[Exit]] = {}
-        self.start: int = self._step(kernel.START_AT, int(program.starts[TOP]))
+        self.pushdown = pushdown
+        self.store = _store_of(program, pushdown)
 
-    def _step(self, action: int, first: int, second: int = 0, third: int = 0) -> int:
+    def run(self, kernel: Callable[..., int], *arguments: object) -> int:
+        """Call a kernel with some arguments and the arrays, again each time that these had to grow."""
         while True:
             try:
-                return kernel.step(action, first, second, third, *self.store)
+                return kernel(*arguments, *self.store)
             except at.Full:
                 self.grow()
             except at.TooManyItems:
@@ -52,66 +49,31 @@ class FlatItems:
             except places.TooManyEmpty:
                 raise too_many_empty(places.MAX_EMPTY) from None
 
+    def _step(self, action: int, first: int) -> int:
+        return self.run(step, action, first, 0)
+
+    def borrow(self) -> None:
+        """Take the arrays of the pushdown as they are now."""
+        pushdown, store = self.pushdown, self.store
+        if store.table is not pushdown.table or store.words is not pushdown.code:
+            self.store = store = store._replace(table=pushdown.table, words=pushdown.code)
+        store.n[at.N_STATES], store.n[at.N_CODE] = pushdown.n_states, pushdown.n_code
+
     def grow(self) -> None:
-        """Make room in the arrays."""
-        self.store = _grown(self.store)
+        """Make room in the array that was full, which may be one of the pushdown."""
+        pushdown, store = self.pushdown, self.store
+        full, n_states, n_words = store.n[[at.FULL, at.N_STATES, at.N_CODE]].tolist()
+        if full == at.TABLE:
+            pushdown.grow_table(n_states, n_states + 1)
+        elif full == at.WORDS:
+            pushdown.grow_code(n_words, len(store.words) + 1)
+        else:
+            store = _grown(store, full)
+        self.store = store._replace(table=pushdown.table, words=pushdown.code)
 
-    def exits(self, items: int) -> frozenset[Exit]:
-        """How the stack level can be left: none or one, that owes nothing."""
-        if not self.store.sets[items, at.LEFT]:
-            return _NO_EXIT
-        follow = self.store.set_bytes[items, 0].tobytes()
-        found = self._exits.get(follow)
-        if found is None:
-            found = self._exits[follow] = frozenset(((NOTHING, int.from_bytes(follow, "little")),))
-        return found
-
-    def goes_on(self, items: int) -> bool:
-        """Whether anything follows on the stack level itself."""
-        return bool(self.store.sets[items, at.N_SET])
-
-    def used(self, items: int) -> int:
-        """The bytes (bits) that something reads."""
-        if self.store.sets[items, at.SOURCES] < 0:
-            self._step(kernel.FIND_SOURCES, items)
-        return _bits(self.store.set_bytes[items, 1])
-
-    def mark(self, items: int, row: np.ndarray) -> None:
-        """Write UNFILLED for the bytes that something reads. row : int32[ROW_WIDTH], zeros."""
-        self._step(kernel.FIND_SOURCES, items)
-        kernel.write(self.store.set_bytes[items, 1], 0, UNFILLED, row)
-
-    def after(self, items: int, byte: int, *, factored: bool = False) -> tuple[int, np.ndarray]:
-        """The set behind a byte, and the bytes that lead there as well: uint64[N_WORDS], valid until the next call.
-
-        factored : whether `factored` will be asked for next, which is found at once then.
-        """
-        found = self._step(kernel.AFTER_FACTORED if factored else kernel.AFTER, items, byte)
-        return found, self.store.set_bytes[at.NEXT, 1]
-
-    def bits(self, found: np.ndarray) -> int:
-        """Bytes as bits."""
-        return _bits(found)
-
-    def write(self, found: np.ndarray, operation: int, row: np.ndarray) -> None:
-        """Write an operation for what is UNFILLED among some bytes. row : int32[ROW_WIDTH]."""
-        kernel.write(found, UNFILLED, operation, row)
-
-    def factored(self, items: int) -> tuple[list[int], int]:
-        """A set as frames to push (nodes, the lowest first) and the set above them."""
-        top, begin, n = self.store.sets[items, at.TOP : at.SET_WIDTH].tolist()
-        if top == at.UNKNOWN:
-            self._step(kernel.FACTOR, items)
-            top, begin, n = self.store.sets[items, at.TOP : at.SET_WIDTH].tolist()
-        return self.store.pool[begin : begin + n].tolist() if n else [], top
-
-    def behind_call(self, number: int, owed: Iterable[int]) -> int:
-        """The set behind a call, which owes nothing."""
-        return self._step(kernel.BEHIND_CALL, number)
-
-    def joined(self, inside: int, node: int, outside: int) -> int:
-        """The set of what is in `outside`, and in `inside` on the stack level above the frame `node`."""
-        return self._step(kernel.JOIN, inside, node, outside)
+    def exits(self, items: int) -> bool:
+        """Whether the stack level can be left."""
+        return bool(self.store.sets[items, at.LEFT])
 
     def items(self, items: int) -> list[tuple[int, int]]:
         """The places of a set, and what their rules return to."""
@@ -120,7 +82,7 @@ class FlatItems:
 
     def returns(self, number: int) -> list[tuple[int, int]]:
         """The places behind a call, and what their rules return to."""
-        self.behind_call(number, ())
+        self._step(entry.BEHIND_CALL, number)
         begin, n = self.store.nodes[number, at.RETURNS], self.store.nodes[number, at.N_RETURNS]
         return _pairs(self.store.pool[begin : begin + n])
 
@@ -135,64 +97,53 @@ class FlatItems:
             op, a = (READ, -pc) if pc < 0 else self.program.code[pc, :2].tolist()
             if op != RETURN:
                 symbol = -1 - a if op == CALL else a
-                found.append((symbol, self._step(kernel.BEHIND, position)))
+                found.append((symbol, self._step(entry.BEHIND, position)))
         return found
 
     def _positions(self, place: int) -> list[tuple[int, int]]:
         """The positions with which a place begins, and their instructions."""
-        self._step(kernel.CLOSE, place)
+        self._step(entry.CLOSE, place)
         begin, n = self.store.places[place, at.CLOSED], self.store.places[place, at.N_CLOSED]
         return [
             (place, int(self.store.places[place, at.PC]))
             for place in self.store.pool[begin : begin + n].tolist()
         ]
 
-    def allows(self, owed: int, byte: int) -> bool:
-        """Whether what is owed lets a byte follow: nothing is."""
-        return True
-
-
-def _bits(words: np.ndarray) -> int:
-    return int.from_bytes(words.tobytes(), "little")
-
 
 def _pairs(items: np.ndarray) -> list[tuple[int, int]]:
     return [(item >> 32, item & at.LOW) for item in items.tolist()]
 
 
-def _store_of(program: Program) -> at.Store:
-    """The arrays, with nothing found yet."""
-    n_code, n_rules = len(program.code), len(program.starts)
-    places = np.empty((n_code + 1024, at.PLACE_WIDTH), np.int64)
-    places[:n_code] = 0
-    places[:n_code, at.PC] = np.arange(n_code)
-    places[:n_code, at.CLOSED] = at.UNKNOWN
-    nodes = np.empty((256, at.NODE_WIDTH), np.int64)
-    nodes[0] = 0  # BOTTOM
-    n = np.zeros(at.N_COUNTERS, np.int64)
-    n[at.N_PLACES], n[at.N_NODES], n[at.N_SETS] = n_code, 1, 1
-    edges, bytes_, first_edge, used = _flat_encodings(program.encodings)
-    first = np.zeros((n_code, N_WORDS), np.uint64)
-    follow = np.zeros((program.n_regions, N_WORDS), np.uint64)
-    find_first(program.code, program.starts, program.order, used, first)
-    find_follow(program.code, program.starts, program.order, first, follow)
+def _store_of(program: Program, pushdown: Pushdown) -> at.Store:
+    """The arrays, with nothing found yet. START_AT is what must be done with them first."""
+    n_code, n_rules, n_nodes = len(program.code), len(program.starts), len(program.encodings.edges)
+    edges, bytes_, first_edge = _flat_encodings(program.encodings)
+    sets = np.zeros((n_nodes + program.n_regions + n_code, N_WORDS), np.uint64)
+    used, follow, first = sets[:n_nodes], sets[n_nodes:-n_code], sets[-n_code:]
+    find_sets(program.code, program.starts, program.order, first_edge, bytes_, used, first, follow)
+    rules = np.zeros((n_rules, 2), np.int64)
+    rules[:, at.START] = program.starts
+    n_places = n_code + 512
     return at.Store(
         code=program.code,
-        rules=np.stack([program.starts, np.zeros(n_rules, np.int64)], axis=1),
+        rules=rules,
         follow=follow,
         edges=edges,
         bytes=bytes_,
         first_edge=first_edge,
         used=used,
-        places=places,
-        nodes=nodes,
+        places=np.empty((n_places, at.PLACE_WIDTH), np.int64),
+        nodes=np.empty((256, at.NODE_WIDTH), np.int64),
         sets=np.empty((256, at.SET_WIDTH), np.int64),
         set_bytes=np.empty((256, 2, N_WORDS), np.uint64),
-        pool=np.empty(8192, np.int64),
-        hashes=np.zeros((3, 2 * _power(len(places))), np.int64),
+        pool=np.empty(4096, np.int64),
+        outcomes=np.empty((256, 2), np.int64),
+        hashes=np.zeros((at.OUTCOMES + 1, 2 * _power(n_places)), np.int64),
         corners=np.empty((n_rules + 1, (n_rules >> 6) + 1), np.uint64),
-        scratch=np.empty((at.N_SCRATCH, 4096), np.int64),
-        n=n,
+        scratch=np.empty((at.N_SCRATCH, 1024), np.int64),
+        n=np.zeros(at.N_COUNTERS, np.int64),
+        table=pushdown.table,
+        words=pushdown.code,
     )
 
 
@@ -200,26 +151,37 @@ def _power(n: int) -> int:
     return 1 << n.bit_length()
 
 
-def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """`edges`, `bytes`, `first_edge` and `used` of a store."""
-    edges = np.array([child for node in encodings.edges for _, child in node], np.int64)
-    words = b"".join([bytes_.to_bytes(32, "little") for node in encodings.edges for bytes_, _ in node])
-    bytes_ = np.frombuffer(words, np.uint64).reshape(-1, N_WORDS)
-    first_edge = np.cumsum([0, *map(len, encodings.edges)], dtype=np.int64)
-    used = np.zeros((len(encodings.edges), N_WORDS), np.uint64)
-    if len(edges):  # each node has some, but for END
-        np.bitwise_or.reduceat(bytes_, first_edge[1:-1], out=used[1:])
-    return edges, bytes_, first_edge, used
+def _flat_encodings(encodings: Encodings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`edges`, `bytes` and `first_edge` of a store."""
+    edges = [edge for node in encodings.edges for edge in node]
+    words = b"".join([bytes_.to_bytes(32, "little") for bytes_, _ in edges])
+    first_edge = [0, *accumulate(map(len, encodings.edges))]
+    return (
+        np.array([child for _, child in edges], np.int64),
+        np.frombuffer(words, np.uint64).reshape(-1, N_WORDS),
+        np.array(first_edge, np.int64),
+    )
 
 
-def _grown(store: at.Store) -> at.Store:
-    """The store with twice the room in everything that grows."""
-    grown = {name: _longer(getattr(store, name)) for name in ("places", "nodes", "sets", "set_bytes", "pool")}
-    scratch = np.empty((at.N_SCRATCH, 2 * store.scratch.shape[1]), np.int64)
-    hashes = np.zeros((3, 2 * store.hashes.shape[1]), np.int64)
-    store = store._replace(**grown, scratch=scratch, hashes=hashes)
-    at.rehash(store)
+def _grown(store: at.Store, full: int) -> at.Store:
+    """The store with twice the room in what is full."""
+    if full == at.SCRATCH:
+        return store._replace(scratch=np.empty((at.N_SCRATCH, 2 * store.scratch.shape[1]), np.int64))
+    names = _GROWING[full]
+    store = store._replace(**{name: _longer(getattr(store, name)) for name in names})
+    if full <= at.OUTCOMES and 2 * len(getattr(store, names[0])) > store.hashes.shape[1]:
+        store = store._replace(hashes=np.zeros((at.OUTCOMES + 1, 2 * store.hashes.shape[1]), np.int64))
+        at.rehash(store)
     return store
+
+
+_GROWING = {
+    at.PLACES: ("places",),
+    at.NODES: ("nodes",),
+    at.SETS: ("sets", "set_bytes"),
+    at.OUTCOMES: ("outcomes",),
+    at.POOL: ("pool",),
+}
 
 
 def _longer(array: np.ndarray) -> np.ndarray:

@@ -237,15 +237,11 @@ class ItemSets:
         """Write UNFILLED for the bytes that something reads."""
         row[:256][flags(self.used(place))] = UNFILLED
 
-    def bits(self, found: int) -> int:
-        """Bytes as bits, which they are."""
-        return found
-
     def write(self, found: int, operation: int, row: np.ndarray) -> None:
         """Write an operation for what is UNFILLED among some bytes (bits)."""
         row[:256][flags(found) & (row[:256] == UNFILLED)] = operation
 
-    def after(self, place: Place, byte: int, *, factored: bool = False) -> tuple[Place, int]:
+    def after(self, place: Place, byte: int) -> tuple[Place, int]:
         """What is behind a byte, and the bytes (bits) that lead there as well.
 
         There is nothing where what is owed cannot be paid.

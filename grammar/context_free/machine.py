@@ -1,8 +1,11 @@
-"""Context-free rules as states and frames of a pushdown automaton, each made when it is first visited."""
+"""Context-free rules as states and frames of a pushdown automaton, each made when it is first visited.
+
+Where there are terminals or foreign rules; of rules that stand alone they are made by kernels, see `flat_machine.py`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,16 +30,18 @@ from .foreign import check_foreign, undecided
 from .items import Exit, ItemSets, Place
 from .networks import Entry, Networks
 from .rules import Rules
-from .sets import Sets
 from .shortest import Shortest
 from .sizes import Pieces
-from .ways import FlatWays, NetworkWays, Ways
+from .ways import NetworkWays
+
+if TYPE_CHECKING:
+    from .flat_machine import FlatMachine
 
 
 class _Outcome(NamedTuple):
     """How a level is left: owing one of `owed`, in front of the next byte; or, with `byte`, perhaps not at all.
 
-    inside : a set, where `byte` leads on the level itself, if it belongs there.
+    inside : where `byte` leads on the level itself, if it belongs there.
     """
 
     owed: frozenset[int]
@@ -67,12 +72,11 @@ def add_rules(rules: Rules, pushdown: Pushdown) -> int:
     return _flat_machine(rules, pushdown).enter()
 
 
-def _flat_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
+def _flat_machine(rules: Rules, pushdown: Pushdown) -> FlatMachine:
     """For rules that stand alone."""
-    from .flat_items import FlatItems  # its kernels need numba, which looking at a schema does not
+    from .flat_machine import FlatMachine  # its kernels need numba, which looking at a schema does not
 
-    sets = FlatItems(rules.program)
-    return _Machine(pushdown, sets, FlatWays(sets))
+    return FlatMachine(rules, pushdown)
 
 
 def _general_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
@@ -81,8 +85,7 @@ def _general_machine(rules: Rules, pushdown: Pushdown) -> _Machine:
     networks = Networks(Pieces(rules), foreign)
     if foreign:
         check_foreign(networks)
-    sets = ItemSets(networks)
-    return _Machine(pushdown, sets, NetworkWays(networks), sets)
+    return _Machine(pushdown, networks)
 
 
 def _entry(pushdown: Pushdown, state: int) -> Entry:
@@ -92,29 +95,25 @@ def _entry(pushdown: Pushdown, state: int) -> Entry:
 
 
 class _Machine:
-    """Makes the states and frames of `pushdown`, and knows how they end.
+    """Makes the states and frames of `pushdown`, and knows how they end."""
 
-    general : the sets, where there are terminals or foreign rules.
-    """
-
-    def __init__(self, pushdown: Pushdown, sets: Sets, ways: Ways, general: ItemSets | None = None) -> None:
+    def __init__(self, pushdown: Pushdown, networks: Networks) -> None:
         self.pushdown = pushdown
-        self._sets = sets
-        self._general = general
+        self._sets = ItemSets(networks)
         self._origin = Portable(pushdown.n_states, (object(),))  # one for the rows of all states' masks
-        self._shortest = Shortest(sets, ways)
-        self._states: dict[Any, int] = {}
-        self._items: dict[int, Any] = {}
+        self._shortest = Shortest(self._sets, NetworkWays(networks))
+        self._states: dict[Place, int] = {}
+        self._items: dict[int, Place] = {}
         self._nodes: dict[int, int] = {}
         self._returns: dict[Place, int] = {}
         self._returned: dict[int, Place] = {}
         self._frames: dict[int, int] = {}
-        self._operations: dict[Any, int] = {}
+        self._operations: dict[Place, int] = {}
         self._outcomes = [_LEFT]
         self._outcome_numbers = {_LEFT: 0}
         self._leaving: dict[frozenset[Exit], int] = {}
         self._root = -1
-        self._is_lazy = general is None or not general.networks.has_debts
+        self._is_lazy = not networks.has_debts
         self._expander, self._filler = self._expand, self._fill  # one object each, for all states
         pushdown.frames_grow = True
 
@@ -122,13 +121,9 @@ class _Machine:
         """Let the whole text be one of this grammar."""
         self._root = self.pushdown.new_frame((goto(DONE_STATE),), self._resume_root)
         self.pushdown.root_node = self.pushdown.push_node(0, self._root)
-        if self._general is None or not self._general.networks.terminals:
+        if not self._sets.networks.terminals:
             self.pushdown.endings = self  # what is owed would have to be paid
         self.pushdown.start = self._state(self._sets.start)
-
-    def enter(self) -> int:
-        """The operation with which a text begins on a stack level."""
-        return self._operation(self._sets.start)
 
     def from_state(self, state: int) -> Ending | None:
         """A short text that leaves the level from a state; None in a foreign automaton."""
@@ -146,10 +141,10 @@ class _Machine:
                 return self._ending(self._returned[frame])
         return () if frame == self._root else None
 
-    def _ending(self, items: Any) -> Ending:
+    def _ending(self, items: Place) -> Ending:
         return () if self._sets.exits(items) else self._shortest.text(self._sets.items(items))
 
-    def _state(self, items: Any) -> int:
+    def _state(self, items: Place) -> int:
         state = self._states.get(items)
         if state is None:
             state = self.pushdown.new_states(1, self._expander, self._origin)
@@ -178,27 +173,25 @@ class _Machine:
             left = sets.used(items)
         while left:
             byte = next(bit_positions(left))
-            target, found = sets.after(items, byte)
-            alike = sets.bits(found)
+            target, alike = sets.after(items, byte)
             self._move(items, follow, alike & left, target, row)
             left &= ~alike
-        if self._general is not None:
-            self._enter_foreign(self._general, items, follow, row)
+        self._enter_foreign(items, follow, row)
         if exits:
             row[END] = self._leave_owing(exits)
 
-    def _enter_foreign(self, sets: ItemSets, place: Place, follow: int, row: Row) -> None:
+    def _enter_foreign(self, place: Place, follow: int, row: Row) -> None:
         """Let the foreign rules begin that may."""
+        sets = self._sets
         for rule, belows, owed in sets.predicted(place.items) if sets.networks.foreign else ():
             entry = sets.networks.foreign.get(rule)
             if entry is not None:
                 assert owed == NOTHING, "there is no lexer beside what is foreign"
-                self._enter(sets, rule, entry, belows, follow, row)
+                self._enter(rule, entry, belows, follow, row)
 
-    def _enter(
-        self, sets: ItemSets, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row
-    ) -> None:
+    def _enter(self, rule: int, entry: Entry, belows: tuple[int, ...], follow: int, row: Row) -> None:
         """Let a foreign rule begin, which returns to `belows`."""
+        sets = self._sets
         clashes = entry.first & (follow | bits_of(np.flatnonzero(row[:256]).tolist()))
         if clashes:
             raise undecided(clashes)
@@ -226,7 +219,7 @@ class _Machine:
             self._returned[frame] = behind
         return frame
 
-    def _move(self, items: Any, follow: int, bytes_: int, target: Any, row: Row) -> None:
+    def _move(self, items: Place, follow: int, bytes_: int, target: Place, row: Row) -> None:
         """The transitions of a state that lead to `target`, or perhaps to what comes behind the level."""
         if not self._sets.goes_on(target) and not self._sets.exits(target):
             return
@@ -236,7 +229,7 @@ class _Machine:
 
     def _fill(self, state: int, byte: int) -> None:
         """Write the operation of a state for a byte, and for all others that lead where it does."""
-        target, alike = self._sets.after(self._items[state], byte, factored=True)
+        target, alike = self._sets.after(self._items[state], byte)
         operation = self._operation(target)
         self._sets.write(alike, operation, self.pushdown.table[state])  # only now: the table may have grown
         self._visit(operation)
@@ -248,14 +241,14 @@ class _Machine:
         elif operation & 3 == PUSH:
             self.pushdown.ensure(int(self.pushdown.code[operation >> 2]))
 
-    def _operation(self, items: Any) -> int:
+    def _operation(self, items: Place) -> int:
         """What leads to `items`."""
         operation = self._operations.get(items)
         if operation is None:
             operation = self._operations[items] = self._new_operation(items)
         return operation
 
-    def _new_operation(self, items: Any, *below: int) -> int:
+    def _new_operation(self, items: Place, *below: int) -> int:
         """What leads to `items`, above the frames `below` that were popped on the way."""
         if not self._sets.goes_on(items):
             outcome = self._leave_owing(self._sets.exits(items))
@@ -282,7 +275,7 @@ class _Machine:
         outcome = self._outcomes[number]
         return goto(DONE_STATE) if outcome.byte < 0 else self._new_operation(outcome.inside, self._root)
 
-    def _fork(self, items: Any, inside: Any, byte: int) -> int:
+    def _fork(self, items: Place, inside: Place, byte: int) -> int:
         """The operation where `byte` leads to `inside`, or to what comes behind the level of `items`."""
         sets = self._sets
         owed = frozenset(

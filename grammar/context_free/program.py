@@ -20,7 +20,6 @@ from ..regex_lower import lower_regex
 from .kernels.analysis import find_ends
 from .kernels.instructions import (
     CALL,
-    ENTER,
     FAIL,
     JUMP,
     LOOP,
@@ -63,15 +62,11 @@ class Program:
             writer.rule(rule, body)
         self.encodings = writer.encodings
         self.n_regions = writer.n_regions
-        self.starts = np.array(writer.starts, np.int64)
         self.code = writer.code()
         order = callees_first(range(len(writer.calls)), writer.calls.__getitem__)
-        self.order = np.array(order, np.int64)
-        inlined = np.array(_inlined(writer.sizes, writer.calls, order), np.bool_)
-        entered = np.flatnonzero(self.code[:, OP] == CALL)
-        entered = entered[inlined[self.code[entered, A]]]
-        self.code[entered, OP] = ENTER
-        find_ends(self.code, self.starts, self.order)
+        inlined = _inlined(writer.sizes, writer.calls, order)
+        self.starts, self.order, is_inlined = np.array((writer.starts, order, inlined), np.int64)
+        find_ends(self.code, self.starts, self.order, is_inlined)
 
     def unproductive(self) -> set[str]:
         """The rules that derive no text."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
+from typing import Protocol
 
 from ..encodings import END, Encodings
 from ..pushdown import Ending
 from .items import BOTTOM, Call
-from .sets import Sets
 from .ways import Place, Symbol, Ways
 
 FOREIGN_COST = 4
@@ -24,6 +24,14 @@ FOREIGN_COST = 4
 _PLEASANT = sorted(range(256), key=lambda b: (b >= 0x80, not chr(b).isalnum(), not 0x20 < b < 0x7F, b))
 """Bytes, those first that are best to look at."""
 _PLEASURE = {byte: rank for rank, byte in enumerate(_PLEASANT)}
+
+
+class Sets(Protocol):
+    """A maker of sets; there are two, in `items.py` and `flat_items.py`."""
+
+    def returns(self, number: int) -> Sequence[Call]:
+        """The states behind a call, a node, and what they return to."""
+        ...
 
 
 class Shortest:

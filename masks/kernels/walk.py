@@ -627,15 +627,26 @@ def _groups_to_itself(table, state, depth, ctl):
         is_special = flags & STRING and (byte == 0x22 or byte == 0x5C or byte < 0x20)
         if is_special or table[state, byte] != state << 2 | GOTO:
             others |= np.int64(1) << BYTE_GROUPS[byte]
+    last, behind = 0, 0
     for lead in range(FIRST_LEAD, LAST_LEAD + 1):
         group = np.int64(1) << BYTE_GROUPS[lead]
-        if not others & group:
+        if others & group:
+            continue
+        # Most differ from the one before neither in where they lead nor in what may come behind them.
+        if last == 0 or table[state, lead] != table[state, last] or not _is_same_kind(lead, last):
+            last = lead
             behind = _behind_character(table, state, lead, ctl)
             if behind < 0 and depth == 1:
                 return np.int64(behind)
-            if behind != state:
-                others |= group
+        if behind != state:
+            others |= group
     return ~others & np.int64(2**62 - 1)
+
+
+@inlined
+def _is_same_kind(lead, other):
+    """Whether the same may come behind two first bytes of characters."""
+    return n_behind(lead) == n_behind(other) and second_bytes(lead) == second_bytes(other)
 
 
 @jit

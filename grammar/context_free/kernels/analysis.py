@@ -13,11 +13,15 @@ N_WORDS = 4
 
 
 @jit
-def find_ends(code, starts, order):
-    """Set EMPTY and PRODUCTIVE, which are 0.
+def find_ends(code, starts, order, inlined):
+    """Let calls of rules that are `inlined` be ENTER; set EMPTY and PRODUCTIVE, which are 0.
 
-    order : int64[n_rules], all rules, each behind those that it calls, but for recursion: so it takes few sweeps.
+    order   : int64[n_rules], all rules, each behind those that it calls, but for recursion: so it takes few sweeps.
+    inlined : int64[n_rules], 1 for those that become part of their callers.
     """
+    for at in range(code.shape[0]):
+        if code[at, OP] == CALL and inlined[code[at, A]]:
+            code[at, OP] = ENTER
     changed = True
     while changed:
         changed = False
@@ -66,17 +70,30 @@ def _add(to, i, other, j):
 
 
 @jit
-def find_first(code, starts, order, used, first):
-    """Find the bytes with which what an instruction begins may begin, up to the end of its body.
+def find_sets(code, starts, order, first_edge, bytes_, used, first, follow):
+    """Find the sets of bytes that a step needs.
 
-    used : uint64[n_nodes, N_WORDS], the bytes of each encoding node.  first : uint64[n, N_WORDS], zeros, changed.
+    first_edge, bytes_ : of the encodings, see `store.Store`.
+    used   : uint64[n_nodes, N_WORDS], zeros, changed: the bytes of each encoding node.
+    first  : uint64[n, N_WORDS], zeros, changed: those with which what an instruction begins may begin, up to the end of
+             its body.
+    follow : uint64[n_regions, N_WORDS], zeros, changed: those that may come behind each region, or more than those.
     """
+    for node in range(used.shape[0]):
+        for edge in range(first_edge[node], first_edge[node + 1]):
+            _add(used, node, bytes_, edge)
     changed = True
     while changed:
         changed = False
         for rule in order:
             for at in range(_end(code, starts, rule) - 1, starts[rule] - 1, -1):
                 changed |= _grow_first(code, starts, at, used, first)
+    changed = True
+    while changed:
+        changed = False
+        for rule in order[::-1]:
+            for at in range(starts[rule], _end(code, starts, rule)):
+                changed |= _grow_follow(code, at, first, follow)
 
 
 @inner
@@ -100,20 +117,6 @@ def _grow_first(code, starts, at, used, first):
         if code[at, B] == 0 or code[at + 1, EMPTY]:
             grew |= _add(first, at, first, a)
     return grew
-
-
-@jit
-def find_follow(code, starts, order, first, follow):
-    """Find the bytes that may come behind each region, or more than those.
-
-    follow : uint64[n_regions, N_WORDS], zeros, changed.
-    """
-    changed = True
-    while changed:
-        changed = False
-        for rule in order[::-1]:
-            for at in range(starts[rule], _end(code, starts, rule)):
-                changed |= _grow_follow(code, at, first, follow)
 
 
 @inner

@@ -5,16 +5,13 @@ All raise Full where the arrays of the store have to grow. What was interned unt
 
 from __future__ import annotations
 
-from pathlib import Path
-from zlib import crc32
-
 import numpy as np
 
-from ....jit import inner, jit
+from ....jit import inner
 from .analysis import N_WORDS
 from .calls import find_bases, find_begun
 from .instructions import OP, REGION, RETURN
-from .moving import factor, load, move
+from .moving import load, move
 from .places import close, edge_of, explore, node_read, place_behind, rule_called, visit
 from .store import (
     BASES,
@@ -42,7 +39,6 @@ from .store import (
     START,
     UNKNOWN,
     ZERO,
-    Store,
     follow_none,
     keep,
     new_stamp,
@@ -51,9 +47,6 @@ from .store import (
     set_of,
     sort_unique,
 )
-
-START_AT, FIND_SOURCES, AFTER, AFTER_FACTORED, FACTOR, BEHIND_CALL, JOIN, BEHIND, CLOSE = range(9)
-"""What `step` does."""
 
 
 @inner
@@ -129,7 +122,7 @@ def _find_returns(s, node, begin):
 
 
 @inner
-def _find_sources(s, number):
+def find_sources(s, number):
     """Find the items of a set, and of the rules that they begin, that read the next byte; and which bytes they read."""
     if s.sets[number, SOURCES] != UNKNOWN:
         return
@@ -157,9 +150,9 @@ def _find_sources(s, number):
 
 
 @inner
-def _after(s, number, byte):
+def after(s, number, byte):
     """The set behind a byte. The bytes that lead there as well are in `set_bytes[NEXT, 1]` then."""
-    _find_sources(s, number)
+    find_sources(s, number)
     alike = s.set_bytes[NEXT, 1]
     for word in range(N_WORDS):
         alike[word] = s.set_bytes[number, 1, word]
@@ -212,21 +205,21 @@ def _add_joint(s, begin, end, below, n):
 
 
 @inner
-def _start(s, place):
+def start(s, place):
     """The set in front of the whole text; `place` is where it begins."""
     follow_none(s)
     return _complete(s, _add_closed(s, place, BOTTOM, ZERO), ZERO)
 
 
 @inner
-def _behind_call(s, node):
+def behind_call(s, node):
     """The set behind a call."""
     follow_none(s)
     return _complete(s, _add_returns(s, node, ZERO), ZERO)
 
 
 @inner
-def _join(s, inside, node, outside):
+def join(s, inside, node, outside):
     """The set of what is in `outside`, and in `inside` on the stack level above the frame `node`."""
     n = load(s, inside, ZERO)
     move(s, n, BOTTOM, node)
@@ -236,56 +229,3 @@ def _join(s, inside, node, outside):
     for word in range(N_WORDS):
         s.set_bytes[NEXT, 0, word] = s.set_bytes[outside, 0, word]
     return _complete(s, n, s.sets[outside, LEFT])
-
-
-def _entry(sources):
-    """The function `step`.
-
-    sources : a number for the files of all kernels. What a function encloses is part of its key on disk, where Numba by
-    itself looks at the time of this file alone.
-    """
-
-    @jit
-    def step(action, first, second, third, *arrays):
-        """Do one of START_AT ... CLOSE.
-
-        arrays : those of a `Store`. A call with a tuple would take twice as long.
-        It alone is called from Python: what is called from there is compiled with all that it calls, which takes long.
-        """
-        _ = sources
-        s = Store(*arrays)
-        if action == START_AT:
-            return _start(s, first)
-        if action == FIND_SOURCES:
-            _find_sources(s, first)
-            return first
-        if action == AFTER:
-            return _after(s, first, second)
-        if action == AFTER_FACTORED:
-            found = _after(s, first, second)
-            factor(s, found)
-            return found
-        if action == FACTOR:
-            factor(s, first)
-            return first
-        if action == BEHIND_CALL:
-            return _behind_call(s, first)
-        if action == JOIN:
-            return _join(s, first, second, third)
-        if action == BEHIND:
-            return place_behind(s, first)
-        close(s, first)
-        return first
-
-    return step
-
-
-step = _entry(crc32(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))))
-
-
-@jit
-def write(found, value, operation, row):
-    """Write an operation in place of a value for some bytes. found : uint64[N_WORDS]."""
-    for byte in range(256):
-        if row[byte] == value and found[byte >> 6] >> np.uint64(byte & 63) & np.uint64(1):
-            row[byte] = operation

@@ -23,15 +23,16 @@ PC, COUNT, OUTER, CLOSED, N_CLOSED, PLACE_MARK, PASSES, PASS_MARK, PLACE_WIDTH =
 behind the body, 0 for none. The positions with which it begins are `pool[CLOSED : CLOSED + N_CLOSED]`. PASSES and
 PASS_MARK are those of an instruction: how often a loop was run through at the mark."""
 RULE, ENTRIES, N_ITEMS, N_BASES, RETURNS, N_RETURNS, ROOTS, N_ROOTS = range(8)
-NODE_MARK, MOVED, NODE_WIDTH = 8, 9, 10
-"""Columns of nodes. Items and, behind them, bases are in the pool from ENTRIES on."""
-ITEMS, N_SET, LEFT, SOURCES, N_SOURCES, TOP, FRAMES, N_FRAMES, SET_WIDTH = range(9)
+NODE_MARK, MOVED, FRAME, NODE_WIDTH = range(8, 12)
+"""Columns of nodes. Items and, behind them, bases are in the pool from ENTRIES on. FRAME : the node's frame, or 0."""
+ITEMS, N_SET, LEFT, SOURCES, N_SOURCES, TOP, FRAMES, N_FRAMES, SET_STATE, OPERATION, SET_WIDTH = range(11)
 """Columns of sets. LEFT : whether the level may be left. TOP : the set on its topmost stack level, UNKNOWN
-until it is asked for; the nodes of the frames below that are in the pool, the lowest first."""
+until it is asked for; the nodes of the frames below that are in the pool, the lowest first. SET_STATE, OPERATION : its
+state in the pushdown, and what leads there, or UNKNOWN."""
 START, CORNERS_KNOWN = 0, 1
 """Columns of rules."""
-PLACES, NODES, SETS = range(3)
-"""Rows of hashes."""
+PLACES, NODES, SETS, OUTCOMES, POOL, SCRATCH, TABLE, WORDS = range(8)
+"""What may be full; the first four are rows of hashes too."""
 FOUND, TODO, POSITIONS, BASES, BEGUN, CHOSEN, N_SCRATCH = map(np.int64, range(7))
 """Rows of scratch."""
 MAX_ITEMS = 10_000
@@ -44,12 +45,16 @@ BOTTOM = np.int64(0)
 """The node that is whatever lies below this stack level."""
 ZERO = np.int64(0)
 """Numbers of NumPy's are not literals: for each literal, kernels would be compiled anew."""
-N_PLACES, N_NODES, N_SETS, N_POOL, STAMP, N_COUNTERS = range(6)
+N_PLACES, N_NODES, N_SETS, N_OUTCOMES, N_POOL, N_STATES, N_CODE, FULL, STAMP, MAKER, ROOT, N_COUNTERS = range(
+    12
+)
+"""Counters: states and words of code are those of the whole pushdown. FULL is what was full at the last Full, MAKER the
+number of the store among the makers of the pushdown, ROOT the frame below the whole text."""
 LOW = 0xFFFFFFFF
 
 
 class Full(Exception):
-    """An array is full: whoever called lets all grow and calls again."""
+    """An array is full, see FULL: whoever called lets it grow and calls again."""
 
 
 class TooManyItems(Exception):
@@ -69,10 +74,13 @@ class Store(NamedTuple):
     sets       : int64[capacity, SET_WIDTH].
     set_bytes  : uint64[capacity, 2, N_WORDS], of sets: what may come when the level is left, and what is read.
     pool       : int64[capacity], lists.
-    hashes     : int64[3, capacity], open addressing for places, nodes and sets, 0 for nothing.
+    outcomes   : int64[capacity, 2], how a level is left: in front of the next byte (the first one); or perhaps not at
+                 all, the set inside and the byte that may lead there.
+    hashes     : int64[4, capacity], open addressing for places, nodes, sets and outcomes, 0 for nothing.
     corners    : uint64[n_rules + 1, n / 64], of rules those that they may begin with; the last is scratch.
     scratch    : int64[6, capacity], lists of the step that is made.
     n          : int64[N_COUNTERS].
+    table, words : `table` and `code` of the pushdown.
     """
 
     code: np.ndarray
@@ -87,10 +95,26 @@ class Store(NamedTuple):
     sets: np.ndarray
     set_bytes: np.ndarray
     pool: np.ndarray
+    outcomes: np.ndarray
     hashes: np.ndarray
     corners: np.ndarray
     scratch: np.ndarray
     n: np.ndarray
+    table: np.ndarray
+    words: np.ndarray
+
+
+@inner
+def clear(s):
+    """Let there be what is always there: the places of instructions, BOTTOM, and the outcome that leaves a level."""
+    for pc in range(s.code.shape[0]):
+        for column in range(PLACE_WIDTH):
+            s.places[pc, column] = 0
+        s.places[pc, PC], s.places[pc, CLOSED] = pc, UNKNOWN
+    for column in range(NODE_WIDTH):
+        s.nodes[BOTTOM, column] = 0
+    s.outcomes[0, 0], s.outcomes[0, 1] = UNKNOWN, UNKNOWN
+    s.n[N_PLACES], s.n[N_NODES], s.n[N_SETS], s.n[N_OUTCOMES] = s.code.shape[0], 1, 1, 1
 
 
 @inner
@@ -122,6 +146,7 @@ def place_of(s, pc, count, outer):
         slot = slot + 1 & mask
     number = s.n[N_PLACES]
     if number >= s.places.shape[0]:
+        s.n[FULL] = PLACES
         raise Full
     s.n[N_PLACES] = number + 1
     new = s.places[number]
@@ -134,6 +159,7 @@ def place_of(s, pc, count, outer):
 def push(s, row, n, value):
     """Append a value to a row of `scratch` with `n` values; the number of values then."""
     if n >= s.scratch.shape[1]:
+        s.n[FULL] = SCRATCH
         raise Full
     s.scratch[row, n] = value
     return n + 1
@@ -175,6 +201,7 @@ def keep(s, values, n):
     """Append `n` values to the pool; where they are."""
     begin = s.n[N_POOL]
     if begin + n > s.pool.shape[0]:
+        s.n[FULL] = POOL
         raise Full
     for i in range(n):
         s.pool[begin + i] = values[i]
@@ -237,15 +264,50 @@ def set_of(s, n, left):
         slot = slot + 1 & mask
     number = s.n[N_SETS]
     if number >= s.sets.shape[0]:
+        s.n[FULL] = SETS
         raise Full
     begin = keep(s, s.scratch[FOUND], n)
     s.n[N_SETS] = number + 1
     new = s.sets[number]
     new[ITEMS], new[N_SET], new[LEFT], new[SOURCES], new[TOP] = begin, n, left, UNKNOWN, UNKNOWN
+    new[SET_STATE], new[OPERATION] = UNKNOWN, UNKNOWN
     for word in range(N_WORDS):
         s.set_bytes[number, 0, word] = follow[word]
     s.hashes[SETS, slot] = number
     return number
+
+
+@inner
+def outcome_of(s, inside, byte):
+    """The number of the outcome where `byte` may lead to the set `inside`, or be what comes behind the level."""
+    mask = s.hashes.shape[1] - 1
+    slot = np.int64(_hash_of_outcome(inside, byte)) & mask
+    while True:
+        number = s.hashes[OUTCOMES, slot]
+        if number == 0:
+            break
+        if s.outcomes[number, 0] == inside and s.outcomes[number, 1] == byte:
+            return number
+        slot = slot + 1 & mask
+    number = s.n[N_OUTCOMES]
+    if number >= s.outcomes.shape[0]:
+        s.n[FULL] = OUTCOMES
+        raise Full
+    s.n[N_OUTCOMES] = number + 1
+    s.outcomes[number, 0], s.outcomes[number, 1] = inside, byte
+    s.hashes[OUTCOMES, slot] = number
+    return number
+
+
+@inner
+def _hash_of_outcome(inside, byte):
+    return _mixed(_mixed(np.uint64(1), np.uint64(inside)), np.uint64(byte))
+
+
+@inner
+def has_byte(words, byte):
+    """Whether a set of bytes, uint64[N_WORDS], has one."""
+    return words[byte >> 6] >> np.uint64(byte & 63) & np.uint64(1) != 0
 
 
 @inner
@@ -272,6 +334,7 @@ def node_of(s, rule, entries, n_items, n_bases):
         slot = slot + 1 & mask
     number = s.n[N_NODES]
     if number >= s.nodes.shape[0]:
+        s.n[FULL] = NODES
         raise Full
     begin = s.n[N_POOL]
     n_roots = _put_roots(s, number, entries, n, begin + n)
@@ -281,7 +344,7 @@ def node_of(s, rule, entries, n_items, n_bases):
     s.n[N_NODES] = number + 1
     new = s.nodes[number]
     new[RULE], new[ENTRIES], new[N_ITEMS], new[N_BASES], new[RETURNS] = rule, begin, n_items, n_bases, UNKNOWN
-    new[ROOTS], new[N_ROOTS], new[NODE_MARK] = begin + n, n_roots, 0
+    new[ROOTS], new[N_ROOTS], new[NODE_MARK], new[FRAME] = begin + n, n_roots, 0, 0
     s.hashes[NODES, slot] = number
     return number
 
@@ -301,6 +364,7 @@ def _put_roots(s, number, entries, n, at):
             if k > 0 and s.pool[at + k - 1] == root:
                 continue
             if at + n_roots >= s.pool.shape[0]:
+                s.n[FULL] = POOL
                 raise Full
             for other in range(n_roots, k, -1):
                 s.pool[at + other] = s.pool[at + other - 1]
@@ -330,6 +394,9 @@ def rehash(s):
         known = s.sets[number]
         hashed = _hash_of_set(s.pool[known[ITEMS] :], known[N_SET], known[LEFT], s.set_bytes[number, 0])
         _put(s.hashes[SETS], hashed, number)
+    for number in range(1, s.n[N_OUTCOMES]):
+        hashed = _hash_of_outcome(s.outcomes[number, 0], s.outcomes[number, 1])
+        _put(s.hashes[OUTCOMES], hashed, number)
 
 
 @inner
