@@ -140,7 +140,12 @@ def _shares(constraint: Constraint, samples: Samples) -> Law:
 def _value(constraint: Constraint, tokens: tuple[int, ...]) -> str:
     """One spelling for each value, so that spellings of it count together."""
     text = b"".join(constraint.vocabulary.tokens[token] for token in tokens).decode("utf-8", "replace")
-    return json.dumps(json.loads(text), ensure_ascii=False)
+    return json.dumps(json.loads(text, parse_float=_number), ensure_ascii=False)
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def show(console: Console, prompt: str, schema: Any, laws: Laws) -> None:

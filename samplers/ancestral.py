@@ -46,7 +46,9 @@ def why_stopped(prefixes: Prefixes, n_found: int, n: int) -> str | None:
     """Why there are fewer texts than were asked for, if there are."""
     if n_found == n:
         return None
-    return "no text came to an end within the length" if prefixes.has_budget else "the budget is used up"
+    return (
+        f"{MAX_DEAD_ENDS} texts in a row came to nothing" if prefixes.has_budget else "the budget is used up"
+    )
 
 
 def _text(prefixes: Prefixes, rows: MaskedRows, choices: Choices) -> Prefix | None:

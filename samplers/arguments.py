@@ -37,6 +37,7 @@ def given_options(
 def all_impossible(max_tokens: int) -> GramaskError:
     """No text is short enough, or the model gives none a probability."""
     return GramaskError(
-        f"to the model, all texts of the constraint with at most {max_tokens} tokens are impossible",
-        hint="allow more tokens, or change the prompt",
+        f"to the model, all texts of the constraint with at most {max_tokens} tokens are impossible, or nearly so "
+        "(below 1e-300)",
+        hint="allow more tokens, or change the prompt; method='smc' keeps logarithms only",
     )

@@ -41,7 +41,9 @@ def draw_weighted(
             stats.accepted = len(found)
     if len(found) < n:
         stats.stopped = "the attempts are used up" if prefixes.has_budget else "the budget is used up"
-    log_z = log_mean(log_weights) if log_weights else None
+    # The last one is the reason to stop: with it the estimate would be too high (Haldane).
+    counted = log_weights[:-1] if len(found) == n > 1 else log_weights
+    log_z = log_mean(counted) if counted else None
     return Samples([tokens for tokens, _ in found], [w for _, w in found], log_z, "weighted", stats)
 
 

@@ -55,9 +55,9 @@ class Constrained(Generic[T]):
                   distribution. "exact" draws from the model's own law, given that the text is one of the schema's;
                   "auto" does so where it is affordable, and gives weights where it is not; "weighted", "asap", "smc"
                   and "mcmc" are methods of `gramask.samplers.sample`, which says what else each can be told: `batch`
-                  (8), `max_attempts` (10,000), `budget`, `unique`, `trie`, `steps`, ... All of these but "greedy" make
-                  1 the default temperature. Results have a `log_weight`, and a `law` that says how probable texts of
-                  the schema are to the model. Only `constrain` takes it.
+                  (8), `max_attempts` (100 for each answer, at least 10,000), `budget`, `unique`, `steps`, ... All of
+                  these but "greedy" make 1 the default temperature. Results have a `log_weight`, and a `law` that says
+                  how probable texts of the schema are to the model. Only `constrain` takes it.
     """
 
     def __init__(
@@ -110,12 +110,14 @@ class Constrained(Generic[T]):
             )
         return self._sample(prompt, n, decoding, law)
 
-    def sample(self, prompt: Any, n: int, *, temperature: float = 1.0, **options: Any) -> Any:
+    def sample(self, prompt: Any, n: int, *, temperature: float | None = None, **options: Any) -> Any:
         """`n` independent draws for a prompt, always as a list; for a list of prompts, a list of such lists.
 
         Draws from the model's distribution masked token by token and renormalised, unless `constrain` was told another
-        sampler.  temperature : above 0.  options, errors : see `__call__`.
+        sampler.  temperature : above 0; by default that of `constrain`, or 1.  options, errors : see `__call__`.
         """
+        if temperature is None:
+            temperature = self.defaults.temperature or 1.0
         decoding, law = self._settings({**options, "temperature": temperature})
         if temperature == 0:
             raise GramaskError(

@@ -17,7 +17,7 @@ import numpy as np
 from .ancestral import MAX_DEAD_ENDS, why_stopped
 from .choices import Choices, Floats
 from .language_model import Prefix
-from .logs import log
+from .logs import log, log_sum
 from .masked_rows import MaskedRows
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
@@ -48,6 +48,9 @@ class State:
         return sum(self.log_p) + self.log_allowed
 
 
+START = State((), (), (), ())
+
+
 class Chain:
     """Moves from text to text, or from beginning to beginning, all of them of one length.
 
@@ -71,7 +74,7 @@ class Chain:
 
     def start(self, choices: Choices) -> State | None:
         """A text by masking alone; None if it turned out to be too long, or is not wanted."""
-        return self._written(State((), (), (), ()), choices, math.inf)
+        return self._written(START, choices, math.inf)
 
     def move(self, state: State, choices: Choices, length: float = math.inf) -> State:
         """The next state: a whole text, or where `length` is told a beginning of as many tokens."""
@@ -87,15 +90,6 @@ class Chain:
         log_ratio += self._log_proposed(state, other) - self._log_proposed(other, state)
         return other if choices.bernoulli(math.exp(min(0.0, log_ratio))) else state
 
-    def beginning(self, tokens: Prefix) -> State:
-        """The state of a beginning, which has to be possible."""
-        found, matcher = State((), (), (), ()), self._prefixes.constraint.matcher()
-        for token in tokens:
-            row = self._rows.row(found.tokens, matcher)
-            found = _longer(found, row, row.place(token))
-            matcher.advance(token)
-        return replace(found, log_allowed=log(float(self._rows.row(tokens, matcher).probabilities.sum())))
-
     def _log_proposed(self, state: State, origin: State) -> float:
         """The logarithm of the probability that `state` is proposed at `origin`, by any cut."""
         shared = next(
@@ -103,7 +97,9 @@ class Chain:
         )
         cuts = self._cuts(origin)
         cuts /= cuts.sum()
-        return log(sum(cuts[i] * math.exp(sum(state.log_q[i:])) for i in range(shared + 1)))
+        # Of long texts these are too small for anything but their logarithms.
+        log_rests = np.cumsum(state.log_q[::-1])[::-1]
+        return log_sum([log(float(cuts[i])) + float(log_rests[i]) for i in range(shared + 1)])
 
     def _written(self, begun: State, choices: Choices, length: float) -> State | None:
         """A text that begins as told; None if it turns out to be too long, or is not wanted."""
@@ -119,7 +115,7 @@ class Chain:
             if len(found.tokens) == length:
                 return replace(found, log_allowed=log(float(row.probabilities.sum())))
             before = found.tokens
-            found = _longer(found, row, choices.categorical(row.probabilities))
+            found = longer(found, row, choices.categorical(row.probabilities))
             token = found.tokens[-1]
             is_end = token in self._prefixes.eos_ids
             if not is_wanted(self._predicate, before if is_end else found.tokens, is_whole=is_end):
@@ -129,8 +125,8 @@ class Chain:
             matcher.advance(token)
 
 
-def _longer(state: State, row: Row, place: int) -> State:
-    """With the token at a place of the row behind a state."""
+def longer(state: State, row: Row, place: int) -> State:
+    """A state with the token at a place of the row behind a state."""
     allowed = float(row.probabilities.sum())
     log_p = log(float(row.probabilities[place]))
     return State(

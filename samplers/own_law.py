@@ -14,6 +14,7 @@ from .engine import ConstraintLike
 from .language_model import Prefix
 from .loading import n_positions_of
 from .loop import Decoding
+from .predicates import WholeTexts
 from .prefix_model import PrefixModel
 from .result import Law, Result, Stats
 from .sampling import OPTIONS, sample
@@ -27,8 +28,11 @@ METHODS = {
     "mcmc": "mcmc",
 }
 """What samplers are called here, and in `sample`."""
-DEFAULTS: dict[str, Any] = {"batch": 8, "max_attempts": 10_000}
-_NOT_HERE = frozenset(("predicate",))  # what the masks leave open is the one there is
+BATCH = 8
+MIN_ATTEMPTS = 10_000
+ATTEMPTS_PER_ANSWER = 100
+# What the masks leave open is the one predicate there is; a trie holds for one prompt and one temperature.
+_NOT_HERE = frozenset(("predicate", "trie"))
 _OF_THE_LOOP = ("on_budget", "jump", "attempts")
 
 
@@ -78,6 +82,7 @@ def _answers(
     eos_ids = tuple(constraint.vocabulary.eos_ids)
     budget = decoding.budget.within(n_positions_of(model), len(prompt))
     own = PrefixModel(model, prompt, eos_ids=eos_ids, sampling=decoding.sampling)
+    defaults = {"batch": BATCH, "max_attempts": max(MIN_ATTEMPTS, ATTEMPTS_PER_ANSWER * n)}
     known = OPTIONS[METHODS[sampler]]
     samples = sample(
         own,
@@ -86,7 +91,7 @@ def _answers(
         method=METHODS[sampler],
         max_tokens=budget.max_new_tokens - 1,  # the end token is not among them
         predicate=None if constraint.is_exact else _validation(constraint),
-        **{**{name: value for name, value in DEFAULTS.items() if name in known}, **options},
+        **{**{name: value for name, value in defaults.items() if name in known}, **options},
     )
     if n and not samples.tokens:
         raise _no_answer(sampler, samples.stats.stopped)
@@ -102,9 +107,9 @@ def _result(
     own: PrefixModel, constraint: ConstraintLike, tokens: Prefix, stats: Stats, log_weight: float, law: Law
 ) -> Result[Any]:
     text = _text(constraint, tokens)
-    # Where several tokens end a text, the first one stands for them.
-    whole = (*tokens, own.eos_ids[0])
-    return Result(constraint.parse(text), text, whole, own.logprob(whole), "complete", stats, log_weight, law)
+    # Where several tokens end a text, the most probable one stands for them.
+    logprob, whole = max((own.logprob((*tokens, end)), (*tokens, end)) for end in own.eos_ids)
+    return Result(constraint.parse(text), text, whole, logprob, "complete", stats, log_weight, law)
 
 
 def _text(constraint: ConstraintLike, tokens: Prefix) -> str:
@@ -113,18 +118,17 @@ def _text(constraint: ConstraintLike, tokens: Prefix) -> str:
     return codecs.decode(data, "utf-8", errors="replace")
 
 
-def _validation(constraint: ConstraintLike) -> Any:
+def _validation(constraint: ConstraintLike) -> WholeTexts:
     """What the masks do not enforce, as a predicate."""
 
-    def is_wanted(tokens: Prefix, is_whole: bool) -> bool:
+    def is_valid(tokens: Prefix) -> bool:
         try:
-            if is_whole:
-                constraint.parse(_text(constraint, tokens))
+            constraint.parse(_text(constraint, tokens))
         except ValidationFailed:
             return False
         return True
 
-    return is_wanted
+    return WholeTexts(is_valid)
 
 
 def _refuse_loop_options(decoding: Decoding, sampler: str) -> None:
@@ -149,4 +153,4 @@ def _no_answer(sampler: str, reason: str | None) -> GramaskError:
 def _say_fewer(answers: Sequence[Result[Any]], n: int) -> None:
     law = answers[0].law
     reason = None if law is None else law.stats.stopped
-    warnings.warn(f"{len(answers)} answers in place of {n}: {reason}", stacklevel=5)
+    warnings.warn(f"{len(answers)} answers in place of {n}: {reason}", stacklevel=6)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..errors import GramaskError
@@ -47,6 +49,9 @@ class PrefixModel:
             raise GramaskError("the prompt is empty", hint="begin it with the token that begins a text")
         if self.sampling.temperature == 0:
             raise GramaskError("temperature 0 is no law to sample from", hint="give a temperature above 0")
+        accepted = inspect.signature(model.forward).parameters
+        self._takes_positions = {"position_ids", "attention_mask"} <= accepted.keys()
+        self._takes_last = "logits_to_keep" in accepted
         self._read: OrderedDict[Prefix, _Read] = OrderedDict()
         self._kept_bytes = kept_bytes
         self._n_bytes = 0
@@ -64,20 +69,23 @@ class PrefixModel:
 
     def logprob(self, tokens: Prefix) -> float:
         """The natural logarithm of the probability of tokens behind the prompt, at temperature 1 and without cuts."""
-        logits = self._logits([tokens[:n] for n in range(len(tokens))]).double()
-        picked = torch.tensor(tokens, device=logits.device).unsqueeze(1)
-        return float(torch.log_softmax(logits, dim=-1).gather(1, picked).sum())
+        total = 0.0
+        for n, token in enumerate(tokens):
+            (logits,) = self._logits([tokens[:n]]).float()
+            total += float(logits[token] - torch.logsumexp(logits, dim=-1))
+        return total
 
     def _logits(self, prefixes: Sequence[Prefix]) -> torch.Tensor:
-        """floating[B, V]: behind each prefix; what has not been read of them is."""
-        by_length: dict[int, list[Prefix]] = {}
-        for prefix in self._missing(prefixes):
-            by_length.setdefault(len(prefix), []).append(prefix)
+        """floating[B, V]: behind each prefix; what has not been read of them is, all that can be in one call."""
+        missing = dict.fromkeys(self._missing(prefixes))
         fresh: dict[Prefix, _Read] = {}
-        for _, some in sorted(by_length.items()):
-            pasts = [prefix[:-1] for prefix in some]
-            reads = self._forward(pasts, [prefix[-1:] for prefix in some], fresh)
+        while missing:
+            some = [prefix for prefix in missing if prefix[:-1] not in missing]
+            if not self._takes_positions:  # then none may be padded
+                some = [prefix for prefix in some if len(prefix) == len(some[0])]
+            reads = self._forward([prefix[:-1] for prefix in some], [prefix[-1:] for prefix in some], fresh)
             fresh.update(zip(some, reads, strict=True))
+            missing = dict.fromkeys(prefix for prefix in missing if prefix not in fresh)
         logits = torch.stack([self._at(prefix, fresh).logits for prefix in prefixes])
         self._keep(fresh)
         return logits
@@ -106,19 +114,28 @@ class PrefixModel:
     def _forward(
         self, pasts: list[Prefix], tokens: list[Prefix], fresh: dict[Prefix, _Read] | None = None
     ) -> list[_Read]:
-        """Read as many tokens behind each of some prefixes, all of one length; the prompt where nothing is known."""
+        """Read as many tokens behind each of some prefixes; the prompt where nothing is known."""
         from transformers import DynamicCache
 
         cache = DynamicCache()
+        ids = torch.tensor(tokens, device=self.model.device)
+        inputs: dict[str, Any] = {}
         n_past = 0
         if fresh is not None:
-            states = torch.stack([self._past(prefix, fresh) for prefix in pasts], dim=2)
-            n_past = states.shape[-2]
-            for layer, (keys, values) in enumerate(states):
+            states = [self._past(prefix, fresh) for prefix in pasts]
+            n_past = max(state.shape[-2] for state in states)
+            n_pads = [n_past - state.shape[-2] for state in states]
+            padded = [F.pad(state, (0, 0, n, 0)) for state, n in zip(states, n_pads, strict=True)]
+            for layer, (keys, values) in enumerate(torch.stack(padded, dim=2)):
                 cache.update(keys, values, layer)
-        ids = torch.tensor(tokens, device=self.model.device)
+            if any(n_pads):
+                inputs = _behind_padding(n_pads, n_past, ids)
+        if self._takes_last:
+            inputs["logits_to_keep"] = 1
         with torch.inference_mode():
-            output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, return_dict=True)
+            output = self.model(
+                input_ids=ids, past_key_values=cache, use_cache=True, return_dict=True, **inputs
+            )
         self.n_read += ids.numel()
         new = torch.stack(
             [
@@ -126,7 +143,8 @@ class PrefixModel:
                 for layer in output.past_key_values.layers
             ]
         )
-        return [_Read(output.logits[row, -1], new[:, :, row].clone()) for row in range(len(tokens))]
+        # Copied, because a view would keep the rows of the whole batch, and of the whole prompt.
+        return [_Read(output.logits[row, -1].clone(), new[:, :, row].clone()) for row in range(len(tokens))]
 
     def _keep(self, fresh: dict[Prefix, _Read]) -> None:
         for prefix, read in fresh.items():
@@ -135,6 +153,17 @@ class PrefixModel:
         while self._n_bytes > self._kept_bytes and self._read:
             _, dropped = self._read.popitem(last=False)
             self._n_bytes -= dropped.n_bytes
+
+
+def _behind_padding(n_pads: list[int], n_past: int, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a model is told where some pasts are shorter than others: what to look at, and which positions it is at."""
+    n_rows, n_tokens = ids.shape
+    mask = torch.ones((n_rows, n_past + n_tokens), dtype=torch.long)
+    for row, n in enumerate(n_pads):
+        mask[row, :n] = 0
+    first = torch.tensor([n_past - n for n in n_pads])
+    positions = first.unsqueeze(1) + torch.arange(n_tokens)
+    return {"attention_mask": mask.to(ids.device), "position_ids": positions.to(ids.device)}
 
 
 class _Read:

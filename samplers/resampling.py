@@ -21,10 +21,11 @@ def stratified(weights: Sequence[float], n: int, choices: Choices) -> Resampled:
     weights : not negative, not all 0. Source: Kitagawa (1996), "Monte Carlo Filter and Smoother", section 3.
     """
     ends = _ends(weights, n)
+    cuts = np.unique(ends)
     found = []
     for i in range(n):
-        cuts = [float(end - i) for end in np.unique(ends) if i < end < i + 1]
-        found.append(_at(ends, i + choices.uniform(cuts)))
+        here = cuts[np.searchsorted(cuts, i, side="right") : np.searchsorted(cuts, i + 1)] - i
+        found.append(_at(ends, i + choices.uniform(here.tolist())))
     return found, [sum(weights) / n] * n
 
 
@@ -47,7 +48,8 @@ def optimal(weights: Sequence[float], n: int, choices: Choices) -> Resampled:
         return positive, [weights[i] for i in positive]
     bound, n_kept = _bound(sorted((weights[i] for i in positive), reverse=True), n)
     kept = sorted(positive, key=lambda i: -weights[i])[:n_kept]
-    others = [i for i in positive if i not in set(kept)]
+    is_kept = set(kept)
+    others = [i for i in positive if i not in is_kept]
     chosen, _ = systematic([weights[i] for i in others], n - n_kept, choices)
     return [*kept, *(others[i] for i in chosen)], [*(weights[i] for i in kept), *[bound] * (n - n_kept)]
 

@@ -39,10 +39,12 @@ class Samples:
     tokens      : without the token that ends the text.
     log_weights : of each; 0 where all count alike.
     log_z       : an estimate of the logarithm of the probability that the model, left alone, writes a text of the
-                  constraint within the length; None where the method has none, or no text may come twice.
+                  constraint within the length; None where the method has none, or no text may come twice. Too high
+                  by about 1/n for few texts.
     exactness   : what law the samples have. "exact": independent draws from the model's law, given that the text is
-                  one of the constraint. "weighted": the expected weight of a text is its probability. "asymptotic":
-                  that law in the limit. "local": another one, of masking token by token.
+                  one of the constraint. "weighted": the expected weight of a text, over all attempts, is its
+                  probability; so weighted means come to have that law. "asymptotic": that law in the limit. "local":
+                  another one, of masking token by token.
     """
 
     tokens: list[tuple[int, ...]]

@@ -68,7 +68,8 @@ def sample(
               "auto": "cars", or "weighted" where a trial says that fewer than one attempt in 16 would be accepted.
     n       : samples. There are fewer where the budget is used up, or with `unique` the language: see `.stats.stopped`.
     choices : where randomness comes from; by default RandomChoices(seed).
-    unique  : no text twice: each is drawn from the law of those that are left. For "cars", "ars", "rsft" and "rs".
+    unique  : no sequence of tokens twice: each is drawn from the law of those that are left. For "cars", "ars", "rsft"
+              and "rs".
     budget  : rows of the model. When so many have been asked for, no text is begun any more; those on their way are
               brought to their end, because to give them up would favour short ones. Not for "smc": all begin at once.
     predicate : what is wanted beside the constraint, see `predicates.Predicate`; never asked twice about the same
@@ -87,10 +88,13 @@ def sample(
               "optimal", texts go on in 2 ways by default.
     steps, proposal : moves for each sample (10), and where texts are cut: "priority" (default), "uniform", "restart".
 
-    Raises GramaskError for arguments out of range or of another method, a row that is no law, and a language without a
-    text that the model gives a probability within the length.
+    Raises GramaskError for arguments out of range or of another method, a row that is no law, a language without a text
+    within the length, and, for methods on a trie, one that is impossible to the model. The others then have no samples,
+    and say why.
     """
-    check_counts(n=n, max_tokens=max_tokens)
+    check_counts(n=n, max_tokens=max_tokens, seed=seed or 0)
+    if constraint.matcher().min_tokens_to_accept > max_tokens:
+        raise all_impossible(max_tokens)
     memo = None if predicate is None else Memo(predicate)
     told = {"unique": unique or None, "budget": budget, "predicate": memo, **options}
     given = given_options(method, told, OPTIONS)
@@ -187,6 +191,11 @@ def _by_particles(
         raise GramaskError(
             f"resample={resample!r} does not bring {continuations} continuations of each text down again",
             hint='use resample="optimal"',
+        )
+    if rejuvenate and trie is not None:
+        raise GramaskError(
+            "texts that bounds have ended cannot move elsewhere, which rejuvenation counts on",
+            hint="leave out `trie` or `rejuvenate`",
         )
     return Particles(
         prefixes,

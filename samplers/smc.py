@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from typing import Literal
 
 from .choices import Choices
@@ -19,7 +20,7 @@ from .engine import MatcherLike
 from .language_model import Prefix
 from .logs import log, log_sum
 from .masked_rows import MaskedRows
-from .mcmc import Chain, State
+from .mcmc import START, Chain, State, longer
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .resampling import Resampled, optimal, stratified, systematic
@@ -44,7 +45,8 @@ class Particles:
                 than `n`, those of weight that matters stay as they are, and chance decides about the others.
     continuations : of each text, drawn at each token; more than one needs "optimal", which brings them down to `n`.
     rejuvenate : moves of a Markov chain that each text on its way makes in front of each token, so that copies differ
-                again. Always, not only behind resampling: to move or not by what the texts are would be a bias.
+                again; not with a trie, whose bounds end texts that could still move elsewhere. Always, not only behind
+                resampling: to move or not by what the texts are would be a bias.
                 Source: Gilks and Berzuini (2001), "Following a moving target", section 2.
     """
 
@@ -106,9 +108,13 @@ class Particles:
         at = {tuple(particle.tokens): particle for particle in self._running()}
         rows = self._masked.rows({prefix: particle.matcher for prefix, particle in at.items()})
         for prefix, particle in at.items():
-            if self._trie is not None and not self._trie.is_open(particle.node):
+            # Bounds that were learned elsewhere are those of the row only when it has been opened here.
+            if self._trie is not None and not self._is_at_hand(particle.node):
                 self._trie.open(particle.node, rows[prefix])
         return rows
+
+    def _is_at_hand(self, node: int) -> bool:
+        return self._trie is not None and self._trie.is_open(node) and self._trie.row(node) is not None
 
     def _reweigh(self, particle: _Particle, row: Row) -> None:
         """Account for what has become known since the last token was drawn."""
@@ -137,26 +143,11 @@ class Particles:
         ]
 
     def _refresh(self, particle: _Particle) -> None:
-        """Let a text make some moves.
-
-        They leave the law p(x) m(x) as it is, m being what the mask leaves. A particle of weight w and bound b stands
-        for w / b at x; so w becomes w m(x) / b before the moves, and behind them the bound is m of where it is then.
-        """
-        state = self._chain.beginning(tuple(particle.tokens))
-        particle.log_weight += state.log_allowed - log(particle.bound)
+        """Let a text make some moves, which leave the law of the weights as it is: p(x), times what the mask leaves."""
+        state = replace(particle.state, log_allowed=log(particle.bound))
         for _ in range(self._rejuvenate):
             state = self._chain.move(state, self._choices, len(state.tokens))
         particle.go_to(state, self._prefixes.constraint.matcher())
-        if self._trie is not None:
-            particle.node = self._node(state)
-
-    def _node(self, state: State) -> int:
-        """The place in the trie of a beginning."""
-        assert self._trie is not None
-        node = ROOT
-        for token, log_p in zip(state.tokens, state.log_p, strict=True):
-            node = self._trie.add(node, token, math.exp(log_p))
-        return node
 
     def _continue(self) -> None:
         """Let each text that is not whole go on in several ways."""
@@ -189,13 +180,18 @@ class Particles:
         else:
             particle.matcher.advance(token)
             particle.tokens.append(token)
+            if self._rejuvenate:
+                particle.state = longer(particle.state, row, place)
             if self._trie is not None:
                 particle.node = self._trie.add(particle.node, token, probability)
             particle.bound = 1.0 if self._trie is None else self._trie.theta(particle.node)
 
 
 class _Particle:
-    """A text on its way.  bound : what was known of its prefix when the last token was drawn."""
+    """A text on its way.
+
+    bound : what was known of its prefix when the last token was drawn.  state : for its moves, if it makes any.
+    """
 
     def __init__(self, matcher: MatcherLike) -> None:
         self.matcher = matcher
@@ -204,6 +200,7 @@ class _Particle:
         self.bound = 1.0
         self.log_weight = 0.0
         self.is_over = False
+        self.state = START
 
     def copy(self, log_weight: float) -> _Particle:
         """Another one at the same place."""
@@ -217,6 +214,7 @@ class _Particle:
 
     def go_to(self, state: State, matcher: MatcherLike) -> None:
         """Be at another beginning.  matcher : at the beginning of all."""
-        self.tokens, self.matcher, self.bound = list(state.tokens), matcher, math.exp(state.log_allowed)
+        self.state, self.matcher = state, matcher
+        self.tokens, self.bound = list(state.tokens), math.exp(state.log_allowed)
         for token in self.tokens:
             matcher.advance(token)

@@ -108,7 +108,7 @@ class TrieSampler:
         return Samples(
             [tuple(attempt.tokens) for attempt in accepted],
             [attempt.log_estimate if is_weighted else 0.0 for attempt in accepted],
-            self._log_z(over),
+            self._log_z(over[:-1] if len(accepted) == n > 1 else over),
             self._policy.exactness,
             self.stats,
         )
@@ -135,7 +135,8 @@ class TrieSampler:
         """An estimate of the logarithm of the probability of the language.
 
         That of an attempt is the bound at its beginning, if it is accepted, and 0 if not; or its weight. These have the
-        right mean, but by coins the more variance, the higher the bound: they count by its inverse.
+        right mean, but by coins the more variance, the higher the bound: they count by its inverse. Whoever calls
+        leaves out the last one if it is the reason to stop (Haldane).
         """
         if self._policy.drift == "ignore" or self._unique or not over:
             return None

@@ -186,9 +186,19 @@ class ValidityTrie:
         """What another trie knows about one prefix, those further on being learned."""
         if other._is_open[node] and not self._is_open[here]:
             self._is_open[here] = True
-            # A token that only this trie has followed may count twice here, until the row is at hand again.
-            self._bounds[here, 2], self._counts[here, 0] = other._bounds[node, 2], other._counts[node, 0]
-        self._set(here, min(self.theta(here), other.theta(node), self._sum(here)))
+            unknown, count = float(other._bounds[node, 2]), int(other._counts[node, 0])
+            for child in self._children_of(here):
+                # One that was followed may come, so it is among those behind which the other trie knows nothing. (One
+                # that was refused may be: then it counts until the row is at hand again.)
+                is_own = other.child(node, int(self._links[child, 1])) == NONE
+                if is_own and self._bounds[child, 0] > 0.0:
+                    unknown -= float(self._bounds[child, 1])
+                    count -= 1
+            self._bounds[here, 2] = max(unknown, SWALLOWED * float(other._bounds[node, 2])) if count else 0.0
+            self._counts[here, 0] = count
+        # Not the other's bound: it may rely on tokens that were no news. One that a row then raised would be a bias.
+        bound = 0.0 if other.theta(node) <= 0.0 else self._sum(here)
+        self._set(here, min(self.theta(here), bound))
 
     @property
     def n_bytes(self) -> int:

@@ -15,9 +15,10 @@ import numpy as np
 import gramask
 from gramask.samplers.choices import Choices
 from gramask.samplers.enumeration import enumerate_law
+from gramask.samplers.predicates import Predicate
 from gramask.samplers.samples import Samples
 from gramask.samplers.sampling import sample
-from gramask.samplers.validity_trie import ValidityTrie
+from gramask.samplers.validity_trie import ROW_BYTES, ValidityTrie
 
 TEXTS = "abc"
 EOS = len(TEXTS)
@@ -150,3 +151,20 @@ def expected_weights(law: Mapping[tuple[Weighted, ...], float]) -> dict[Tokens, 
         for tokens, log_weight in samples:
             weights[tokens] += p * math.exp(log_weight)
     return dict(weights)
+
+
+def learned(
+    model: TableModel,
+    texts: list[str],
+    method: str,
+    n: int,
+    *,
+    seed: int,
+    row_bytes: int = ROW_BYTES,
+    predicate: Predicate | None = None,
+) -> ValidityTrie:
+    """What `n` samples teach."""
+    trie = ValidityTrie(row_bytes=row_bytes)
+    options: dict[str, Any] = {"method": method, "trie": trie, "seed": seed, "predicate": predicate}
+    sample(model, constraint_of(texts), n, max_tokens=LIMIT, **options)
+    return trie

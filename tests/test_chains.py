@@ -12,6 +12,7 @@ from small_languages import (
     LANGUAGES,
     LIMIT,
     SEEDS,
+    VOCABULARY,
     WANTED,
     TableModel,
     Tokens,
@@ -22,7 +23,8 @@ from small_languages import (
     wanted_probabilities,
 )
 
-from gramask.samplers.choices import Choices
+import gramask
+from gramask.samplers.choices import Choices, RandomChoices
 from gramask.samplers.enumeration import enumerate_law
 from gramask.samplers.mcmc import Chain, State
 from gramask.samplers.predicates import Memo
@@ -100,3 +102,31 @@ def test_a_misreported_proposal_has_another_law() -> None:
         matrix = transitions(TableModel(seed), texts, "uniform", Misreported)
         found.append(float(abs(law @ matrix - law).max()))
     assert max(found) > 0.01
+
+
+def test_long_texts_are_not_kept_for_being_long() -> None:
+    """Probabilities of 1e-400 have logarithms: what is proposed is not accepted whatever it is."""
+    n = 900
+    model = Flat()
+    chain = Chain(Prefixes(model, gramask.compile(gramask.regex(f"[ab]{{{n}}}"), VOCABULARY), n), "restart")
+    rng = RandomChoices(0)
+    state = chain.start(rng)
+    assert state is not None and sum(state.log_q) < -600.0
+    n_moved = 0
+    for _ in range(30):
+        after = chain.move(state, rng)
+        n_moved += after is not state
+        state = after
+    # Of two texts by the mask one is more probable than the other by many nats: most moves are refused.
+    assert n_moved < 25
+
+
+class Flat(TableModel):
+    """Likes `c`, which may not come, now and then: so what the mask proposes differs from the law."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def row(self, prefix: Tokens) -> np.ndarray:
+        c = 0.9 if prefix and prefix[-1] == 0 else 0.1
+        return np.array([0.45, 0.45, c, 0.1]) / (1.0 + c)

@@ -116,6 +116,32 @@ def test_shapes_and_seeds() -> None:
     assert len(exact.sample(PROMPT, 3, seed=0)) == 3
 
 
+def test_defaults_hold_for_sample_too() -> None:
+    cold = make("exact", temperature=0.3)
+    assert cold.sample(PROMPT, 5, seed=0) == cold(PROMPT, n=5, seed=0)
+    assert cold.sample(PROMPT, 5, seed=0, temperature=1.0) != cold(PROMPT, n=5, seed=0)
+
+
+def test_several_ends() -> None:
+    """The one that is shown is the one that the model prefers."""
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=300, n_embd=32, n_layer=2, n_head=4, n_positions=64, eos_token_id=[256, 257]
+    )
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    vocabulary = gramask.Vocabulary([*(bytes([b]) for b in range(256)), b"", b""], eos_ids=[256, 257])
+    with torch.no_grad():
+        model.transformer.wte.weight[256] = -model.transformer.wte.weight[257]
+    answer = gramask.constrain(
+        model, gramask.choice(["ab", "cd"]), tokenizer=vocabulary, sampler="auto", max_new_tokens=8
+    )
+    found = answer([1, 2, 3], n=4, seed=0)
+    for result in found:
+        with torch.inference_mode():
+            logits = model(torch.tensor([[1, 2, 3, *result.tokens[:-1]]])).logits[0, -1]
+        assert result.tokens[-1] == max((256, 257), key=lambda end: float(logits[end]))
+
+
 def test_options_reach_the_sampler() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -138,6 +164,7 @@ def test_options_reach_the_sampler() -> None:
         ({"temperature": 0.0}, "contradicts temperature 0"),
         ({"step": 3}, "unknown option 'step'"),
         ({"max_new_tokens": 3}, "at most 2 tokens"),
+        ({"trie": None}, "unknown option 'trie'"),
         ({"max_attempts": 0}, "found no text of the schema: the attempts are used up"),
     ],
     ids=str,

@@ -58,6 +58,19 @@ def test_rows(model, sampling: Sampling, kept_bytes: int) -> None:  # type: igno
             assert np.exp(row) == pytest.approx(np.exp(by_definition(model, prefix, sampling)), abs=2e-5)
 
 
+def test_prefixes_of_all_lengths_are_read_in_one_call(model, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    kept = PrefixModel(model, PROMPT, eos_ids=[0])
+    kept.next_logprobs([(5, 6, 7), (8,)])
+    calls = []
+    forward = kept._forward
+    monkeypatch.setattr(kept, "_forward", lambda *args: calls.append(len(args[0])) or forward(*args))
+    asked = [(5, 6, 7, 9), (8, 1), (2,), (5, 6, 4)]
+    rows = kept.next_logprobs(asked)
+    assert calls == [4]
+    for row, prefix in zip(rows, asked, strict=True):
+        assert np.exp(row) == pytest.approx(np.exp(by_definition(model, prefix, kept.sampling)), abs=2e-5)
+
+
 def test_nothing_is_read_twice(model) -> None:  # type: ignore[no-untyped-def]
     kept = PrefixModel(model, PROMPT, eos_ids=[0])
     for _ in range(3):

@@ -27,6 +27,8 @@ CONSTRAINT = constraint_of(["aaa"])
         ({"method": "cars", "steps": 3}, "there is no option of method="),
         ({"unique": True, "trie": ValidityTrie()}, "missing from the trie"),
         ({"budget": -1}, "budget is too small"),
+        ({"seed": -1}, "seed is too small"),
+        ({"method": "smc", "rejuvenate": 1, "trie": ValidityTrie()}, "cannot move elsewhere"),
         ({"method": "smc", "continuations": 3}, "does not bring 3 continuations"),
         ({"method": "smc", "resample": "best"}, "'best'"),
         ({"method": "mcmc", "proposal": "best"}, "'best'"),

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from small_languages import (
     LANGUAGES,
     LIMIT,
     SEEDS,
+    WANTED,
     TableModel,
     Tokens,
     completion_probability,
@@ -20,20 +22,15 @@ from small_languages import (
     distance,
     exact_law,
     first_law,
+    learned,
+    no_b_behind_a,
+    normalised,
+    wanted_probabilities,
 )
 
 from gramask.errors import GramaskError
 from gramask.samplers.sampling import sample
-from gramask.samplers.validity_trie import ROW_BYTES, ValidityTrie
-
-
-def learned(
-    model: TableModel, texts: list[str], method: str, n: int, *, seed: int, row_bytes: int = ROW_BYTES
-) -> ValidityTrie:
-    """What `n` samples teach."""
-    trie = ValidityTrie(row_bytes=row_bytes)
-    sample(model, constraint_of(texts), n, max_tokens=LIMIT, method=method, trie=trie, seed=seed)
-    return trie
+from gramask.samplers.validity_trie import ValidityTrie
 
 
 @pytest.mark.parametrize("method", ["asap", "cars", "ars", "weighted"])
@@ -118,6 +115,23 @@ def test_merged_bounds_hold(methods: tuple[str, str]) -> None:
             assert trie.theta(node) <= min(theta_at(part, prefix) for part in parts) + 1e-12
         law = first_law(model, texts, trie=trie, max_attempts=2)
         assert distance(law, exact_law(model, texts)) < 1e-12
+
+
+@pytest.mark.parametrize("methods", list(itertools.product(("cars", "ars", "smc"), repeat=2)))
+def test_merged_bounds_hold_with_a_predicate(methods: tuple[str, str]) -> None:
+    """What one trie has refused for the predicate's sake may be open in the other."""
+    for texts, seed in itertools.product(WANTED, SEEDS):
+        model = TableModel(seed)
+        tries = [
+            learned(model, texts, method, 3, seed=step, predicate=no_b_behind_a)
+            for step, method in enumerate(methods)
+        ]
+        tries[0].merge(tries[1])
+        exact = normalised(wanted_probabilities(model, texts))
+        for method in ("cars", "ars"):
+            options: dict[str, Any] = {"predicate": no_b_behind_a, "method": method, "max_attempts": 2}
+            law = first_law(model, texts, trie=tries[0], **options)
+            assert distance(law, exact) < 1e-12
 
 
 def test_saved_bounds_are_the_same(tmp_path: Path) -> None:

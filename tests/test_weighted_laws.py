@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from small_languages import (
     exact_law,
     expected_weights,
     joint_law,
+    learned,
     no_b_behind_a,
     normalised,
     probabilities,
@@ -105,17 +107,19 @@ PARTICLES: dict[str, tuple[int, float, dict[str, Any]]] = {  # by name: how many
 """Above 1 they are always resampled."""
 
 
+CASES = [(case, has) for case in PARTICLES for has in (False, True) if not (has and "rejuv" in case)]
+"""With and without a trie; bounds and rejuvenation do not go together."""
+
+
 def particle_weights(
-    model: TableModel, texts: list[str], n: int, *, has_trie: bool, **options: Any
+    model: TableModel, texts: list[str], n: int, *, trie: ValidityTrie | None = None, **options: Any
 ) -> tuple[Counter[Tokens], float]:
     """The expected weight of each text, over all particles, and the expected estimate of that of all texts."""
     constraint = constraint_of(texts)
 
     def run(choices: Choices) -> tuple[Any, ...]:
-        trie = ValidityTrie() if has_trie else None
-        found = sample(
-            model, constraint, n, max_tokens=LIMIT, method="smc", trie=trie, choices=choices, **options
-        )
+        given = {"trie": deepcopy(trie), "choices": choices, **options}
+        found = sample(model, constraint, n, max_tokens=LIMIT, method="smc", **given)
         return found.log_z, *zip(found.tokens, found.log_weights, strict=True)
 
     weights: Counter[Tokens] = Counter()
@@ -127,8 +131,7 @@ def particle_weights(
     return weights, estimate
 
 
-@pytest.mark.parametrize("has_trie", [True, False])
-@pytest.mark.parametrize("case", PARTICLES)
+@pytest.mark.parametrize(("case", "has_trie"), CASES)
 def test_particles_are_unbiased(case: str, has_trie: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The expected weight of each text, over all particles, is its probability; `log_z` is that of all texts."""
     n, enough, options = PARTICLES[case]
@@ -141,10 +144,24 @@ def test_particles_are_unbiased(case: str, has_trie: bool, monkeypatch: pytest.M
         model = TableModel(1)
         expected = (probabilities if predicate is None else wanted_probabilities)(model, texts)
         weights, estimate = particle_weights(
-            model, texts, n, has_trie=has_trie, predicate=predicate, **options
+            model, texts, n, trie=ValidityTrie() if has_trie else None, predicate=predicate, **options
         )
         assert weights == pytest.approx(expected, rel=1e-11)
         assert estimate == pytest.approx(sum(expected.values()), rel=1e-11)
+
+
+@pytest.mark.parametrize("methods", list(itertools.product(("cars", "ars", "smc"), repeat=2)))
+def test_particles_are_unbiased_with_what_others_have_learned(methods: tuple[str, str]) -> None:
+    """From a trie that was merged of two, with a predicate."""
+    for texts, seed in itertools.product(WANTED, SEEDS):
+        model = TableModel(seed)
+        tries = [
+            learned(model, texts, method, 3, seed=step, predicate=no_b_behind_a)
+            for step, method in enumerate(methods)
+        ]
+        tries[0].merge(tries[1])
+        weights, _ = particle_weights(model, texts, 1, trie=tries[0], predicate=no_b_behind_a)
+        assert weights == pytest.approx(wanted_probabilities(model, texts), rel=1e-11)
 
 
 def test_moves_behind_resampling_alone_are_biased(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +182,6 @@ def test_moves_behind_resampling_alone_are_biased(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sampling, "Particles", Sometimes)
     monkeypatch.setattr(smc, "ENOUGH", 0.95)
     model, texts = TableModel(1), LANGUAGES[1]
-    weights, _ = particle_weights(model, texts, 2, has_trie=False, rejuvenate=1, resample="systematic")
+    weights, _ = particle_weights(model, texts, 2, rejuvenate=1, resample="systematic")
     exact = probabilities(model, texts)
     assert max(abs(weights[text] / p - 1.0) for text, p in exact.items()) > 1e-3

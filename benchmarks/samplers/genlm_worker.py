@@ -30,7 +30,8 @@ async def main() -> None:
         )
         seconds = time.perf_counter() - begin
         tokens = sum(len(context) for context in found.contexts)
-        answer({"s": seconds, "tokens": tokens, "texts": len(found.contexts), "log_z": float(found.log_ml)})
+        texts = sum(weight > float("-inf") for weight in found.log_weights)
+        answer({"s": seconds, "tokens": tokens, "texts": texts, "log_z": float(found.log_ml)})
 
 
 def answer(message: dict[str, float]) -> None:
