@@ -128,7 +128,12 @@ def _run(console: Console, chosen: list[Task], arguments: argparse.Namespace) ->
 def _steps(
     embedded: Embedded, chosen: list[Task], arguments: argparse.Namespace, summary: dict[str, Any]
 ) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What is to be done, and puts its figures into the summary."""
+    """What is to be done, and puts its figures into the summary; first what may turn out not to run."""
+    if arguments.genlm is not None:
+        yield (
+            "genlm-control",
+            _put(summary, "peer", peer.measure, embedded, arguments.genlm, particles=10, repeats=10),
+        )
     for task in chosen:
         yield (
             f"{task.name}: costs",
@@ -158,11 +163,6 @@ def _steps(
     )
     if arguments.tokenizer is not None:
         yield "predicates", _put(summary, "predicates", predicates.measure, arguments.tokenizer, n=20, seed=0)
-    if arguments.genlm is not None:
-        yield (
-            "genlm-control",
-            _put(summary, "peer", peer.measure, embedded, arguments.genlm, particles=10, repeats=10),
-        )
 
 
 def _put(

@@ -30,7 +30,7 @@ async def main() -> None:
         )
         seconds = time.perf_counter() - begin
         tokens = sum(len(context) for context in found.contexts)
-        texts = sum(weight > float("-inf") for weight in found.log_weights)
+        texts = sum(bool(weight > float("-inf")) for weight in found.log_weights)
         answer({"s": seconds, "tokens": tokens, "texts": texts, "log_z": float(found.log_ml)})
 
 
