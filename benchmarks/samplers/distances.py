@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from gramask.samplers import sample, search
+from gramask.samplers.choices import RandomChoices
 from gramask.samplers.validity_trie import ROOT, ValidityTrie
 
 from .model import Embedded
@@ -21,6 +22,8 @@ METHODS = {
     "MCMC": {"method": "mcmc", "steps": 10},
 }
 N_TEXTS = 400
+RUNS = 4
+"""So many times the runs of the costs, because distances vary more."""
 ENOUGH = 0.98
 """The share of the language's probability that the texts gone through have to have."""
 
@@ -68,13 +71,21 @@ def measure(embedded: Embedded, task: Task, *, seeds: int) -> dict[str, Any] | N
     for label, options in METHODS.items():
         for n in SIZES:
             points = []
-            for seed in range(seeds):
+            for seed in range(RUNS * seeds):
                 model = embedded.behind(task.prompt)
+                # Of each size its own draws: those of one seed would begin alike.
+                choices = RandomChoices((seed, n))
                 samples = sample(
-                    model, constraint, n, max_tokens=task.max_tokens, seed=seed, progress=False, **options
+                    model,
+                    constraint,
+                    n,
+                    max_tokens=task.max_tokens,
+                    choices=choices,
+                    progress=False,
+                    **options,
                 )
                 points.append((distance(law, samples.tokens), samples.stats.forwards, samples.stats.steps))
-            means = [sum(column) / seeds for column in zip(*points, strict=True)]
+            means = [sum(column) / len(points) for column in zip(*points, strict=True)]
             curves[label].append(dict(zip(("distance", "forwards", "steps"), means, strict=True), n=n))
     return {
         "covered": covered,
