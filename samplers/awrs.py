@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import GramaskError
+from .arguments import one_of
 from .choices import Choices, Floats
 
 IsValid = Callable[[int], bool]
@@ -34,11 +34,8 @@ def draw_valid(
     estimator     : "recursive" varies least where little is valid, "geometric" asks least where most is.
     Raises GramaskError for another estimator.
     """
-    if estimator not in _ESTIMATORS:
-        raise GramaskError(
-            f"there is no estimator {estimator!r}", hint=f"it is one of {', '.join(_ESTIMATORS)}"
-        )
-    return _ESTIMATORS[estimator](_Draws(probabilities, is_valid, choices))
+    one_of("estimator", estimator, ESTIMATORS)
+    return ESTIMATORS[estimator](_Draws(probabilities, is_valid, choices))
 
 
 class _Draws:
@@ -148,7 +145,7 @@ def _until_valid(draws: _Draws) -> tuple[int, int]:
     return -1, n_invalid
 
 
-_ESTIMATORS: dict[str, Callable[[_Draws], Drawn]] = {
+ESTIMATORS: dict[str, Callable[[_Draws], Drawn]] = {
     "paper": _paper,
     "recursive": _recursive,
     "geometric": _geometric,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from .awrs import Estimator, draw_valid
+from .arguments import check_counts, one_of
+from .awrs import ESTIMATORS, Estimator, draw_valid
 from .choices import Choices
 from .language_model import Prefix
 from .logs import log, log_mean
@@ -13,6 +14,7 @@ from .masked_rows import MaskedRows
 from .predicates import Memo, is_wanted
 from .prefixes import Prefixes
 from .samples import Samples
+from .trie_sampling import MAX_ATTEMPTS
 from .validity_trie import Row
 
 Text = tuple[Prefix, float]
@@ -20,14 +22,19 @@ Text = tuple[Prefix, float]
 
 def draw_weighted(
     prefixes: Prefixes,
-    predicate: Memo | None,
     choices: Choices,
     n: int,
     *,
-    max_attempts: int,
-    estimator: Estimator,
+    predicate: Memo | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
+    estimator: Estimator = "recursive",
 ) -> Samples:
-    """`n` texts with proper weights, fewer where `max_attempts` or the budget are used up."""
+    """`n` texts with proper weights, fewer where `max_attempts` or the budget are used up.
+
+    Raises GramaskError for another estimator and a negative number of attempts.
+    """
+    one_of("estimator", estimator, ESTIMATORS)
+    check_counts(max_attempts=max_attempts)
     stats = prefixes.stats
     rows = MaskedRows(prefixes)
     found: list[Text] = []

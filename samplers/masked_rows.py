@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..errors import GramaskError
+from .arguments import one_of
 from .engine import MatcherLike
 from .language_model import Prefix
 from .prefixes import Prefixes
@@ -23,7 +24,7 @@ class MaskedRows:
     sampling   : temperature and cuts that the law of the model goes through; None for none.
     order      : whether what the constraint forbids is left out behind them or in front of them.
     kept_bytes : what the rows may take; those used last are kept.
-    Raises GramaskError for temperature 0.
+    Raises GramaskError for temperature 0 and another order.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class MaskedRows:
         order: Order = "warp_then_mask",
         kept_bytes: int = ROW_BYTES,
     ) -> None:
+        one_of("order", order, ORDERS)
         if sampling is not None and sampling.temperature == 0:
             raise GramaskError("temperature 0 is no law to sample from", hint="give a temperature above 0")
         self._prefixes = prefixes

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from .ancestral import MAX_DEAD_ENDS, why_stopped
+from .arguments import check_counts, one_of
 from .choices import Choices, Floats
 from .language_model import Prefix
 from .logs import log, log_sum
@@ -68,6 +69,7 @@ class Chain:
         rows: MaskedRows | None = None,
     ) -> None:
         self._prefixes = prefixes
+        one_of("proposal", proposal, PROPOSALS)
         self._cuts = PROPOSALS[proposal]
         self._predicate = predicate
         self._rows = MaskedRows(prefixes) if rows is None else rows
@@ -146,7 +148,11 @@ def draw_chains(
     proposal: Proposal = "priority",
     predicate: Memo | None = None,
 ) -> Samples:
-    """`n` texts, each the last state of a chain of its own with `steps` moves."""
+    """`n` texts, each the last state of a chain of its own with `steps` moves.
+
+    Raises GramaskError for another proposal and a negative number of steps.
+    """
+    check_counts(steps=steps)
     chain, stats = Chain(prefixes, proposal, predicate=predicate), prefixes.stats
     found: list[Prefix] = []
     in_a_row = 0

@@ -108,8 +108,9 @@ def _result(
 ) -> Result[Any]:
     text = _text(constraint, tokens)
     # Where several tokens end a text, the most probable one stands for them.
-    logprob, whole = max((own.logprob((*tokens, end)), (*tokens, end)) for end in own.eos_ids)
-    return Result(constraint.parse(text), text, whole, logprob, "complete", stats, log_weight, law)
+    log_end, end = max((own.logprob((end,), behind=tokens), end) for end in own.eos_ids)
+    logprob = own.logprob(tokens) + log_end
+    return Result(constraint.parse(text), text, (*tokens, end), logprob, "complete", stats, log_weight, law)
 
 
 def _text(constraint: ConstraintLike, tokens: Prefix) -> str:

@@ -67,11 +67,11 @@ class PrefixModel:
         logprobs: NDArray[np.float64] = torch.log_softmax(warped, dim=-1).cpu().numpy()
         return logprobs
 
-    def logprob(self, tokens: Prefix) -> float:
-        """The natural logarithm of the probability of tokens behind the prompt, at temperature 1 and without cuts."""
+    def logprob(self, tokens: Prefix, behind: Prefix = ()) -> float:
+        """The natural logarithm of the probability of tokens behind others, at temperature 1 and without cuts."""
         total = 0.0
         for n, token in enumerate(tokens):
-            (logits,) = self._logits([tokens[:n]]).float()
+            (logits,) = self._logits([(*behind, *tokens[:n])]).float()
             total += float(logits[token] - torch.logsumexp(logits, dim=-1))
         return total
 

@@ -9,22 +9,19 @@ from typing import Any
 
 from ..errors import GramaskError
 from .ancestral import draw_locally
-from .arguments import all_impossible, check_counts, given_options, one_of
-from .awrs import Estimator
+from .arguments import all_impossible, check_counts, given_options
 from .awrs_sampling import draw_weighted
 from .choices import Choices, RandomChoices
 from .engine import ConstraintLike
 from .language_model import LanguageModel
-from .masked_rows import ORDERS, Order
-from .mcmc import PROPOSALS, STEPS, Proposal, draw_chains
+from .mcmc import draw_chains
 from .predicates import Memo, Predicate
 from .prefixes import Prefixes
 from .progress import shown_progress
 from .samples import Samples
-from .smc import RESAMPLING, Particles, Resampling
+from .smc import draw_particles
 from .trie_sampling import MAX_ATTEMPTS, POLICIES, TrieSampler
 from .validity_trie import ROOT, ValidityTrie
-from .warping import Sampling
 
 _ON_A_TRIE = frozenset(("budget", "predicate", "max_attempts", "batch", "trie"))
 OPTIONS = {
@@ -160,85 +157,10 @@ def _by_trial(
     return samples
 
 
-def _by_weighted_rejection(
-    prefixes: Prefixes,
-    choices: Choices,
-    n: int,
-    *,
-    predicate: Memo | None = None,
-    max_attempts: int = MAX_ATTEMPTS,
-    estimator: Estimator = "recursive",
-) -> Samples:
-    return draw_weighted(prefixes, predicate, choices, n, max_attempts=max_attempts, estimator=estimator)
-
-
-def _by_particles(
-    prefixes: Prefixes,
-    choices: Choices,
-    n: int,
-    *,
-    predicate: Memo | None = None,
-    trie: ValidityTrie | None = None,
-    resample: Resampling = "stratified",
-    continuations: int | None = None,
-    rejuvenate: int = 0,
-) -> Samples:
-    one_of("resample", resample, RESAMPLING)
-    if continuations is None:
-        continuations = 2 if resample == "optimal" else 1
-    check_counts(continuations=continuations - 1, rejuvenate=rejuvenate)
-    if continuations > 1 and resample != "optimal":
-        raise GramaskError(
-            f"resample={resample!r} does not bring {continuations} continuations of each text down again",
-            hint='use resample="optimal"',
-        )
-    if rejuvenate and trie is not None:
-        raise GramaskError(
-            "texts that bounds have ended cannot move elsewhere, which rejuvenation counts on",
-            hint="leave out `trie` or `rejuvenate`",
-        )
-    return Particles(
-        prefixes,
-        choices,
-        n,
-        trie=trie,
-        resample=resample,
-        continuations=continuations,
-        rejuvenate=rejuvenate,
-        predicate=predicate,
-    ).run()
-
-
-def _by_chains(
-    prefixes: Prefixes,
-    choices: Choices,
-    n: int,
-    *,
-    steps: int = STEPS,
-    proposal: Proposal = "priority",
-    predicate: Memo | None = None,
-) -> Samples:
-    check_counts(steps=steps)
-    one_of("proposal", proposal, PROPOSALS)
-    return draw_chains(prefixes, choices, n, steps=steps, proposal=proposal, predicate=predicate)
-
-
-def _by_masking(
-    prefixes: Prefixes,
-    choices: Choices,
-    n: int,
-    *,
-    sampling: Sampling | None = None,
-    order: Order = "warp_then_mask",
-) -> Samples:
-    one_of("order", order, ORDERS)
-    return draw_locally(prefixes, choices, n, sampling=sampling, order=order)
-
-
 _OTHERS: dict[str, Callable[..., Samples]] = {
-    "local": _by_masking,
-    "awrs": _by_weighted_rejection,
-    "smc": _by_particles,
-    "mcmc": _by_chains,
+    "local": draw_locally,
+    "awrs": draw_weighted,
+    "smc": draw_particles,
+    "mcmc": draw_chains,
     "auto": _by_trial,
 }

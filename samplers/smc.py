@@ -15,6 +15,8 @@ from copy import copy
 from dataclasses import replace
 from typing import Literal
 
+from ..errors import GramaskError
+from .arguments import check_counts, one_of
 from .choices import Choices
 from .engine import MatcherLike
 from .language_model import Prefix
@@ -35,6 +37,49 @@ RESAMPLING: dict[str, Callable[..., Resampled]] = {
 }
 ENOUGH = 0.5
 """Particles are resampled when their effective number is less than this share of them."""
+
+
+def draw_particles(
+    prefixes: Prefixes,
+    choices: Choices,
+    n: int,
+    *,
+    trie: ValidityTrie | None = None,
+    resample: Resampling = "stratified",
+    continuations: int | None = None,
+    rejuvenate: int = 0,
+    predicate: Memo | None = None,
+) -> Samples:
+    """What `n` particles come to, see `Particles`.
+
+    continuations : by default 2 with "optimal", else 1.
+    Raises GramaskError for options that are unknown, out of range, or do not go together.
+    """
+    one_of("resample", resample, RESAMPLING)
+    if continuations is None:
+        continuations = 2 if resample == "optimal" else 1
+    check_counts(continuations=continuations - 1, rejuvenate=rejuvenate)
+    if continuations > 1 and resample != "optimal":
+        raise GramaskError(
+            f"resample={resample!r} does not bring {continuations} continuations of each text down again",
+            hint='use resample="optimal"',
+        )
+    if rejuvenate and trie is not None:
+        raise GramaskError(
+            "texts that bounds have ended cannot move elsewhere, which rejuvenation counts on",
+            hint="leave out `trie` or `rejuvenate`",
+        )
+    particles = Particles(
+        prefixes,
+        choices,
+        n,
+        trie=trie,
+        resample=resample,
+        continuations=continuations,
+        rejuvenate=rejuvenate,
+        predicate=predicate,
+    )
+    return particles.run()
 
 
 class Particles:

@@ -72,7 +72,7 @@ def test_another_weight_is_not_proper(monkeypatch: pytest.MonkeyPatch) -> None:
         found = awrs._recursive(draws)
         return None if found is None else (found[0], draws.left)
 
-    monkeypatch.setitem(awrs._ESTIMATORS, "recursive", too_much)
+    monkeypatch.setitem(awrs.ESTIMATORS, "recursive", too_much)
     p = np.array([0.4, 0.3, 0.2, 0.1])
     weights = weighted_law(p, frozenset((0, 3)), "recursive")
     assert abs(weights[0] - p[0]) > 0.01

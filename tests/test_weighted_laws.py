@@ -179,7 +179,7 @@ def test_moves_behind_resampling_alone_are_biased(monkeypatch: pytest.MonkeyPatc
             if self.has_replaced:
                 super()._refresh(particle)
 
-    monkeypatch.setattr(sampling, "Particles", Sometimes)
+    monkeypatch.setattr(smc, "Particles", Sometimes)
     monkeypatch.setattr(smc, "ENOUGH", 0.95)
     model, texts = TableModel(1), LANGUAGES[1]
     weights, _ = particle_weights(model, texts, 2, rejuvenate=1, resample="systematic")

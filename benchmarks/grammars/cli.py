@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import TimeElapsedColumn
 
+from ..arguments import names, positive, seconds
 from ..maskbench.errors import BenchmarkError, Interrupted
 from ..maskbench.machine import describe_machine
 from ..maskbench.progress import Progress
@@ -73,11 +74,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--tokenizer", type=Path, metavar="DIR", required=True, help="a transformers tokenizer on disk")
-    add("--engines", type=_names, metavar="A,B", help=f"of {', '.join(ENGINES)} (all that are installed); gramask "
+    add("--engines", type=names, metavar="A,B", help=f"of {', '.join(ENGINES)} (all that are installed); gramask "
         "brings gramask-lark along")  # fmt: skip
     add(
         "--languages",
-        type=_names,
+        type=names,
         metavar="A,B",
         default=list(LANGUAGES),
         help=f"of {', '.join(LANGUAGES)} (all)",
@@ -86,17 +87,17 @@ def build_parser() -> argparse.ArgumentParser:
     add("--texts", type=Path, metavar="DIR", help="further texts, by suffix, tried before those found")
     add(
         "--max-tokens",
-        type=_positive,
+        type=positive,
         metavar="N",
         default=20_000,
         help="of valid texts per language (20000)",
     )
     add("--mutations", type=_natural, metavar="N", default=200, help="mutated texts per language (200)")
-    add("--repeats", type=_positive, metavar="N", default=5, help="compilations per engine and language (5)")
+    add("--repeats", type=positive, metavar="N", default=5, help="compilations per engine and language (5)")
     add("--seed", type=int, metavar="S", default=0, help="for texts, mutations and turns (0)")
-    add("--timeout", type=_seconds, metavar="SEC", default=120.0,
+    add("--timeout", type=seconds, metavar="SEC", default=120.0,
         help="per step: one compilation, or about 2000 tokens (120)")  # fmt: skip
-    add("--set-up-timeout", type=_seconds, metavar="SEC", default=900.0, help="per start of an engine (900)")
+    add("--set-up-timeout", type=seconds, metavar="SEC", default=900.0, help="per start of an engine (900)")
     add(
         "--out",
         type=Path,
@@ -106,25 +107,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
 def _natural(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError("must be at least 0")
-    return number
-
-
-def _seconds(text: str) -> float:
-    if (number := float(text)) <= 0:
-        raise argparse.ArgumentTypeError("must be greater than 0")
     return number
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import TimeRemainingColumn
 
+from ..arguments import positive, seconds
 from .compare import compare, pairs
 from .engines import ENGINES, resolve
 from .errors import BenchmarkError
@@ -73,15 +74,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--order", choices=("any", "schema"), default="any",
         help="of object members, passed to gramask: any, or as the schema lists them (any; gramask's own default "
         "is schema)")  # fmt: skip
-    add("--sample", type=_positive, metavar="N", help="draw N files by --seed (all)")
+    add("--sample", type=positive, metavar="N", help="draw N files by --seed (all)")
     add("--sample-for", type=_share, action="append", default=[], metavar="ENGINE=N",
         help="run this engine on only N of the files, drawn by --seed; may be repeated")  # fmt: skip
     add("--seed", type=int, default=0, metavar="S", help="for samples and the order of the engines (0)")
-    add("--limit-instances", type=_positive, metavar="N", help="only the first N instances of a file (all)")
+    add("--limit-instances", type=positive, metavar="N", help="only the first N instances of a file (all)")
     add("--reverse", action="store_true", help="take the files in reverse order")
-    add("--timeout", type=_seconds, default=30.0, metavar="SEC", help="per file and engine (30)")
-    add("--set-up-timeout", type=_seconds, default=900.0, metavar="SEC", help="per start of an engine (900)")
-    add("--workers", type=_positive, default=1, metavar="N",
+    add("--timeout", type=seconds, default=30.0, metavar="SEC", help="per file and engine (30)")
+    add("--set-up-timeout", type=seconds, default=900.0, metavar="SEC", help="per start of an engine (900)")
+    add("--workers", type=positive, default=1, metavar="N",
         help="files measured at the same time (1); more is faster, but disturbs the timings")  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="results directory (results/maskbench-DATE-TIME)")
     add("--resume", action="store_true", help="continue an interrupted run in --out, with the same arguments")
@@ -95,23 +96,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _seconds(text: str) -> float:
-    if (number := float(text)) <= 0:
-        raise argparse.ArgumentTypeError("must be greater than 0")
-    return number
-
-
 def _share(text: str) -> tuple[str, int]:
     engine, equals, number = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError("must be ENGINE=N")
-    return engine, _positive(number)
+    return engine, positive(number)
 
 
 def main(argv: list[str] | None = None) -> int:

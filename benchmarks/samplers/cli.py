@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ..arguments import names, positive
 from ..maskbench.errors import BenchmarkError
 from ..maskbench.machine import describe_machine
 from . import costs, distances, peer, predicates, tries
@@ -79,11 +80,11 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--tasks", type=_names, metavar="A,B", help=f"of {', '.join(tasks())} (all)")
-    add("--samples", type=_positive, metavar="N", default=100, help="texts per run (100)")
-    add("--budget", type=_positive, metavar="N", default=4000, help="rows of the model per run (4000)")
-    add("--max-attempts", type=_positive, metavar="N", default=20_000, help="attempts per run (20000)")
-    add("--seeds", type=_positive, metavar="N", default=3, help="runs of each setting (3)")
+    add("--tasks", type=names, metavar="A,B", help=f"of {', '.join(tasks())} (all)")
+    add("--samples", type=positive, metavar="N", default=100, help="texts per run (100)")
+    add("--budget", type=positive, metavar="N", default=4000, help="rows of the model per run (4000)")
+    add("--max-attempts", type=positive, metavar="N", default=20_000, help="attempts per run (20000)")
+    add("--seeds", type=positive, metavar="N", default=3, help="runs of each setting (3)")
     add(
         "--tokenizer",
         type=Path,
@@ -172,13 +173,3 @@ def _put(
         to[key] = measure(*args, **options)
 
     return step
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
