@@ -78,11 +78,13 @@ class LateEnds:
         rows = [self._scanner.rows[state] for state in reading]
         voids = [self._scanner.voids[state] for state in reading]
         firsts = [] if text else [self._reading.first(parser) for parser in self._after]
-        found: dict[tuple[int, ...], list[int]] = {}
-        for byte in bit_positions(bytes_):
-            key = *(row[byte] for row in rows), *(bits >> byte & 1 for bits in (*voids, *firsts))
-            found.setdefault(key, []).append(byte)
-        return found.values()
+        found: dict[tuple[int, ...], int] = {}
+        for alike in self._scanner.states.byte_classes:
+            if alike & bytes_:
+                byte = alike.bit_length() - 1
+                key = *[row[byte] for row in rows], *[bits >> byte & 1 for bits in (*voids, *firsts)]
+                found[key] = found.get(key, 0) | alike & bytes_
+        return [list(bit_positions(bits)) for bits in found.values()]
 
     def _visit(self, target: int, text: bytes, reading: tuple[int, ...]) -> bool:
         """Whether an end shows late in `text`, which ends in the state `target`, or behind it."""

@@ -153,16 +153,30 @@ class CanonicalReading(Reading):
         self._merged = merged
         self._firsts: dict[tuple[int, int], int] = {}
         self._alike: dict[tuple[int, int], int] = {}
+        self._first_alike: dict[int, int] = {}
+        self._lexed: dict[int, tuple[Scanner, int]] = {}  # by parser state, what is tried and wanted
 
     def first_alike(self, parser: int) -> int:
         """The first state that was asked for among those that lex alike."""
-        return self._alike.setdefault(self.lexed_as(parser), parser)
+        found = self._first_alike.get(parser)
+        if found is None:
+            found = self._alike.setdefault(self.lexed_as(parser), parser)
+            self._first_alike[parser] = found
+        return found
 
     def scanner(self, parser: int) -> Scanner:
-        return self._merged.scanner(self._tables.state(parser).merged)
+        found = self._lexed.get(parser)
+        return (found or self._lex(parser))[0]
 
     def wanted(self, parser: int) -> int:
-        return self._tables.state(parser).follow << FIRST_LABEL | 1 << IGNORED
+        found = self._lexed.get(parser)
+        return (found or self._lex(parser))[1]
+
+    def _lex(self, parser: int) -> tuple[Scanner, int]:
+        state = self._tables.state(parser)
+        lexed = self._merged.scanner(state.merged), state.follow << FIRST_LABEL | 1 << IGNORED
+        self._lexed[parser] = lexed
+        return lexed
 
     def first(self, parser: int) -> int:
         state = self._tables.state(parser)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+
 from .dfa import DEAD
 
 IGNORED = 0
@@ -59,6 +61,17 @@ class ScannerStates:
         self.rows.append(row)
         self.bytes_to.append(list(to.items()))
         self.continued.append(continued)
+
+    @cached_property
+    def byte_classes(self) -> list[int]:
+        """The bytes (as bits) that lead to the same from all states, and before which the same ends are none."""
+        columns = np.array(self.rows, np.int32).T
+        classes: dict[tuple[bytes, tuple[int, ...]], int] = {}
+        voids = [bits for bits in self.voids if bits]
+        for byte, column in enumerate(columns):
+            key = column.tobytes(), tuple([bits >> byte & 1 for bits in voids])
+            classes[key] = classes.get(key, 0) | 1 << byte
+        return list(classes.values())
 
     @cached_property
     def reach(self) -> list[int]:

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from .alike import merged
-from .bits import bit_positions
+from .bits import bit_positions, flags
 from .grammar import Grammar
 from .indentation import Indentation
 from .line_parser import LineParser
@@ -157,7 +157,7 @@ class _Machine:
                 if operation == DEAD and row[END]:
                     operation = REJECT
                 told_apart = bytes_ if late is None else 1 << late[1][-1]
-                row[list(bit_positions(told_apart))] = operation
+                row[:256][flags(told_apart)] = operation
 
     def _begin_line(self, parser: int, target: int, bytes_: int, row: Row) -> None:
         """The transitions on the first byte of the end of a line: the frame is told at once."""
