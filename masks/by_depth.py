@@ -13,7 +13,7 @@ import numpy as np
 
 from ..grammar.pushdown import Pushdown
 from .exits import LevelExits
-from .kernels.bits import any_bit, fingerprint, same_bits, set_pairs
+from .kernels.bits import any_bit, set_pairs
 from .kernels.walk import BOTTOM
 from .tables import TokenTables
 from .walker import Exits, Reach, walk_exits
@@ -53,7 +53,7 @@ class ByDepth:
         self._roots: dict[tuple[object, ...], tuple[LevelExits, Depth]] = {}
         self._below: dict[tuple[Depth, int], Depth] = {}  # by the next frame
         self._n_bytes = 0  # of the exits of `_roots`
-        self._masks: dict[int, np.ndarray] = {}  # by their fingerprint
+        self._masks: dict[int, np.ndarray] = {}  # by their identity
 
     def fill(
         self,
@@ -106,11 +106,6 @@ class ByDepth:
                 set_pairs(exits.tokens, exits.ends, alive, mask)
         return in_place, rests
 
-    def _shared(self, mask: np.ndarray) -> np.ndarray:
-        """A mask with the same words that is kept, else this one."""
-        found = self._masks.setdefault(fingerprint(mask), mask)
-        return found if same_bits(found, mask) else mask
-
     def _keep_root(self, key: tuple[object, ...], exits: LevelExits, here: Depth) -> None:
         if self._n_bytes > MAX_EXIT_BYTES:
             self._forget()
@@ -125,5 +120,6 @@ class ByDepth:
     def _keep(self, here: Depth, frame: int, deeper: Depth) -> None:
         if len(self._below) >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
             self._forget()
-        deeper.inside = self._shared(deeper.inside)
+        deeper.inside = self._tables.kept.keep(deeper.inside)
+        self._masks[id(deeper.inside)] = deeper.inside
         self._below[here, frame] = deeper

@@ -20,9 +20,9 @@ from ..grammar.pushdown import (
 )
 from .by_depth import ByDepth
 from .by_frames import ByFrames
-from .kernels.bits import add_common, any_bit, copy_bits, fingerprint, same_bits, set_pairs
+from .kernels.bits import add_common, any_bit, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, Reach, Read, check_tokens, read_text, start_at, walk_exits, walk_trie
+from .walker import Config, Reach, Read, check_tokens, finish, read_text, scratch, start_at, walk_exits, walk_trie
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 32 MB.
 MAX_ROWS = 2048
@@ -30,8 +30,6 @@ MAX_ROWS = 2048
 MAX_SUFFIXES = 1024
 # Far more configurations than rows: in a programming language most places allow what many others do.
 MAX_CONFIGS = 1 << 15
-# Most constraints never have as many rows, and comparing them takes longer than they are worth.
-FEW_ROWS = 256
 MAX_STEPS = 1 << 16
 # With so few bytes to go on, a walk sees less than a row would have to copy.
 FEW_BYTES = 16
@@ -55,7 +53,8 @@ class Engine:
         self._masks: dict[Config, np.ndarray] = {}
         self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
         self._by_depth = ByDepth(pushdown, tables)
-        self._distinct: dict[int, np.ndarray] = {}  # rows by their fingerprint
+        self._distinct: dict[int, np.ndarray] = {}  # rows by their identity
+        self._spelled = (tables.trie.duplicates, np.array(tables.vocabulary.eos_ids, np.int64))
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_SUFFIXES)
         self._accepting: dict[Config, bool] = {}
@@ -154,25 +153,18 @@ class Engine:
         return self._rows.get(config, self._make_row, reach)
 
     def _make_row(self, config: Config, reach: Reach) -> np.ndarray:
-        row = np.zeros(self.n_words, np.uint32)
-        inner = row[: self.tables.n_words]
-        self._fill(config, inner, reach)
-        copy_bits(self.tables.trie.duplicates, inner)
-        if self._keep_accepting(config, self._accepts(config, reach)):
-            for token in self.tables.vocabulary.eos_ids:
-                row[token >> 5] |= np.uint32(1 << (token & 31))
-        return row if len(self._rows) < FEW_ROWS else self._shared(row)
-
-    def _shared(self, row: np.ndarray) -> np.ndarray:
-        """A row with the same words that is kept, else this one."""
-        key = fingerprint(row)
-        found = self._distinct.get(key)
-        if found is not None and same_bits(found, row):
-            return found
+        space = scratch()
+        words = space.lend_mask(self.n_words)
+        try:
+            self._fill(config, words[: self.tables.n_words], reach)
+            self._keep_accepting(config, finish(self.pushdown, config, self._spelled, words, reach))
+            row = self.tables.kept.keep(words)
+        finally:
+            space.take_back()
         if len(self._distinct) >= MAX_ROWS:
             for kept in (self._distinct, self._rows, self._masks):
                 kept.clear()
-        self._distinct[key] = row
+        self._distinct[id(row)] = row
         return row
 
     def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:

@@ -23,6 +23,7 @@ from .content_length import content_lengths
 from .exits import LevelExits, exits_in_place, merged_exits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
+from .row_store import RowStore
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
 from .walker import Config, Exits, check_tokens, start_at, walk_trie
@@ -92,6 +93,7 @@ class TokenTables:
         self.is_text[list(vocabulary.special_ids)] = False
         text, offsets = self.texts
         self._first_bytes = np.append(text, np.uint8(0))[offsets[:-1]]
+        self.kept = RowStore()
         self._shared: dict[str, object] = {}
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)

@@ -52,6 +52,8 @@ class Scratch:
         self.path = np.zeros((1024, 7), np.int32)
         self.local = np.zeros((1024, 2), np.int32)
         self.exits = np.zeros((4096, 3), np.int32)
+        self._masks: list[np.ndarray] = []
+        self._n_lent = 0
         self.ctl = np.zeros(kernel.N_CTL, np.int64)
 
     def begin(self, config: Config) -> None:
@@ -59,6 +61,21 @@ class Scratch:
         first = self.path[0]
         first[0], first[1], first[2], first[3] = config
         first[4] = 0
+
+    def lend_mask(self, n_words: int) -> np.ndarray:
+        """uint32[n_words], zeros, until `take_back`: the last one lent comes back first."""
+        if self._n_lent == len(self._masks):
+            self._masks.append(np.empty(n_words, np.uint32))
+        mask = self._masks[self._n_lent]
+        if len(mask) != n_words:
+            mask = self._masks[self._n_lent] = np.empty(n_words, np.uint32)
+        self._n_lent += 1
+        mask.fill(0)
+        return mask
+
+    def take_back(self) -> None:
+        """The last mask that was lent is free again."""
+        self._n_lent -= 1
 
     def need_depth(self, depth: int) -> None:
         if len(self.path) < depth + 2:
@@ -191,6 +208,25 @@ def walk_exits(
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))
             return space.exits[: ctl[kernel.CTL_EXITS]].copy()
+        answer(pushdown, status, space)
+
+
+def finish(
+    pushdown: Pushdown, config: Config, spelled: tuple[np.ndarray, np.ndarray], mask: np.ndarray, reach: Reach
+) -> bool:
+    """Complete the mask of `config`. Returns whether the text may end there.
+
+    spelled : duplicates (int32[n, 2]) and tokens that end a text (int64[n]), see `kernel.finish`.
+    """
+    space = scratch()
+    ctl = space.ctl
+    space.begin(config)
+    ctl[kernel.CTL_POPPED] = kernel.LOCAL
+    while True:
+        status = kernel.finish(*pushdown.arrays, space.local, space.path, *spelled, mask, ctl)
+        if status == kernel.STEP_ALIVE:
+            reach.note(int(ctl[kernel.CTL_POPPED]))
+            return bool(ctl[kernel.CTL_ACCEPTS])
         answer(pushdown, status, space)
 
 

@@ -91,7 +91,11 @@ class KeyStates:
         else:
             resume = partial(self._behind_any, position, run, table, parts, labels)
             frame = self._frame(table, lexeme, labels, allowed, resume)
-        return self.values.pushdown.push([frame], names.state(allowed, 0, len(table.keys), 0))
+        # Beside names of any text each beginning of a name goes on, whichever were seen: the frame bars those alone.
+        listed = allowed if lexeme is not TEXT else (1 << len(table.keys)) - 1
+        state = names.state(listed, 0, len(table.keys), 0)
+        self.values.pushdown.ensure(state)  # few tokens end with the quote
+        return self.values.pushdown.push([frame], state)
 
     def _frame(
         self,
@@ -322,11 +326,14 @@ class _Names:
             alive = sum(state != 0 for state in self._other_states[rank][depth + 1 :])
             key, text_states = key[: depth + alive], text_states[: depth + alive + 1]
         n = len(key) - depth
-        rows = np.zeros((n + 1, ROW_WIDTH), np.int32)
         other_states = self._other_states[rank][depth : depth + n + 1]
+        base = self.pushdown.n_states
+        self.pushdown.new_states(n + 1, None, self._origin(base, other_states))
+        rows = self.pushdown.table[base : base + n + 1]
         if self.others is not None:
             self.others.fill(rows, other_states)
         else:
+            rows[:] = 0
             rows[:, FLAGS] = STRING
         if key.isascii():
             rows[:n, FLAGS] |= ESCAPABLE
@@ -338,11 +345,10 @@ class _Names:
         elif n == len(self.table.keys[rank]) - depth:
             rows[n, END] = 0
         rows[:, FLAGS] |= READY
-        base = self.pushdown.n_states
         rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
             np.arange(base + 1, base + n + 1) << 2
         )
-        return self.pushdown.add_rows(rows, self._origin(base, other_states))
+        return base
 
 
 def _utf8(name: str) -> bytes:

@@ -94,7 +94,10 @@ def goal_of(document: Document, number: int) -> Goal:
     schema = document.schemas[number]
     if schema is False:
         return NOTHING
-    return ANYTHING if schema is True or schema == {} else (number,)
+    if schema is True or schema == {}:
+        return ANYTHING
+    number = document.alike(number)
+    return (number,) if number >= 0 else ANYTHING
 
 
 def exact(value: Any) -> Fraction:

@@ -251,7 +251,9 @@ class ValueStates:
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
             if self.keys.any_follows(run):
-                row[0x2C] = goto(self._next_name(position, run))
+                following = self._next_name(position, run)
+                row[0x2C] = goto(following)
+                self.pushdown.ensure(following)  # few tokens end with the comma
             row[0x7D] = self.close(position, _closing(run))
 
         state = self.intern(("after member", position, run), expand)
@@ -283,7 +285,10 @@ class ValueStates:
             def resume(satisfied: int) -> int:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
-            frame = self.frame(inner, resume)
+            if len(inner) == 1:
+                frame = self.pushdown.new_frame([resume(1)])
+            else:
+                frame = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
                 self.pushdown.units.await_(frame, _awaited(choices))
             row[0x3A] = self.pushdown.push([frame], self.value(inner))

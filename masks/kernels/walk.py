@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...grammar.pushdown import (
+    ACCEPT,
     ANY_CHARACTER,
     BEYOND,
     COUNT_HI,
@@ -63,7 +64,7 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, N_CTL = 7, 8, 9, 10, 11
+CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS, N_CTL = 7, 8, 9, 10, 11, 12
 NAMED = -1
 NO_SHARED = -2
 
@@ -713,6 +714,48 @@ def walk_exits(
         if status >= MISS_STATE:
             ctl[CTL_RESUME] = i
             return status
+    return STEP_ALIVE
+
+
+@jit
+def _may_end(machine, path, ctl):
+    """Whether the text may end at `path[0]`; `path[1]` is scratch."""
+    table = machine[0]
+    at = 0
+    while True:
+        state = path[at, STATE]
+        flags = table[state, FLAGS]
+        if not flags & READY:
+            ctl[CTL_MISS] = state
+            return MISS_STATE
+        if flags & ACCEPT:
+            return STEP_ALIVE
+        operation = table[state, END]
+        if operation == 0 or flags & STRING or path[at, ESCAPE] != 0:
+            return STEP_DEAD
+        status = _apply(machine, path, 1, operation, path[at, NODE], path[at, N_LOCAL], ctl)
+        if status != STEP_ALIVE:
+            return status
+        at = 1
+
+
+@jit
+def finish(table, code, stack, local, path, duplicates, ends, mask, ctl):
+    """Complete the mask of `path[0]`, in which the text tokens are set but for those that spell what another one does.
+
+    duplicates : int32[n, 2], for each of these such a token first.  ends : int64[n], the tokens that end a text.
+    ctl : CTL_ACCEPTS becomes 1 where the text may end. Returns STEP_ALIVE, or a miss.
+    """
+    status = _may_end((table, code, stack, local), path, ctl)
+    if status >= MISS_STATE:
+        return status
+    ctl[CTL_ACCEPTS] = status == STEP_ALIVE
+    if status == STEP_ALIVE:
+        _set_all(ends, 0, ends.shape[0], mask)
+    for i in range(duplicates.shape[0]):
+        first, other = duplicates[i, 0], duplicates[i, 1]
+        if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
+            mask[other >> 5] |= np.uint32(1) << np.uint32(other & 31)
     return STEP_ALIVE
 
 

@@ -1,0 +1,34 @@
+"""Rows of masks, equal ones kept once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .kernels.bits import fingerprint, same_bits
+
+# Rows of 16 KB with a 128k vocabulary: 32 MB.
+MAX_ROWS = 2048
+
+
+class RowStore:
+    """Rows by their words; most places of a schema allow what others do, and many what places of others do.
+
+    A row that is not new costs no memory, and a new one is most of what a mask costs when its pages are. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[int, int], np.ndarray] = {}
+        self._multipliers = np.zeros((2, 0), np.uint32)
+
+    def keep(self, words: np.ndarray) -> np.ndarray:
+        """uint32[n], not to be changed, with the same words as `words`."""
+        if self._multipliers.shape[1] < len(words):
+            self._multipliers = np.random.default_rng(0).integers(2**32, size=(2, len(words)), dtype=np.uint32) | 1
+        key = len(words), fingerprint(words, self._multipliers)
+        found = self._rows.get(key)
+        if found is not None and same_bits(found, words):
+            return found
+        if len(self._rows) >= MAX_ROWS:
+            self._rows.clear()
+        kept = self._rows[key] = words.copy()
+        return kept
