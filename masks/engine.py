@@ -22,7 +22,18 @@ from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .kernels.bits import add_common, any_bit, set_pairs
 from .tables import LexemeRow, TokenTables
-from .walker import Config, Reach, Read, check_tokens, finish, read_text, scratch, start_at, walk_exits, walk_trie
+from .walker import (
+    Config,
+    Reach,
+    Read,
+    check_tokens,
+    finish,
+    read_text,
+    scratch,
+    start_at,
+    walk_exits,
+    walk_trie,
+)
 
 # A mask row of a 128k vocabulary is 16 KB: this bounds what one constraint keeps at 32 MB.
 MAX_ROWS = 2048

@@ -23,7 +23,9 @@ class RowStore:
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""
         if self._multipliers.shape[1] < len(words):
-            self._multipliers = np.random.default_rng(0).integers(2**32, size=(2, len(words)), dtype=np.uint32) | 1
+            self._multipliers = (
+                np.random.default_rng(0).integers(2**32, size=(2, len(words)), dtype=np.uint32) | 1
+            )
         key = len(words), fingerprint(words, self._multipliers)
         found = self._rows.get(key)
         if found is not None and same_bits(found, words):

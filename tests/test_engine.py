@@ -13,7 +13,7 @@ import pytest
 
 import gramask
 from gramask.grammar.lexemes import TEXT
-from gramask.masks import disk_cache, engine
+from gramask.masks import disk_cache, engine, row_store
 from gramask.masks.tables import TABLES_FORMAT, TokenTables
 
 # Every byte, and merges that end strings, cross several JSON tokens, split characters or carry escapes.
@@ -158,7 +158,7 @@ def test_rows_do_not_depend_on_what_was_asked_before(
 ) -> None:
     """A constraint that has seen other documents gives the same masks as a new one, also where it keeps few of them."""
     if bound is not None:
-        monkeypatch.setattr(engine, "FEW_ROWS", 0)
+        monkeypatch.setattr(row_store, "MAX_ROWS", bound)
         monkeypatch.setattr(engine, "MAX_ROWS", bound)
         monkeypatch.setattr(engine, "MAX_CONFIGS", 2 * bound)
     schema = SCHEMAS["open object"]

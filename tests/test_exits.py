@@ -21,6 +21,7 @@ from gramask.masks.exits import LevelExits, merged_exits
 from gramask.masks.kernels.below import BYTE_GROUPS, MALFORMED, PENDING
 from gramask.masks.kernels.bits import add_common, fingerprint, same_bits
 from gramask.masks.level_trie import LevelTrie
+from gramask.masks.row_store import RowStore
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie
 from gramask.masks.walker import Reach
@@ -170,12 +171,13 @@ def test_equal_masks_are_known(words: list[int], data: st.DataObject) -> None:
     joined = np.roll(mask, 1)
     add_common(mask, ~mask // 3, joined)
     assert (joined == np.roll(mask, 1) | mask & ~mask // 3).all()
-    assert fingerprint(mask) == fingerprint(mask.copy())
+    multipliers = np.random.default_rng(0).integers(2**32, size=(2, len(mask)), dtype=np.uint32) | 1
+    assert fingerprint(mask, multipliers) == fingerprint(mask.copy(), multipliers)
     if words:
         other = mask.copy()
         other[data.draw(st.integers(0, len(words) - 1))] ^= np.uint32(1 << data.draw(st.integers(0, 31)))
         assert not same_bits(mask, other)
-        assert fingerprint(mask) != fingerprint(other)
+        assert fingerprint(mask, multipliers) != fingerprint(other, multipliers)
 
 
 VOCABULARY = gramask.Vocabulary([*byte_tokens(), *merged_tokens(), EOS], eos_ids=[256 + len(merged_tokens())])
@@ -233,3 +235,25 @@ def test_rows_are_kept_by_the_frames_looked_at(name: str) -> None:
         assert matcher.advance(bracket)
     assert made
     assert max(made) < 20
+
+
+def test_equal_rows_are_one() -> None:
+    """Whatever else was kept, and however many rows that was."""
+    store = RowStore()
+    rng = np.random.default_rng(0)
+    for n_words in (1, 5, 400):
+        for _ in range(3):
+            words = rng.integers(2**32, size=n_words, dtype=np.uint32)
+            kept = store.keep(words)
+            assert kept is not words and (kept == words).all() and store.keep(words.copy()) is kept
+            other = words ^ np.uint32(1)
+            assert store.keep(other) is not kept and (store.keep(other) == other).all()
+            words[:] = 0  # it was scratch
+            assert (kept == other ^ np.uint32(1)).all()
+
+
+def test_rows_whose_fingerprints_are_equal_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gramask.masks.row_store.fingerprint", lambda words, multipliers: 0)
+    store = RowStore()
+    for words in np.eye(4, dtype=np.uint32):
+        assert (store.keep(words) == words).all()

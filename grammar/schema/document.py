@@ -20,8 +20,12 @@ MAX_SCOPES = 1_000
 
 Scope = tuple[tuple[str, Resource], ...]
 
-_LEAF = frozenset("type enum const minimum maximum exclusiveMinimum exclusiveMaximum multipleOf pattern format minLength maxLength minItems maxItems uniqueItems".split())
-_ANNOTATIONS = frozenset("title description default examples example $comment readOnly writeOnly deprecated".split())
+_LEAF = frozenset(
+    "type enum const minimum maximum exclusiveMinimum exclusiveMaximum multipleOf pattern format minLength maxLength minItems maxItems uniqueItems".split()
+)
+_ANNOTATIONS = frozenset(
+    "title description default examples example $comment readOnly writeOnly deprecated".split()
+)
 _FORMS = {**CHECKS, **NAME_CHECKS}
 
 

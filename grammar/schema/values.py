@@ -24,7 +24,7 @@ from .containers import Step
 from .emptiness import Emptiness
 from .implications import consistent
 from .keys import KeyStates
-from .objects import MembersLeft, ObjectPlan
+from .objects import MembersLeft, ObjectPlan, SimpleObjectPlan
 from .scalar_shapes import Strings
 from .scalars import number_lexeme, only_grammar, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
@@ -285,7 +285,7 @@ class ValueStates:
             def resume(satisfied: int) -> int:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
-            if len(inner) == 1:
+            if len(inner) == 1 and type(choices[0][0]) is SimpleObjectPlan:
                 frame = self.pushdown.new_frame([resume(1)])
             else:
                 frame = self.frame(inner, resume)

@@ -741,7 +741,7 @@ def _may_end(machine, path, ctl):
 
 @jit
 def finish(table, code, stack, local, path, duplicates, ends, mask, ctl):
-    """Complete the mask of `path[0]`, in which the text tokens are set but for those that spell what another one does.
+    """Complete the mask of `path[0]`, which is right for text tokens but for those that spell what another one does.
 
     duplicates : int32[n, 2], for each of these such a token first.  ends : int64[n], the tokens that end a text.
     ctl : CTL_ACCEPTS becomes 1 where the text may end. Returns STEP_ALIVE, or a miss.
@@ -754,8 +754,10 @@ def finish(table, code, stack, local, path, duplicates, ends, mask, ctl):
         _set_all(ends, 0, ends.shape[0], mask)
     for i in range(duplicates.shape[0]):
         first, other = duplicates[i, 0], duplicates[i, 1]
+        bit = np.uint32(1) << np.uint32(other & 31)
+        mask[other >> 5] &= ~bit
         if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
-            mask[other >> 5] |= np.uint32(1) << np.uint32(other & 31)
+            mask[other >> 5] |= bit
     return STEP_ALIVE
 
 
