@@ -176,7 +176,7 @@ def compile_kernels() -> None:
     import numpy as np
 
     from .masks.exits import merged_exits
-    from .masks.kernels.bits import add_common
+    from .masks.kernels.bits import add_common, any_of
     from .masks.vocabulary import Vocabulary
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
@@ -199,6 +199,7 @@ def compile_kernels() -> None:
     words = mask.view(np.uint32)
     assert tables.kept.keep(words) is tables.kept.keep(words)
     add_common(words, words, words.copy())
+    any_of(tables.with_quote, words)
 
 
 def compile_grammar_kernels() -> None:

@@ -342,7 +342,12 @@ class Lexicon:
         return filler
 
     def _fill(self, lexeme: Lexeme, local: int, row: Row) -> None:
-        row[:] = lexeme.rows(local, local + 1)[0]
+        label = int(lexeme.dfa.label[local])
+        row[END] = leave(label) if label >= 0 else 0
+        row[FLAGS] = READY | (int(lexeme.string_flags[local]) if lexeme.is_string else 0)
+        if lexeme.bounds is not None:
+            least, greatest = lexeme.bounds
+            row[COUNT_LO], row[COUNT_HI], row[END_LO] = least[local], greatest[local], lexeme.low
         self._move(lexeme, local, row)
         onward = lexeme.onward
         if onward is not None and onward.stage is not None and onward.entered[local]:
@@ -350,5 +355,7 @@ class Lexicon:
 
     def _move(self, lexeme: Lexeme, local: int, row: Row) -> None:
         delta = lexeme.dfa.delta[local]
-        for target in set(delta.tolist()) - {0}:
-            row[:256][delta == target] = self.state(lexeme, target) << 2
+        bytes_ = np.flatnonzero(delta)
+        targets = delta[bytes_].tolist()
+        states = {target: self.state(lexeme, target) << 2 for target in dict.fromkeys(targets)}
+        row[bytes_] = [states[target] for target in targets]

@@ -78,10 +78,17 @@ class NamePart(Origin):
 
     frame : what a byte pushes that leaves the declared names.
     plain : for each state the one in which plain text would be after the same bytes.
+    text, depth : a declared name, of which `depth` bytes were read in the first state, one more in the next, and so on.
     """
 
     frame: int
     plain: tuple[int, ...]
+    text: bytes
+    depth: int
+
+    def content(self, state: int) -> bytes:
+        """What was read of a name, as UTF-8."""
+        return self.text[: self.depth + state - self.first]
 
 
 Row = np.ndarray

@@ -86,6 +86,13 @@ class ByDepth:
         if not here.is_settled:
             self._follow(here, exits, node, mask, reach)
 
+    def fill_at_once(
+        self, inside: np.ndarray, exits: LevelExits, node: int, mask: np.ndarray, reach: Reach
+    ) -> None:
+        """The same, without keeping anything: for automata in which stacks are seldom alike."""
+        mask[:] = inside
+        self._follow(Depth(inside, exits.in_place, exits.begins), exits, node, mask, reach)
+
     def _step(self, here: Depth, exits: LevelExits, node: int) -> Depth:
         """What is known when the frames of the stack `node` have been looked at as well."""
         inside = here.inside.copy()

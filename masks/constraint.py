@@ -19,6 +19,7 @@ from .closing import Closing
 from .engine import Engine
 from .forcing import Forcing
 from .matcher import Matcher
+from .name_masks import NameMasks
 from .names import NameReader
 from .tables import tables_of
 from .units import ItemReader
@@ -102,8 +103,13 @@ class Constraint:
 
     @cached_property
     def names(self) -> NameReader:
-        """How to keep other names from repeating."""
+        """What member names do that the automaton forgets."""
         return NameReader(self.engine)
+
+    @cached_property
+    def name_masks(self) -> NameMasks:
+        """How masks keep them from repeating."""
+        return NameMasks(self.names)
 
     @cached_property
     def forcing(self) -> Forcing:

@@ -264,7 +264,9 @@ class Engine:
         row = self.tables.level_row(key, self.pushdown, start_at(state, count, escape))
         # Everything in a grammar stands in many places.
         exits = self.tables.exits_of(key, row, again=self.pushdown.frames_grow)
-        if exits.is_merged:
+        if exits.is_merged and not self.pushdown.frames_grow:
+            self._by_depth.fill_at_once(row.inside, exits, node, mask, reach)
+        elif exits.is_merged:
             self._by_depth.fill(key, row.inside, exits, node, mask, reach)
         else:
             mask[:] = row.inside

@@ -85,7 +85,9 @@ class Matcher:
         if engine.unit_frames:
             row = self._constraint.items.filter(config, items, row)
         if names or engine.may_repeat_at_once:
-            row = self._constraint.names.filter(config, names, self._past, row)
+            masks = self._constraint.name_masks
+            if not names or engine.pushdown.names_run_out or config not in masks.idle:
+                row = masks.filter(config, names, self._past, row)
         return row.view(np.int32)
 
     def advance(self, token_id: int) -> bool:
@@ -113,12 +115,14 @@ class Matcher:
                 return self._after_items(token_id)
             if read is None:
                 return None
-        after, lowest = read
+        after, lowest, named = read
         if self._seen is NOTHING_SEEN and lowest != NAMED:
             return after, NOTHING_SEEN
         names = self._seen[1]
         if lowest != NAMED:
             kept = self._constraint.names.kept(config, names, self._past, token_id, after, lowest)
+        elif named is not None and not engine.pushdown.names_run_out:
+            kept = self._constraint.names.with_named(config, names, self._past, token_id, named)
         else:
             nodes = self._nodes(token_id)
             kept = self._constraint.names.after(config, names, self._past, token_id, after, nodes)

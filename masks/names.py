@@ -1,50 +1,65 @@
-"""Member names that nobody declares: in one object none may come twice, however it is spelled (RFC 7493, section 2.3).
+"""Member names that the automaton forgets: in one object none may come twice (RFC 7493, section 2.3).
 
-The automaton forbids repeated names only where they are declared: a state for each set of other names would cost more
-than it is worth. So a matcher remembers the other names of each open object, and takes the tokens that would repeat
-one out of the mask. Where the language of names runs out behind a beginning, so does what may be written there.
+In an object that any names may be added to, in any order, a state for each set of seen names would cost more than it is
+worth; elsewhere the automaton bars those that are declared. So a matcher remembers the names of each open object that
+the automaton forgets. Where the language of names runs out behind a beginning, so does what may be written there.
+`name_masks.py` takes the tokens that would repeat a name out of the masks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..grammar.dfa import literals
 from ..grammar.finite import n_texts
-from ..grammar.pushdown import PUSH, NameFrame
+from ..grammar.pushdown import NameFrame, NamePart
 from .engine import Engine
-from .kernels.bits import copy_bits
-from .quote_tokens import QuoteTokens, content_of
-from .tables import bit_positions, pack_ids, without
+from .quote_tokens import content_of
 from .units import NO_ITEMS, ItemReader, Open
-from .walker import NAMED, Config, path_nodes, read_bytes
+from .walker import Config, Named, path_nodes, read_bytes
 
 if TYPE_CHECKING:
     from .matcher import History
 
 Names = tuple[tuple[int, frozenset[bytes]], ...]
-"""The open objects, outermost first, that have other names: the stack node of each, and the names as UTF-8."""
+"""The open objects, outermost first, with forgotten names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
-MAX_PLACES = 1 << 14
 _QUOTE = 0x22
+_BACKSLASH = 0x5C
 _IN_ESCAPE = b'"\\/bfnrtu0123456789abcdef'
 
 
+class HeldName(NamedTuple):
+    """A whole name in a token.
+
+    above : the lowest stack node in front of it.  place : that of its object.  name : as UTF-8.
+    """
+
+    above: int
+    place: int
+    name: bytes
+
+
+class _End(NamedTuple):
+    """The end of a name in a token.
+
+    lowest : the lowest stack node since the end before.  place : that of the object.  name : as UTF-8.
+    """
+
+    lowest: int
+    place: int
+    name: bytes
+    frame: NameFrame
+
+
 class NameReader:
-    """What other names do to tokens and masks. Immutable for its users."""
+    """What forgotten names do to tokens. Immutable for its users."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.items = ItemReader(engine)
-        self._matters: dict[Config, tuple[bool, bool]] = {}
-
-    @property
-    def _tokens(self) -> QuoteTokens:
-        return self.engine.tables.shared("quotes", QuoteTokens)
 
     def after(
         self,
@@ -64,38 +79,80 @@ class NameReader:
             return None
         return names_after
 
+    def with_named(
+        self, config: Config, names: Names, history: History | None, token: int, named: Named
+    ) -> Names | None:
+        """The same as `after` where names do not run out, for a token in which one name has ended."""
+        frame = self.pushdown.name_frames[named.frame]
+        if named.outcome < len(frame.keys):
+            name = frame.keys[named.outcome]
+        elif (self.place_of_name(config) or (None,))[0] != named.place:
+            name = self._whole_name(config, token)
+        else:
+            # Outside of escapes the first quote is the one that ends it.
+            text = self.engine.tables.text_of(token).tobytes()
+            name = content_of(self._raw(history, named.place) + text[: _first_quote(text, config[2])])
+        return _added(_open(names, named.lowest), named.place, name, frame)
+
+    def _whole_name(self, config: Config, token: int) -> bytes:
+        """The name that begins and ends in a token."""
+        text = self.engine.tables.text_of(token)
+        read_bytes(self.pushdown, config, text)
+        ((_, _, name, _),), _ = self._ends(config, None, token, path_nodes(self.pushdown, len(text)))
+        return name
+
     def kept(
         self, config: Config, names: Names, history: History | None, token: int, after: Config, lowest: int
     ) -> Names | None:
         """The same behind a token in which none of these names ends; its way goes down to the stack node `lowest`."""
-        if names and lowest < names[-1][0]:
-            names = tuple((place, seen) for place, seen in names if place <= lowest)
+        names = _open(names, lowest)
         if not names or not self.pushdown.names_run_out:
             return names
-        found = self._step(config, NO_ITEMS, token)
+        found = self.step(config, NO_ITEMS, token)
         assert found is not None, "a token that is allowed"
         return None if self._is_dead(after, names, history, config, token, found[1]) else names
 
     def _read(
         self, config: Config, names: Names, history: History | None, token: int, nodes: list[int]
     ) -> Names | None:
+        ends, lowest = self._ends(config, history, token, nodes)
+        for end in ends:
+            added = _added(_open(names, end.lowest), end.place, end.name, end.frame)
+            if added is None:
+                return None
+            names = added
+        return _open(names, lowest)
+
+    def _ends(
+        self, config: Config, history: History | None, token: int, nodes: list[int]
+    ) -> tuple[list[_End], int]:
+        """The names that end in a token, and the lowest stack node behind the last of them."""
         text = self.engine.tables.text_of(token).tobytes()
-        before = config[3]
+        found = []
+        before = lowest = config[3]
         begun = -1
         for i, node in enumerate(nodes):
-            if names and node < names[-1][0]:
-                names = tuple((place, seen) for place, seen in names if place <= node)
+            lowest = min(lowest, node)
             if text[i] == _QUOTE and node != before:
                 if self._frame_between(node, before) is not None:
                     begun = i
                 elif (frame := self._frame_between(before, node)) is not None:
                     raw = text[begun + 1 : i] if begun >= 0 else self._raw(history, node) + text[:i]
-                    added = _added(names, node, content_of(raw), frame)
-                    if added is None:
-                        return None
-                    names, begun = added, -1
+                    found.append(_End(lowest, node, content_of(raw), frame))
+                    begun, lowest = -1, node
             before = node
-        return names
+        return found, lowest
+
+    def names_in(self, config: Config, token: int, nodes: list[int]) -> tuple[HeldName, ...] | None:
+        """The whole names in a token that is read outside of any; None if it repeats one of them itself."""
+        if self._read(config, NO_NAMES, None, token, nodes) is None:
+            return None
+        above, found = config[3], []
+        for end in self._ends(config, None, token, nodes)[0]:
+            above = min(above, end.lowest)
+            if not end.frame.all_declare or end.name not in end.frame.keys:
+                found.append(HeldName(above, end.place, end.name))
+        return tuple(found)
 
     def _frame_between(self, node: int, place: int) -> NameFrame | None:
         """The frame of a name that lies on the stack node `place` and has `node` on top."""
@@ -122,6 +179,13 @@ class NameReader:
             node = parent
         return None
 
+    def content(self, config: Config, history: History | None, place: int) -> bytes:
+        """What was read of the name that lies on the stack node `place` and that `config` is inside of, as UTF-8."""
+        origin = self.pushdown.origin(config[0])
+        if isinstance(origin, NamePart):
+            return origin.content(config[0])
+        return content_of(self._raw(history, place))
+
     def _raw(self, history: History | None, place: int) -> bytes:
         """What was read since the opening quote of the name that lies on the stack node `place`."""
         parts: list[bytes] = []
@@ -132,7 +196,11 @@ class NameReader:
                 if read is not None and read[1] > place:  # all of it is inside the name
                     parts.append(self.engine.tables.text_of(token).tobytes())
                     continue
-            found = self._step(config, items, token)
+            text = self.engine.tables.text_of(token).tobytes()
+            if text.count(_QUOTE) == 1 and config[3] <= place:
+                parts.append(text[text.index(_QUOTE) + 1 :])
+                break
+            found = self.step(config, items, token)
             assert found is not None, "a token that was taken"
             part, is_begun = self._since_entry(config, token, found[1], place)
             parts.append(part)
@@ -146,7 +214,7 @@ class NameReader:
         start = _last_entry(nodes, config[3], place)
         return self.engine.tables.text_of(token).tobytes()[start + 1 :], start >= 0
 
-    def _step(self, config: Config, items: Open, token: int) -> tuple[Config, list[int]] | None:
+    def step(self, config: Config, items: Open, token: int) -> tuple[Config, list[int]] | None:
         """The configuration behind a token, and the stack node after each byte; None where it is not allowed."""
         if self.engine.unit_frames:
             read = self.items.step(config, items, token)
@@ -155,7 +223,7 @@ class NameReader:
         after = read_bytes(self.pushdown, config, text)
         return None if after is None else (after, path_nodes(self.pushdown, len(text)))
 
-    def _open_items(self, history: History | None) -> Open:
+    def open_items(self, history: History | None) -> Open:
         """The items that are open behind the last token."""
         if history is None or not self.engine.unit_frames:
             return NO_ITEMS
@@ -168,90 +236,6 @@ class NameReader:
         """The raw text so far of the name that nobody declares and that `config` is inside of; b"" for none."""
         found = self.place_of_name(config)
         return b"" if found is None else self._raw(history, found[0])
-
-    def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
-        """`row`, the mask of the automaton alone, without the tokens that repeat a name or leave none."""
-        if names:
-            if not any(self._what_matters(config)):
-                return row
-            return without(row, self._wrong(config, names, history, row))
-        among = self._tokens.next_name if self.pushdown.names_run_out else self.engine.tables.two_names
-        return without(row, self._tried(config, names, history, row, among))
-
-    def _what_matters(self, config: Config) -> tuple[bool, bool]:
-        """Where seen names may change a mask: in or before a name, and where tokens of it hold a whole one."""
-        found = self._matters.get(config)
-        if found is None:
-            row, inside = self.engine.row(config), self._tokens.name_inside
-            holds_name = bool((row[inside >> 5] >> (inside & 31) & 1).any())
-            found = (self.place_of_name(config) is not None or self._begins_name(config[0]), holds_name)
-            if len(self._matters) >= MAX_PLACES:
-                self._matters.clear()
-            self._matters[config] = found
-        return (True, True) if self.pushdown.names_run_out else found
-
-    def _wrong(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> Iterator[int]:
-        tokens, runs_out = self._tokens, self.pushdown.names_run_out
-        if self._what_matters(config)[1]:
-            begun = tokens.name_begun if runs_out else tokens.name_inside
-            yield from self._tried(config, names, history, row, begun)
-        inside = self.place_of_name(config)
-        seen = dict(names).get(config[3] if inside is None else inside[0])
-        if not seen:
-            return
-        if inside is not None:
-            content = content_of(self._raw(history, inside[0]))
-            near = [name for name in seen if name.startswith(content)]
-            if config[2] or inside[1].runs_out:
-                yield from self._tried(config, names, history, row, self._towards(near, content, config[2]))
-            else:
-                for name in near:
-                    yield from tokens.ending(name[len(content) :])
-        elif self._begins_name(config[0]):
-            for name in seen:
-                yield from tokens.whole(name)
-            if runs_out:
-                yield from self._tried(config, names, history, row, tokens.beginning(seen))
-
-    def _towards(self, names: list[bytes], content: bytes, escape: int) -> np.ndarray:
-        """The tokens with which one of `names` goes on or ends behind `content` and a part of an escape. int64[n].
-
-        No others leave no name: there is one that the automaton knows, and it can only have been seen.
-        """
-        if not names:
-            return np.zeros(0, np.int64)
-        dfa, tables = literals(names), self.engine.tables
-        state = dfa.start
-        for byte in content:
-            state = int(dfa.delta[state, byte])
-        found = tables.row(dfa, state, escape)
-        ending = [token for crossing in found.crossings for token in crossing.tokens.tolist()]
-        words = found.inside | pack_ids(ending, tables.n_words)
-        copy_bits(tables.trie.duplicates, words)
-        return np.array(bit_positions(words), np.int64)
-
-    def _begins_name(self, state: int) -> bool:
-        """Whether a quote in `state` begins a member name."""
-        self.pushdown.ensure(state)
-        operation = int(self.pushdown.table[state, _QUOTE])
-        return (
-            operation & 3 == PUSH
-            and int(self.pushdown.code[(operation >> 2) + 2]) in self.pushdown.name_frames
-        )
-
-    def _tried(
-        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray
-    ) -> Iterator[int]:
-        """Those of the tokens `among` (int64[n]) that are in `row` and repeat a name or leave none."""
-        present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
-        items = self._open_items(history) if present else NO_ITEMS
-        for token in present:
-            read = self.engine.read(config, token)
-            if read is None or (read[1] != NAMED and not self.pushdown.names_run_out):
-                continue
-            found = self._step(config, items, token)
-            if found is not None and self.after(config, names, history, token, *found) is None:
-                yield token
 
     def _is_dead(
         self,
@@ -299,6 +283,25 @@ def _last_entry(nodes: list[int], before: int, place: int) -> int:
             found = i
         before = node
     return found
+
+
+def _first_quote(text: bytes, escape: int) -> int:
+    """Where the first quote is that no escape holds; `escape` is what a configuration in front of `text` has of one."""
+    found = text.index(_QUOTE)
+    if escape == 0 and b"\\" not in text[:found]:
+        return found
+    # The rest of an escape that has begun is one character, or hexadecimal digits.
+    at = 1 if escape == 1 else 0
+    while text[at] != _QUOTE:
+        at += 2 if text[at] == _BACKSLASH else 1
+    return at
+
+
+def _open(names: Names, lowest: int) -> Names:
+    """The objects that are still open when nothing below the stack node `lowest` was left."""
+    if names and lowest < names[-1][0]:
+        return tuple((place, seen) for place, seen in names if place <= lowest)
+    return names
 
 
 def _added(names: Names, place: int, name: bytes, frame: NameFrame) -> Names | None:

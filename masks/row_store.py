@@ -18,7 +18,7 @@ class RowStore:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], np.ndarray] = {}
-        self._multipliers = np.zeros((2, 0), np.uint32)
+        self._multipliers: np.ndarray = np.zeros((2, 0), np.uint32)
 
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""

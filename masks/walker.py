@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,27 @@ Exits = np.ndarray
 Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
-Read = tuple[Config, int]
-"""Where a text leads, and the lowest stack node behind one of its bytes (`kernel.LOCAL` or more where nothing below its
-beginning was left); NAMED in place of that where a member name ended that nobody declares."""
-NAMED = kernel.NAMED
+NAMED = -1
 
+
+class Named(NamedTuple):
+    """The one member name that ended in a text, of those whose repetition the automaton does not bar.
+
+    lowest  : the lowest stack node behind a byte of the text, not below `place`.
+    place   : the stack node of the object.
+    frame, outcome : what was reported, see `pushdown.NameFrame`.
+    """
+
+    lowest: int
+    place: int
+    frame: int
+    outcome: int
+
+
+Read = tuple[Config, int, Named | None]
+"""Where a text leads, and the lowest stack node behind one of its bytes (`kernel.LOCAL` or more where nothing below its
+beginning was left); NAMED in place of that where a member name ended whose repetition the automaton does not bar. Where
+it was one and no more was left than its object's level, it is told as well."""
 
 _FRESH = np.zeros(kernel.N_CTL, np.int64)
 _FRESH[kernel.CTL_SHARED], _FRESH[kernel.CTL_POPPED] = kernel.NO_SHARED, kernel.LOCAL
@@ -278,10 +295,20 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
             state, count, escape, node = path[n, :4].tolist()
             if node >= kernel.LOCAL:
                 node = _interned(pushdown, space.local, node)
-            return (state, count, escape, node), int(ctl[kernel.CTL_LOWEST])
+            if ctl[kernel.CTL_NAMED]:
+                return (state, count, escape, node), NAMED, _one_name(ctl)
+            return (state, count, escape, node), int(ctl[kernel.CTL_LOWEST]), None
         if status == kernel.STEP_DEAD:
             return None
         answer(pushdown, status, space)
+
+
+def _one_name(ctl: np.ndarray) -> Named | None:
+    """The name that ended in what was just read, if there was one, and it had begun before."""
+    lowest, place = int(ctl[kernel.CTL_LOWEST]), int(ctl[kernel.CTL_NAME_PLACE])
+    if ctl[kernel.CTL_NAMED] > 1 or place >= kernel.LOCAL or lowest < place:
+        return None
+    return Named(lowest, place, int(ctl[kernel.CTL_NAME_FRAME]), int(ctl[kernel.CTL_NAME_OUTCOME]))
 
 
 def path_nodes(pushdown: Pushdown, n: int) -> list[int]:

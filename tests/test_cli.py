@@ -207,7 +207,7 @@ from gramask.masks.kernels import below, bits, making, merge, walk
 compile_kernels()
 compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens, walk.finish]
-called += [bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
+called += [bits.any_of, bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
 called += [analysis.find_ends, analysis.find_sets, store.rehash]
 called += [entry.step, making.walk_making]

@@ -205,12 +205,15 @@ class _NameTable:
             for plan in plans:
                 self._foreign[plan] = [name for name in self.names if name not in plan.index]
         # Names that some alternative does not declare are for it as any other.
-        self.watched = 0 if any(self._foreign.values()) else len(self.keys)
+        is_counted = any(self._foreign.values()) or any(plan.repeats for plan in plans)
+        self.watched = 0 if is_counted else len(self.keys)
         self._allowed: dict[tuple[ObjectPlan, Hashable], int] = {}
 
     def allowed(self, plan: ObjectPlan, progress: Hashable) -> int:
         """The names that `plan` allows after `progress`."""
-        found = self._allowed.get((plan, progress))
+        # What has come does not matter to a plan that lets names repeat.
+        key = plan, None if plan.repeats else progress
+        found = self._allowed.get(key)
         if found is None:
             found = 0
             for name in plan.candidates(progress):
@@ -218,7 +221,7 @@ class _NameTable:
             foreign = self._foreign[plan]
             if foreign and plan.open_classes(progress):
                 found |= sum(1 << self._rank[name] for name in foreign if plan.after_name(progress, name))
-            self._allowed[plan, progress] = found
+            self._allowed[key] = found
         return found
 
 
@@ -289,15 +292,18 @@ class _Names:
         if last - first == 1 and len(self.table.keys[first]) > depth:
             state = self._states[key] = self._chain(allowed, first, depth)
             return state
-        origin = self._origin(self.pushdown.n_states, [self._other_state(first, depth)])
+        origin = self._origin(self.pushdown.n_states, [self._other_state(first, depth)], first, depth)
         expand = lambda _, row: self._expand(allowed, first, last, depth, row)  # noqa: E731
         state = self._states[key] = self.pushdown.new_states(1, expand, origin)
         return state
 
-    def _origin(self, first: int, other_states: list[int]) -> NamePart | None:
+    def _origin(self, first: int, other_states: list[int], rank: int, depth: int) -> NamePart | None:
         if self.others is None or not self._is_covered:
             return None
-        return NamePart(first, self.others.frame, tuple(map(self.others.plain.__getitem__, other_states)))
+        plain = tuple(map(self.others.plain.__getitem__, other_states))
+        return NamePart(
+            first, self.others.frame, plain, self.table.keys[rank] if self.table.keys else b"", depth
+        )
 
     def _other_state(self, first: int, depth: int) -> int:
         """The state of the lexeme of other names after the `depth` bytes that are common from `first` on."""
@@ -327,36 +333,41 @@ class _Names:
             row[FLAGS] |= ESCAPABLE
 
     def _chain(self, allowed: int, rank: int, depth: int) -> int:
-        """The states of one name's remaining bytes, built at once: most states of an object are of this kind."""
-        key, text_states = self.table.keys[rank], self.table.text_states[rank]
+        """The states of one name's remaining bytes, most of which no text gets to: most states are of this kind."""
+        n_read = len(self.table.keys[rank])
         if not allowed:
             # Only as far as it may be the beginning of another name.
-            alive = sum(state != 0 for state in self._other_states[rank][depth + 1 :])
-            key, text_states = key[: depth + alive], text_states[: depth + alive + 1]
-        n = len(key) - depth
-        other_states = self._other_states[rank][depth : depth + n + 1]
+            n_read = depth + sum(state != 0 for state in self._other_states[rank][depth + 1 :])
         base = self.pushdown.n_states
-        self.pushdown.new_states(n + 1, None, self._origin(base, other_states))
-        rows = self.pushdown.table[base : base + n + 1]
+        other_states = self._other_states[rank][depth : n_read + 1]
+        origin = self._origin(base, other_states, rank, depth)
+        expand = partial(self._fill_chain, base, allowed, rank, depth, other_states)
+        return self.pushdown.new_states(n_read + 1 - depth, expand, origin)
+
+    def _fill_chain(
+        self, base: int, allowed: int, rank: int, depth: int, other_states: list[int], state: int, _: Row
+    ) -> None:
+        """Write the first state, which tokens of other names look at, or all others at once."""
+        n = len(other_states)
+        first, last = (0, 1) if state == base else (1, n)
+        rows = self.pushdown.table[base + first : base + last]
         if self.others is not None:
-            self.others.fill(rows, other_states)
+            self.others.fill(rows, other_states[first:last])
         else:
             rows[:] = 0
             rows[:, FLAGS] = STRING
+        key, end = self.table.keys[rank], min(last, n - 1)
+        n_moves = end - first
         if key.isascii():
-            rows[:n, FLAGS] |= ESCAPABLE
+            rows[:n_moves, FLAGS] |= ESCAPABLE
         else:
-            between = [ESCAPABLE * (state == UTF8.start) for state in text_states[depth : depth + n]]
-            rows[:n, FLAGS] |= np.array(between, np.int32)
-        if allowed:
-            rows[n, END] = leave(rank)
-        elif n == len(self.table.keys[rank]) - depth:
-            rows[n, END] = 0
+            begins = [state == UTF8.start for state in self.table.text_states[rank][depth + first : depth + end]]
+            rows[:n_moves, FLAGS] |= np.array(begins, np.int32) * ESCAPABLE
+        targets = np.arange(base + first + 1, base + end + 1) << 2
+        rows[np.arange(n_moves), np.frombuffer(key, np.uint8)[depth + first : depth + end]] = targets
+        if last == n and n - 1 + depth == len(key):
+            rows[-1, END] = leave(rank) if allowed else 0
         rows[:, FLAGS] |= READY
-        rows[np.arange(n), np.frombuffer(key, np.uint8, offset=depth)] = (
-            np.arange(base + 1, base + n + 1) << 2
-        )
-        return base
 
 
 def _utf8(name: str) -> bytes:

@@ -44,6 +44,7 @@ class ObjectPlan(ContainerPlan):
     names: tuple[str, ...]
     index: dict[str, int]
     forgets = False
+    repeats = False
 
     @cached_property
     def others(self) -> ByteDfa | None:
@@ -121,6 +122,7 @@ class SimpleObjectPlan(ObjectPlan):
         self.others = UTF8 if live(self.extra) else None
         self.in_order = self.forgets = in_order
         self.start = 0
+        self.repeats = not in_order and self.others is not None
 
     @property
     def is_possible(self) -> bool:
@@ -131,6 +133,8 @@ class SimpleObjectPlan(ObjectPlan):
         if self.in_order:
             reach = range(progress, min(self.next_required[progress] + 1, len(self.names)))
             return [self.names[i] for i in reach if self.goals[i] is not None]
+        if self.repeats:
+            return [n for n, goal in zip(self.names, self.goals) if goal is not None]
         return [n for i, n in enumerate(self.names) if not progress >> i & 1 and self.goals[i] is not None]
 
     def after(self, progress: Hashable, name: str) -> list[Step]:
@@ -141,6 +145,8 @@ class SimpleObjectPlan(ObjectPlan):
             return []
         if self.in_order:
             return [Step(i + 1, goal)] if progress <= i <= self.next_required[progress] else []
+        if self.repeats:
+            return [Step(progress | self.required & 1 << i, goal)]
         return [] if progress >> i & 1 else [Step(progress | 1 << i, goal)]
 
     def after_other(self, progress: Hashable, kind: int) -> list[Step]:

@@ -34,6 +34,15 @@ def any_bit(mask):
 
 
 @jit
+def any_of(tokens, mask):
+    """Whether the bit of any of `tokens`, int64[n], is set."""
+    for i in range(tokens.shape[0]):
+        if mask[tokens[i] >> 5] >> np.uint32(tokens[i] & 31) & np.uint32(1):
+            return True
+    return False
+
+
+@jit
 def fingerprint(mask, multipliers):
     """A number that differs for most masks that differ: two sums of products modulo 2**32.
 

@@ -64,8 +64,9 @@ PAIR = 1 << 30  # escape value: a high surrogate was read
 
 STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
-CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS, N_CTL = 7, 8, 9, 10, 11, 12
-NAMED = -1
+CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS = 7, 8, 9, 10, 11
+# Of the last watched outcome: the frame, the outcome, the stack node below.
+CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, N_CTL = 12, 13, 14, 15
 NO_SHARED = -2
 
 
@@ -99,7 +100,8 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
             frame = code[frame] - MOVED
         head = code[frame]
         if head < 0 and outcome >= -1 - head:
-            ctl[CTL_NAMED] = 1
+            ctl[CTL_NAMED] += 1
+            ctl[CTL_NAME_FRAME], ctl[CTL_NAME_OUTCOME], ctl[CTL_NAME_PLACE] = frame, outcome, node
         operation = UNFILLED if 0 <= head <= outcome else code[frame + 1 + outcome]
         if operation == UNFILLED:
             ctl[CTL_MISS] = frame
@@ -437,7 +439,7 @@ def advance(table, code, stack, local, path, text, ctl):
     """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss.
 
     ctl : CTL_LOWEST becomes the lowest stack node behind a byte, one of `local` where nothing below the start was left;
-          or NAMED, where a frame reported a watched outcome.
+          CTL_NAMED how many times frames reported watched outcomes, CTL_NAME_FRAME and so on the last of them.
     """
     machine = (table, code, stack, local)
     lowest = 2 * LOCAL
@@ -447,7 +449,7 @@ def advance(table, code, stack, local, path, text, ctl):
         if status != STEP_ALIVE:
             return status
         lowest = min(lowest, path[depth, NODE])
-    ctl[CTL_LOWEST] = NAMED if ctl[CTL_NAMED] else lowest
+    ctl[CTL_LOWEST] = lowest
     return STEP_ALIVE
 
 

@@ -1,0 +1,216 @@
+"""Masks without the tokens that would repeat a member name, or leave none to come; see `names.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..grammar.dfa import literals
+from ..grammar.pushdown import PUSH, NameFrame
+from .kernels.bits import any_of, copy_bits
+from .names import HeldName, NameReader, Names
+from .quote_tokens import QuoteTokens
+from .tables import bit_positions, pack_ids, without
+from .units import NO_ITEMS
+from .walker import NAMED, Config
+
+if TYPE_CHECKING:
+    from .matcher import History
+
+MAX_PLACES = 1 << 14
+_QUOTE = 0x22
+
+
+Held = tuple[tuple[int, tuple[HeldName, ...] | None], ...]
+"""Tokens, each with the names in it; None where it repeats one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What seen names may change about a mask.
+
+    inside : the stack node of the object, and the frame, of the name that a text is inside of.
+    begins : whether a name may begin next.
+    held   : the tokens with whole names; None where that depends on what was read before.
+    """
+
+    inside: tuple[int, NameFrame] | None
+    begins: bool
+    held: Held | None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether they change nothing."""
+        return self.inside is None and not self.begins and self.held == ()
+
+
+class NameMasks:
+    """The masks of one constraint. Immutable for its users.
+
+    idle : configurations where seen names change nothing, as long as names do not run out.
+    """
+
+    def __init__(self, reader: NameReader) -> None:
+        self._reader = reader
+        self._engine = reader.engine
+        self._pushdown = reader.pushdown
+        self._places: dict[Config, Place] = {}
+        self.idle: set[Config] = set()
+
+    @property
+    def _tokens(self) -> QuoteTokens:
+        return self._engine.tables.shared("quotes", QuoteTokens)
+
+    def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
+        """`row`, the mask of the automaton alone, without the tokens that repeat a name or leave none.
+
+        Raises DeadEnd if no token is left.
+        """
+        runs_out = self._pushdown.names_run_out
+        if not names:
+            among = self._tokens.next_name if runs_out else self._engine.tables.two_names
+            return without(row, self._tried(config, names, history, row, among))
+        place = self._place(config)
+        if runs_out:
+            return without(row, self._leaving_none(config, names, history, row, place))
+        wrong = self._repeating(config, names, history, row, place)
+        return without(row, wrong) if wrong else row
+
+    def _place(self, config: Config) -> Place:
+        found = self._places.get(config)
+        if found is None:
+            inside = self._reader.place_of_name(config)
+            begins = inside is None and self._begins_name(config[0])
+            found = Place(inside, begins, self._held(config, inside is not None))
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+                self.idle.clear()
+            self._places[config] = found
+            if found.is_idle:
+                self.idle.add(config)
+        return found
+
+    def _held(self, config: Config, is_inside: bool) -> Held | None:
+        """The allowed tokens that hold whole names; None where one does behind the end of a name, or items matter."""
+        inside = self._tokens.name_inside
+        row = self._engine.row(config)
+        if not any_of(inside, row):
+            return ()
+        present = inside[row[inside >> 5] >> (inside & 31) & 1 == 1].tolist()
+        if is_inside or self._engine.unit_frames:
+            return None
+        found = []
+        for token in present:
+            read = self._reader.step(config, NO_ITEMS, token)
+            held = () if read is None else self._reader.names_in(config, token, read[1])
+            if held != ():
+                found.append((token, held))
+        return tuple(found)
+
+    def _repeating(
+        self, config: Config, names: Names, history: History | None, row: np.ndarray, place: Place
+    ) -> list[int]:
+        """The tokens that repeat a name."""
+        if place.held is None:
+            wrong = list(self._tried(config, names, history, row, self._tokens.name_inside))
+        else:
+            wrong = [token for token, held in place.held if _repeats(held, names)]
+        at = config[3] if place.inside is None else place.inside[0]
+        seen = next((seen for node, seen in names if node == at), None)
+        if seen and place.inside is not None:
+            wrong += self._ending(config, seen, history, row, names, place.inside[0])
+        elif seen and place.begins:
+            for name in seen:
+                wrong += self._tokens.whole(name)
+        return wrong
+
+    def _ending(
+        self,
+        config: Config,
+        seen: frozenset[bytes],
+        history: History | None,
+        row: np.ndarray,
+        names: Names,
+        place: int,
+    ) -> list[int]:
+        """Those that end the name that is being read as one of `seen`."""
+        content = self._reader.content(config, history, place)
+        near = [name for name in seen if name.startswith(content)]
+        if near and config[2]:
+            return list(self._tried(config, names, history, row, self._towards(near, content, config[2])))
+        return [token for name in near for token in self._tokens.ending(name[len(content) :])]
+
+    def _leaving_none(
+        self, config: Config, names: Names, history: History | None, row: np.ndarray, place: Place
+    ) -> Iterator[int]:
+        """The tokens that repeat a name, or leave none to come where names run out."""
+        tokens = self._tokens
+        yield from self._tried(config, names, history, row, tokens.name_begun)
+        at = config[3] if place.inside is None else place.inside[0]
+        seen = dict(names).get(at)
+        if seen and place.inside is not None:
+            content = self._reader.content(config, history, at)
+            near = [name for name in seen if name.startswith(content)]
+            if config[2] or place.inside[1].runs_out:
+                yield from self._tried(config, names, history, row, self._towards(near, content, config[2]))
+            else:
+                for name in near:
+                    yield from tokens.ending(name[len(content) :])
+        elif seen and place.begins:
+            for name in seen:
+                yield from tokens.whole(name)
+            yield from self._tried(config, names, history, row, tokens.beginning(seen))
+
+    def _towards(self, names: list[bytes], content: bytes, escape: int) -> np.ndarray:
+        """The tokens with which one of `names` goes on or ends behind `content` and a part of an escape. int64[n].
+
+        No others leave no name: there is one that the automaton knows, and it can only have been seen.
+        """
+        if not names:
+            return np.zeros(0, np.int64)
+        dfa, tables = literals(names), self._engine.tables
+        state = dfa.start
+        for byte in content:
+            state = int(dfa.delta[state, byte])
+        found = tables.row(dfa, state, escape)
+        ending = [token for crossing in found.crossings for token in crossing.tokens.tolist()]
+        words = found.inside | pack_ids(ending, tables.n_words)
+        copy_bits(tables.trie.duplicates, words)
+        return np.array(bit_positions(words), np.int64)
+
+    def _begins_name(self, state: int) -> bool:
+        """Whether a quote in `state` begins a member name."""
+        self._pushdown.ensure(state)
+        operation = int(self._pushdown.table[state, _QUOTE])
+        return (
+            operation & 3 == PUSH
+            and int(self._pushdown.code[(operation >> 2) + 2]) in self._pushdown.name_frames
+        )
+
+    def _tried(
+        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray
+    ) -> Iterator[int]:
+        """Those of the tokens `among` (int64[n]) that are in `row` and repeat a name or leave none."""
+        present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
+        items = self._reader.open_items(history) if present else NO_ITEMS
+        for token in present:
+            read = self._engine.read(config, token)
+            if read is None or (read[1] != NAMED and not self._pushdown.names_run_out):
+                continue
+            found = self._reader.step(config, items, token)
+            if found is not None and self._reader.after(config, names, history, token, *found) is None:
+                yield token
+
+
+def _repeats(held: tuple[HeldName, ...] | None, names: Names) -> bool:
+    """Whether a token repeats a name, of its own or of an object that is still open then."""
+    if held is None:
+        return True
+    for above, place, name in held:
+        for node, seen in names:
+            if node == place and above >= place and name in seen:
+                return True
+    return False
