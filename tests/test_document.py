@@ -18,7 +18,11 @@ from reference.slow_validator import SlowValidator
 from gramask import CompileBudgetExceeded, GramaskError, InvalidSchema, UnsupportedSchema
 from gramask.grammar.options import Options
 from gramask.grammar.schema import document as document_module
+from gramask.grammar.schema import goals, own_shape
+from gramask.grammar.schema.alike import TELLING
 from gramask.grammar.schema.document import Document
+from gramask.grammar.schema.keywords import INTRODUCED, RETIRED
+from gramask.grammar.schema.own_shape import goal_of
 from gramask.grammar.schema.pointers import join_uri
 from gramask.grammar.schema.registry import Documents
 
@@ -692,3 +696,44 @@ def test_metaschemas_judge_the_schemas_of_the_suite(draft: str) -> None:
         for case in json.loads(path.read_text()) if path.stem in ABOUT_REFERENCES else ():
             for schema in (case["schema"], {"not": {"properties": {"a": [case["schema"]]}}}):
                 assert validator.is_valid(schema) == judge.is_valid(schema)
+
+
+ALIKE = [
+    ({"type": "string", "title": "a"}, {"description": "b", "type": "string", "x-widget": 3}, True),
+    ({"title": "a"}, {}, True),
+    ({"const": 1}, {"const": 1.0}, False),  # they are, in other words
+    ({"const": 1}, {"const": True}, False),
+    ({"enum": [0, 1]}, {"enum": [False, True]}, False),
+    (
+        {"type": "array", "items": {"type": "string"}},
+        {"items": {"type": "string", "title": "c"}, "type": "array"},
+        True,
+    ),
+    ({"type": "array", "items": {"type": "string"}}, {"type": "array", "items": {"type": "null"}}, False),
+    ({"type": "array", "items": True}, {"type": "array", "items": False}, False),
+    ({"type": "integer"}, {"type": "integer", "minimum": 1}, False),
+    ({"type": "object"}, {"type": "object", "properties": {"a": False}}, False),
+    ({"type": "string"}, {"type": "string", "not": {"const": ""}}, False),
+    ({"type": "string"}, {"type": "string", "$ref": "#/$defs/empty"}, False),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "alike"), ALIKE)
+def test_alike(first: Any, second: Any, alike: bool) -> None:
+    """Subschemas that say the same in the same words are one goal, annotations aside."""
+    root = {"properties": {"a": first, "b": second}, "$defs": {"empty": {"const": ""}}}
+    document = Document(root)
+    found = [goal_of(document, n) for n in document.children(document.intern("", root), "properties")]
+    assert (found[0] == found[1]) == alike
+
+
+def test_what_a_draft_ignores_is_no_difference() -> None:
+    root = {"$schema": DRAFT_4, "properties": {"a": {"type": "null", "const": 1}, "b": {"type": "null"}}}
+    document = Document(root)
+    first, second = document.children(document.intern("", root), "properties")
+    assert goal_of(document, first) == goal_of(document, second)
+
+
+def test_no_keyword_but_annotations_is_passed_over() -> None:
+    known = {*own_shape._OF_VALUES, *goals._IN_PLACE, *INTRODUCED, *RETIRED, "if", "then", "else", "not"}
+    assert known <= TELLING

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...errors import CompileBudgetExceeded, InvalidSchema, UnsupportedSchema
+from .alike import Alike
 from .keywords import CHECKS, NAME_CHECKS, NOT_ENFORCED, REFERENCES
 from .pointers import escape_token as escape_token
 from .pointers import split_fragment
@@ -20,12 +21,6 @@ MAX_SCOPES = 1_000
 
 Scope = tuple[tuple[str, Resource], ...]
 
-_LEAF = frozenset(
-    "type enum const minimum maximum exclusiveMinimum exclusiveMaximum multipleOf pattern format minLength maxLength minItems maxItems uniqueItems".split()
-)
-_ANNOTATIONS = frozenset(
-    "title description default examples example $comment readOnly writeOnly deprecated".split()
-)
 _FORMS = {**CHECKS, **NAME_CHECKS}
 
 
@@ -76,6 +71,7 @@ class Document:
     schemas, pointers : by number.
     left_out          : by number, the keywords that the mask does not enforce, each with the reason. Where one is left
                         out, more values satisfy the subschema than should; nothing is known of its negation.
+    alike             : which subschemas say the same.
     draft, ref_alone  : of the root; see `draft_of`, `ref_alone_of`.
     """
 
@@ -102,8 +98,7 @@ class Document:
         self._numbers: dict[tuple[int, str], int] = {}
         self._targets: dict[tuple[int, str], int] = {}
         self._children: dict[tuple[int, str], tuple[int, ...]] = {}
-        self._alike: dict[tuple[object, ...], int] = {}
-        self._is_alike: dict[int, bool] = {}
+        self.alike = Alike(self)
 
     def intern(self, pointer: str, schema: Any) -> int:
         """The number of the subschema at `pointer` of the user's document; "" is the root."""
@@ -165,30 +160,6 @@ class Document:
         if dialect.ignored.isdisjoint(schema):
             return list(schema)
         return [keyword for keyword in schema if keyword not in dialect.ignored]
-
-    def alike(self, number: int) -> int:
-        """The first subschema asked for that says the same in the same words, annotations aside."""
-        schema = self.schemas[number]
-        if number in self.left_out or not isinstance(schema, dict):
-            return number
-        words = []
-        for keyword, value in schema.items():
-            if keyword in _LEAF:
-                words.append((keyword, value if value.__class__ is str else repr(value)))
-            elif keyword not in _ANNOTATIONS:
-                if keyword == "items" and value.__class__ is dict:
-                    (child,) = self.children(number, keyword)
-                    if value:
-                        below = self.alike(child)
-                        if below == child and not self._is_alike.get(child):
-                            return number
-                        words.append((keyword, below))
-                else:
-                    return number
-        key = (self._contexts[number].resource.dialect.draft, *sorted(words))
-        found = self._alike.setdefault(key, number)
-        self._is_alike[number] = True
-        return found
 
     def resolve(self, number: int) -> int:
         """The subschema that the `$ref` of subschema `number` names."""

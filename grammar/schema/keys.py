@@ -361,7 +361,9 @@ class _Names:
         if key.isascii():
             rows[:n_moves, FLAGS] |= ESCAPABLE
         else:
-            begins = [state == UTF8.start for state in self.table.text_states[rank][depth + first : depth + end]]
+            begins = [
+                state == UTF8.start for state in self.table.text_states[rank][depth + first : depth + end]
+            ]
             rows[:n_moves, FLAGS] |= np.array(begins, np.int32) * ESCAPABLE
         targets = np.arange(base + first + 1, base + end + 1) << 2
         rows[np.arange(n_moves), np.frombuffer(key, np.uint8)[depth + first : depth + end]] = targets

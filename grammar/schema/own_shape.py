@@ -96,8 +96,8 @@ def goal_of(document: Document, number: int) -> Goal:
         return NOTHING
     if schema is True or schema == {}:
         return ANYTHING
-    number = document.alike(number)
-    return (number,) if number >= 0 else ANYTHING
+    first = document.alike.first(number)
+    return ANYTHING if first is None else (first,)
 
 
 def exact(value: Any) -> Fraction:

@@ -286,7 +286,8 @@ class ValueStates:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
             if len(inner) == 1 and type(choices[0][0]) is SimpleObjectPlan:
-                frame = self.pushdown.new_frame([resume(1)])
+                # Where it goes on is known: few values are begun and not ended.
+                frame = self.pushdown.new_frame([resume(1)], lambda outcome: resume(1))
             else:
                 frame = self.frame(inner, resume)
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
