@@ -1,0 +1,46 @@
+"""Threads that share a kernel's work. Kernels run without the GIL."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+
+@cache
+def _pool(n_workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_workers, thread_name_prefix="gramask-logits")
+
+
+# A child process has the pools of its parent, but not their threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def default_threads() -> int:
+    """As many as torch uses, where it is loaded; else one for each processor of this process."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_parts(work: Callable[[int, int], None], n: int, n_parts: int) -> None:
+    """Call `work(begin, end)` for `n_parts` equal parts of range(n), the first one on this thread."""
+    n_parts = max(1, min(n_parts, n))
+    bounds = [n * part // n_parts for part in range(n_parts + 1)]
+    if n_parts == 1:
+        return work(0, n)
+    others = [
+        _pool(n_parts - 1).submit(work, begin, end) for begin, end in zip(bounds[1:], bounds[2:], strict=False)
+    ]
+    try:
+        work(0, bounds[1])
+    finally:
+        # Whatever happens here: nobody may go on while others still write.
+        for other in others:
+            other.result()
