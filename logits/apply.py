@@ -16,6 +16,7 @@ from .arguments import (
     host_indices,
     is_tensor,
 )
+from .host import Work, apply_on_host
 
 
 def apply_mask(
@@ -37,15 +38,14 @@ def apply_mask(
     n_rows, n_masks = logits.shape[0], masks.shape[0]
     if indices is None:
         check_count(n_masks, n_rows)
-    if is_tensor(logits) and logits.device.type != "cpu":  # type: ignore[union-attr]
+    tensor = is_tensor(logits)
+    if tensor and not logits.is_cpu:  # type: ignore[union-attr]
         return _apply_on_device(logits, masks, indices)
-    from .host import Work, apply_on_host
-
     if is_tensor(indices):
         indices = indices.cpu().numpy()  # type: ignore[union-attr]
     numbers = np.arange(n_masks)
     targets = numbers if indices is None else host_indices(indices, n_masks, n_rows)
-    words: Any = masks.numpy() if is_tensor(masks) else masks  # type: ignore[union-attr]
+    words: Any = masks.numpy() if tensor else masks  # type: ignore[union-attr]
     apply_on_host(logits, Work(words, numbers, targets), threads)
 
 

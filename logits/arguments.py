@@ -81,9 +81,9 @@ def check_masks(masks: Any, logits: Array) -> None:
         )
     if not (masks.is_contiguous() if tensor else masks.flags.c_contiguous):
         raise GramaskError("the words of the masks are not contiguous", hint="pass a contiguous copy")
-    if tensor and masks.device != logits.device:  # type: ignore[union-attr]
+    if tensor and masks.device != logits.device:
         raise GramaskError(
-            f"the masks are on {masks.device}, the logits on {logits.device}",  # type: ignore[union-attr]
+            f"the masks are on {masks.device}, the logits on {logits.device}",
             hint="pass masks.to(logits.device, non_blocking=True)",
         )
 

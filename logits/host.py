@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 # Bytes of logits from which on they are taken for too large for the cache: they are written past it, see `stream_rows`.
-_STREAMED = 32 << 20
+_STREAMED = 24 << 20
 # Bytes of logits that keep a thread busy for longer than it takes to wake it.
 _PER_THREAD = 4 << 20
 
@@ -50,12 +52,17 @@ def apply_on_host(logits: Array, work: Work, threads: int | None) -> None:
     logits[:] = copy
 
 
-def _tensor_bits(logits: torch.Tensor) -> Bits | None:
-    import torch
+@cache
+def _integers(dtype: torch.dtype) -> tuple[torch.dtype, int]:
+    """The integers of the size of a dtype, and the bits of -inf as one of them."""
+    name, fill = MINUS_INFINITY[str(dtype).removeprefix("torch.")]
+    return getattr(sys.modules["torch"], name), fill
 
-    name, fill = MINUS_INFINITY[str(logits.dtype).removeprefix("torch.")]
+
+def _tensor_bits(logits: torch.Tensor) -> Bits | None:
+    dtype, fill = _integers(logits.dtype)
     n_rows, n_logits = logits.shape
-    integers = logits.detach().view(getattr(torch, name))
+    integers = logits.view(dtype)
     if logits.is_contiguous():
         return Bits(integers.view(-1).numpy(), n_logits, n_logits, fill)
     stride, step = logits.stride()

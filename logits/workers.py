@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from itertools import pairwise
 
 
 @cache
@@ -35,12 +36,11 @@ def in_parts(work: Callable[[int, int], None], n: int, n_parts: int) -> None:
     bounds = [n * part // n_parts for part in range(n_parts + 1)]
     if n_parts == 1:
         return work(0, n)
-    others = [
-        _pool(n_parts - 1).submit(work, begin, end) for begin, end in zip(bounds[1:], bounds[2:], strict=False)
-    ]
+    others = [_pool(n_parts - 1).submit(work, begin, end) for begin, end in pairwise(bounds[1:])]
     try:
         work(0, bounds[1])
     finally:
         # Whatever happens here: nobody may go on while others still write.
-        for other in others:
-            other.result()
+        wait(others)
+    for other in others:
+        other.result()
