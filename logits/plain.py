@@ -20,11 +20,11 @@ def _bits_of_a_byte(device: torch.device) -> torch.Tensor:
 def unpack_mask(words: torch.Tensor, n_logits: int) -> torch.Tensor:
     """bool[B, n_logits] of packed masks: bit t % 32 of word t // 32.
 
-    words : int32[B, W], contiguous, little endian as on every platform torch runs on.
+    words : int32[B, W], little endian as on every platform torch runs on.
     Ids from 32 * W on are not allowed; bits from n_logits on are dropped.
     """
     n_rows, n_words = words.shape
-    octets = words.contiguous().view(torch.uint8).reshape(n_rows, 4 * n_words)
+    octets = words.reshape(n_rows * n_words).view(torch.uint8).reshape(n_rows, 4 * n_words)
     allowed = _bits_of_a_byte(words.device)[octets.int()].reshape(n_rows, 32 * n_words)
     if allowed.shape[1] >= n_logits:
         return allowed[:, :n_logits]

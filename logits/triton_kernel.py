@@ -38,8 +38,9 @@ def _apply_kernel(
     forbidden = tl.reshape((words[:, None] >> tl.arange(0, 32)[None, :]) & 1, [BLOCK]) == 0
     token_ids = block * BLOCK + tl.arange(0, BLOCK)
     # Indices that were on the device are not checked anywhere else.
-    inside = (token_ids < n_logits) & (target >= 0) & (target < n_rows)
-    tl.store(logits + target.to(tl.int64) * stride + token_ids, float("-inf"), mask=forbidden & inside)
+    end = tl.where((target >= 0) & (target < n_rows), n_logits, 0)
+    place = logits + target.to(tl.int64) * stride + token_ids
+    tl.store(place, float("-inf"), mask=forbidden & (token_ids < end))
 
 
 def apply_by_triton(
