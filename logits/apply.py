@@ -54,10 +54,13 @@ def _apply_on_device(logits: Any, masks: Any, indices: Any) -> None:
 
     from .device import DeviceWork, apply_on_device
 
-    if indices is not None:
-        if is_tensor(indices) and indices.device.type != "cpu":
-            indices = device_indices(indices, masks.shape[0], logits)
-        else:
-            indices = torch.from_numpy(host_indices(indices, masks.shape[0], logits.shape[0]))
-            indices = indices.to(logits.device, non_blocking=True)
-    apply_on_device(logits, DeviceWork(masks, None, indices))
+    if indices is None:
+        return apply_on_device(logits, DeviceWork(masks, None, None))
+    if is_tensor(indices) and not indices.is_cpu:
+        targets = device_indices(indices, masks.shape[0], logits)
+        return apply_on_device(logits, DeviceWork(masks, None, targets, distinct=False))
+    checked = host_indices(indices, masks.shape[0], logits.shape[0])
+    targets = torch.from_numpy(checked).to(logits.device, non_blocking=True)
+    apply_on_device(
+        logits, DeviceWork(masks, None, targets, distinct=np.unique(checked).size == checked.size)
+    )

@@ -58,6 +58,9 @@ def check_logits(logits: Any) -> None:
             f"logits of shape {tuple(logits.shape)} are not [batch, vocabulary]",
             hint="for one row, pass logits[None] and masks[None]",
         )
+    strides = logits.stride() if is_tensor(logits) else logits.strides
+    if 0 in strides and 0 not in logits.shape and any(n > 1 and not s for n, s in zip(logits.shape, strides)):
+        raise GramaskError("logits that share memory with each other cannot be masked", hint="pass a copy")
 
 
 def check_masks(masks: Any, logits: Array) -> None:

@@ -17,6 +17,7 @@ class DeviceWork(NamedTuple):
     rows : int32[K, W].  row_of, target_of : int[n], mask row_of[i] is for row target_of[i] of the logits; None is i.
     offsets : int32[n + 1]; patches : int32[P, 3] of (i, token, 1 or 0), sorted by i, no pair twice; those of i are
     offsets[i] to offsets[i + 1]. Or both None.
+    distinct : whether no row of the logits is named twice, as far as is known.
     """
 
     rows: torch.Tensor
@@ -24,6 +25,7 @@ class DeviceWork(NamedTuple):
     target_of: torch.Tensor | None
     offsets: torch.Tensor | None = None
     patches: torch.Tensor | None = None
+    distinct: bool = True
 
 
 @cache

@@ -38,7 +38,8 @@ class DeviceRows:
             parts += [patch_offsets(patches, n), patches.reshape(-1)]
         # All in one transfer.
         step = self._send(np.concatenate(parts))
-        work = DeviceWork(self._rows, step[:n], step[n : 2 * n])
+        distinct = np.unique(targets).size == n
+        work = DeviceWork(self._rows, step[:n], step[n : 2 * n], distinct=distinct)
         if patches is not None:
             rest = step[2 * n :]
             work = work._replace(offsets=rest[: n + 1], patches=rest[n + 1 :].view(-1, 3))

@@ -109,7 +109,6 @@ def test_arrays(dtype: Any, layout: str, case: Case) -> None:
 @settings(max_examples=40)
 def test_tensors(dtype: Any, layout: str, case: Case) -> None:
     logits = torch.from_numpy(spread(case.logits, layout))
-    narrow = torch.empty(0, dtype=dtype)
     room = torch.full((max(1, logits.untyped_storage().nbytes() // 8),), 7.0, dtype=dtype)
     tensor = room.as_strided(logits.shape, logits.stride(), logits.storage_offset())
     tensor.copy_(logits)
@@ -164,9 +163,7 @@ def test_kernels_in_parts_of_the_vocabulary(kernel: Any, dtype: Any, case: Case,
     n_words = -(-n_logits // 32)
     cut = data.draw(st.integers(0, n_words))
     for span in ((cut, n_words), (0, cut)):
-        kernel(
-            flat.view(name), (stride, n_logits), fill, case.masks, np.arange(len(targets)), targets, span
-        )
+        kernel(flat.view(name), (stride, n_logits), fill, case.masks, np.arange(len(targets)), targets, span)
     assert_same(room[:, :n_logits], case.expected)
     assert (room[:, n_logits:] == 7).all()
 
@@ -259,11 +256,15 @@ REFUSED = [
     ("spread words of an array", lambda: (np.zeros((2, 64)), np.zeros((2, 4), np.int32)[:, :2]), "contiguous"),
     ("devices", lambda: (torch.zeros(1, 32), torch.zeros(1, 1, dtype=I32, device="meta")), "meta"),
     ("number of masks", lambda: (torch.zeros(2, 32), torch.zeros(3, 1, dtype=I32)), "3 masks"),
+    ("one row as several", lambda: (torch.zeros(1, 32).expand(2, 32), torch.zeros(2, 1, dtype=I32)), "share"),
+    ("one number as several", lambda: (np.broadcast_to(np.zeros(1), (1, 32)), np.zeros((1, 1), np.int32)), "."),
     ("gradients", lambda: (torch.zeros(1, 32, requires_grad=True), torch.zeros(1, 1, dtype=I32)), "gradients"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "said"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+@pytest.mark.parametrize(
+    ("arguments", "said"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
 def test_refused(arguments: Any, said: str) -> None:
     with pytest.raises(GramaskError, match=said) as caught:
         apply_mask(*arguments())
