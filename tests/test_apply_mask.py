@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,6 +233,36 @@ def test_what_is_allowed_keeps_its_bits(dtype: Any, bits: Any) -> None:
     apply_mask(logits, masks)
     allowed = np.unpackbits(masks.view(np.uint8), axis=1, bitorder="little").astype(bool)
     assert (logits.view(bits) == np.where(allowed, before, np.array(-np.inf, dtype).view(bits))).all()
+
+
+def test_nobody_goes_on_while_a_thread_still_writes() -> None:
+    from gramask.logits.workers import in_parts
+
+    done = []
+
+    def work(begin: int, end: int) -> None:
+        if not begin:
+            raise RuntimeError("here")
+        time.sleep(0.05)
+        done.append(begin)
+
+    with pytest.raises(RuntimeError, match="here"):
+        in_parts(work, 2, 2)
+    assert done == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    from gramask.logits.workers import in_parts
+
+    in_parts(lambda begin, end: None, 2, 2)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        in_parts(lambda begin, end: None, 2, 2)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_indices_of_all_kinds() -> None:

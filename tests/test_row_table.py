@@ -154,6 +154,14 @@ def test_rows_of_equal_fingerprints_are_told_apart(monkeypatch: pytest.MonkeyPat
     assert len(table) == 2
 
 
+def test_replaced_rows_are_forgotten() -> None:
+    table = RowTable(N_LOGITS, capacity=2)
+    for n in range(50):
+        applied(table, [table.put(row(n))])
+    assert sorted(slot for slots in table._slots._by_key.values() for slot in slots) == [0, 1]
+    assert len(table._slots._by_key) == 2
+
+
 def test_growing_keeps_rows() -> None:
     table = RowTable(N_LOGITS, capacity=300)
     ids = [table.put(row(n)) for n in range(300)]
