@@ -29,8 +29,8 @@ def apply_mask(
             Tokens from 32 * W on are forbidden, bits from V on are ignored.
     indices : the row of the logits that each mask is for, n numbers; None if there is a mask for each row. What
             two masks are for is left with what both allow. If they are on a device their values are not checked.
-    threads : at most so many, on the host; None is torch's number, or one for each processor. Fewer where the
-            logits are few.
+    threads : at most so many, on the host; None is torch's number, or one for each processor. Fewer where they do
+            not pay, which is below 64 MiB of logits.
     Raises GramaskError for what does not fit.
     """
     check_logits(logits)

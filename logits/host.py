@@ -17,10 +17,11 @@ from .workers import default_threads, in_parts
 if TYPE_CHECKING:
     import torch
 
-# Bytes of logits from which on they are taken for too large for the cache: they are written past it, see `stream_rows`.
+# Bytes of logits from which on they are taken for too large for the cache, and written past it: see `stream_rows`.
 _STREAMED = 24 << 20
-# Bytes of logits that keep a thread busy for longer than it takes to wake it.
-_PER_THREAD = 4 << 20
+# Bytes of logits worth a thread. Far more than it takes to wake one (some 40 µs): one thread alone is nearly as fast as
+# memory, and a second one that has to wait for a processor keeps the first one waiting.
+_PER_THREAD = 32 << 20
 
 
 class Bits(NamedTuple):
