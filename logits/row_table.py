@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GramaskError
 from ..masks.kernels.apply import patch_rows
-from .arguments import Array, Indices, check_logits, host_indices, is_tensor
+from .arguments import Array, Indices, check_count, check_logits, host_indices, is_tensor
 from .host import Work, apply_on_host
 from .patches import checked_patches
 from .slots import Slots
@@ -105,11 +105,7 @@ class RowTable:
         check_logits(logits)
         self._check_device(logits)
         numbers = self._numbers(ids)
-        if is_tensor(indices):
-            indices = indices.cpu().numpy()  # type: ignore[union-attr]
-        if indices is None:
-            indices = self._every_row(numbers.size, logits.shape[0])
-        targets = host_indices(indices, numbers.size, logits.shape[0])
+        targets = self._targets(indices, numbers.size, logits.shape[0])
         checked = checked_patches(patches, numbers.size, 32 * self.n_words)
         constrained = numbers != UNCONSTRAINED
         if not constrained.all():
@@ -157,13 +153,12 @@ class RowTable:
             )
         return given.astype(np.int64)
 
-    def _every_row(self, n_ids: int, n_rows: int) -> NDArray[np.int64]:
-        if n_ids != n_rows:
-            raise GramaskError(
-                f"{n_ids} ids do not fit {n_rows} rows of logits",
-                hint="pass indices: the row of the logits that each id is for",
-            )
-        return np.arange(n_ids)
+    def _targets(self, indices: Indices | None, n_ids: int, n_rows: int) -> NDArray[np.int64]:
+        if indices is None:
+            check_count(n_ids, n_rows)
+            return np.arange(n_ids)
+        given: Any = indices.cpu().numpy() if is_tensor(indices) else indices  # type: ignore[union-attr]
+        return host_indices(given, n_ids, n_rows)
 
 
 def _renumbered(

@@ -10,6 +10,8 @@ from ..masks.kernels.bits import fingerprint, same_bits
 
 # Rows that a table begins with; it doubles until it is as large as it may be.
 _FIRST_ROWS = 64
+# Of a slot without a mask; no id that anybody was given.
+_NO_ID = np.iinfo(np.int64).min
 
 
 class Slots:
@@ -27,7 +29,7 @@ class Slots:
         self._n_filled = 0
         n = min(_FIRST_ROWS, capacity)
         self.rows: NDArray[np.int32] = np.zeros((n, n_words), dtype=np.int32)
-        self._ids = np.arange(n, dtype=np.int64)
+        self._ids = np.full(n, _NO_ID, dtype=np.int64)
         # The step in which each was last used.
         self._used = np.zeros(n, dtype=np.int64)
         self._keys = [0] * n
@@ -53,8 +55,8 @@ class Slots:
     def of_ids(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The slots of ids. Raises GramaskError if one of them is no id, or that of a mask that was replaced."""
         slots = ids % self.capacity
-        known = slots < self._n_filled
-        known[known] = self._ids[slots[known]] == ids[known]
+        # Slots that the table does not have yet are clipped to one whose id is another.
+        known = self._ids.take(slots, mode="clip") == ids
         if not known.all():
             raise GramaskError(
                 f"the row with id {int(ids[~known][0])} is not in the table, or not any more",
@@ -70,8 +72,10 @@ class Slots:
         if self._n_filled == len(self.rows) < self.capacity:
             self._grow()
         if self._n_filled < len(self.rows):
+            slot = self._n_filled
             self._n_filled += 1
-            return self._n_filled - 1
+            self._ids[slot] = slot
+            return slot
         slot = int(self._used.argmin())
         if self._used[slot] == self.step:
             raise GramaskError(
@@ -91,6 +95,6 @@ class Slots:
         rows = np.zeros((new, self.rows.shape[1]), dtype=np.int32)
         rows[:old] = self.rows
         self.rows = rows
-        self._ids = np.concatenate([self._ids, np.arange(old, new)])
+        self._ids = np.concatenate([self._ids, np.full(new - old, _NO_ID, dtype=np.int64)])
         self._used = np.concatenate([self._used, np.zeros(new - old, dtype=np.int64)])
         self._keys += [0] * (new - old)
