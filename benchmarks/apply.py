@@ -5,8 +5,8 @@
 Every engine masks the same logits in place with the same masks, again and again: what is measured is the call as a
 decoding loop makes it, the checks of its arguments included. Dense masks allow 96 % of the tokens, as inside of a JSON
 string, at random places (in Llama 3's vocabulary the forbidden ones are nearly as scattered); sparse ones allow three.
-The engines take turns, call by call, so that what else the machine does hits all of them; an engine that is not
-installed is left out. On CUDA the time is that of the device, launches not included.
+The engines take turns in random order, call by call, so that what else the machine does hits all of them; an engine
+that is not installed is left out. On CUDA the time is that of the device, launches not included.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -71,6 +72,14 @@ def gramask_call(logits: torch.Tensor, masks: torch.Tensor) -> Call:
     return lambda: gramask.apply_mask(logits, masks)
 
 
+def gramask_threads_call(logits: torch.Tensor, masks: torch.Tensor) -> Call | None:
+    """With as many threads as torch has, where those are several; by default it takes one."""
+    n = torch.get_num_threads()
+    if n == 1 or not logits.is_cpu:
+        return None
+    return lambda: gramask.apply_mask(logits, masks, threads=n)
+
+
 def gramask_table_call(logits: torch.Tensor, masks: torch.Tensor) -> Call:
     """Rows that are in the table already."""
     table = gramask.RowTable(logits.shape[1], capacity=max(1, len(masks)), device=logits.device)
@@ -108,6 +117,7 @@ def llguidance_numpy_call(logits: torch.Tensor, masks: torch.Tensor) -> Call | N
 
 ENGINES: dict[str, Callable[[torch.Tensor, torch.Tensor], Call | None]] = {
     "gramask": gramask_call,
+    "gramask-threads": gramask_threads_call,
     "gramask-table": gramask_table_call,
     "gramask-numpy": gramask_numpy_call,
     "xgrammar": xgrammar_call,
@@ -143,7 +153,8 @@ def in_turns(
             call()
     end = time.perf_counter() + duration * len(calls)
     while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
-        for name, call in calls.items():
+        # Threads of one engine may still be spinning when the next one begins: not always the same one.
+        for name, call in random.sample(list(calls.items()), len(calls)):
             times[name].append(timer(call))
     return times
 

@@ -19,9 +19,7 @@ from .arguments import (
 from .host import Work, apply_on_host
 
 
-def apply_mask(
-    logits: Array, masks: Array, indices: Indices | None = None, *, threads: int | None = None
-) -> None:
+def apply_mask(logits: Array, masks: Array, indices: Indices | None = None, *, threads: int = 1) -> None:
     """Write -inf to all logits that the masks forbid; the others stay as they are, bit by bit.
 
     logits : float32, float16, bfloat16 or float64 [B, V], a torch tensor on any device or a NumPy array, mutated.
@@ -29,8 +27,8 @@ def apply_mask(
             Tokens from 32 * W on are forbidden, bits from V on are ignored.
     indices : the row of the logits that each mask is for, n numbers; None if there is a mask for each row. What
             two masks are for is left with what both allow. If they are on a device their values are not checked.
-    threads : at most so many, on the host; None is torch's number, or one for each processor. Fewer where they do
-            not pay, which is below 64 MiB of logits.
+    threads : at most so many on the host, for 16 MiB of logits each. One is nearly as fast as the memory of a small
+            machine, and does not wait for processors that torch's own threads keep busy.
     Raises GramaskError for what does not fit.
     """
     check_logits(logits)

@@ -1,4 +1,4 @@
-"""Masks on logits in the memory of the host, by kernels, on several threads where it pays."""
+"""Masks on logits in the memory of the host, by kernels, on as many threads as are asked for."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from ..masks.kernels.apply import ALIGNMENT, apply_rows, stream_rows
 from .arguments import MINUS_INFINITY, Array, is_tensor
-from .workers import default_threads, in_parts
+from .workers import in_parts
 
 if TYPE_CHECKING:
     import torch
 
 # Bytes of logits from which on they are taken for too large for the cache, and written past it: see `stream_rows`.
 _STREAMED = 24 << 20
-# Bytes of logits worth a thread. Far more than it takes to wake one (some 40 µs): one thread alone is nearly as fast as
-# memory, and a second one that has to wait for a processor keeps the first one waiting.
-_PER_THREAD = 32 << 20
+# Bytes of logits for each thread at least: fewer are written in less time than it takes to wake it.
+_PER_THREAD = 16 << 20
 
 
 class Bits(NamedTuple):
@@ -41,7 +40,7 @@ class Work(NamedTuple):
     target_of: NDArray[np.int64]
 
 
-def apply_on_host(logits: Array, work: Work, threads: int | None) -> None:
+def apply_on_host(logits: Array, work: Work, threads: int) -> None:
     """Write -inf wherever a mask forbids; all arguments are checked already, and on the host."""
     bits = _tensor_bits(logits) if is_tensor(logits) else _array_bits(logits)  # type: ignore[arg-type]
     if bits is not None:
@@ -91,7 +90,7 @@ def _extent(n_rows: int, stride: int, n_logits: int) -> int:
     return (n_rows - 1) * stride + n_logits if n_rows and n_logits else 0
 
 
-def _apply(bits: Bits, work: Work, threads: int | None) -> None:
+def _apply(bits: Bits, work: Work, threads: int) -> None:
     n_bytes = work.row_of.size * bits.n_logits * bits.flat.itemsize
     if not n_bytes:
         return
@@ -103,10 +102,7 @@ def _apply(bits: Bits, work: Work, threads: int | None) -> None:
         kernel(bits.flat, shape, bits.fill, *work, (first, last))
 
     n_words = (bits.n_logits + 31) // 32
-    if n_bytes < 2 * _PER_THREAD:
-        return apply_words(0, n_words)
-    available = default_threads() if threads is None else threads
-    in_parts(apply_words, n_words, min(available, n_bytes // _PER_THREAD))
+    in_parts(apply_words, n_words, min(threads, n_bytes // _PER_THREAD))
 
 
 def _aligned(bits: Bits) -> bool:

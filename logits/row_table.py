@@ -90,7 +90,7 @@ class RowTable:
         indices: Indices | None = None,
         *,
         patches: ArrayLike | None = None,
-        threads: int | None = None,
+        threads: int = 1,
     ) -> None:
         """Write -inf to all logits that the rows forbid, and end the step.
 
@@ -125,7 +125,7 @@ class RowTable:
         slots: NDArray[np.int64],
         targets: NDArray[np.int64],
         patches: NDArray[np.int32] | None,
-        threads: int | None,
+        threads: int,
     ) -> None:
         if patches is not None:
             # Rows are shared, so what is patched is a copy.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
@@ -18,16 +17,6 @@ def _pool(n_workers: int) -> ThreadPoolExecutor:
 # A child process has the pools of its parent, but not their threads.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def default_threads() -> int:
-    """As many as torch uses, where it is loaded; else one for each processor of this process."""
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        return int(torch.get_num_threads())
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_parts(work: Callable[[int, int], None], n: int, n_parts: int) -> None:
