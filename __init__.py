@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .grammar.makers import choice, ebnf, gbnf, json, lark, regex
     from .grammar.schema.report import Report
     from .integrations.transformers import StructuredOutputProcessor
+    from .logits.apply import apply_mask
+    from .logits.row_table import RowTable
     from .masks.constraint import Constraint
     from .masks.matcher import Matcher
     from .masks.vocabulary import Vocabulary
@@ -54,6 +56,8 @@ _MODULES = {
     "lark": ".grammar.makers",
     "regex": ".grammar.makers",
     "StructuredOutputProcessor": ".integrations.transformers",
+    "apply_mask": ".logits.apply",
+    "RowTable": ".logits.row_table",
     "Constraint": ".masks.constraint",
     "Matcher": ".masks.matcher",
     "Vocabulary": ".masks.vocabulary",
@@ -72,6 +76,7 @@ __all__ = [
     "Matcher",
     "Report",
     "Result",
+    "RowTable",
     "StructuredOutputProcessor",
     "TokenizerUnsupported",
     "UnsatisfiableSchema",
@@ -79,6 +84,7 @@ __all__ = [
     "ValidationFailed",
     "Vocabulary",
     "__version__",
+    "apply_mask",
     "check",
     "choice",
     "compile",

@@ -8,6 +8,12 @@ from typing import Any
 from numba import config, njit, types
 from numba.extending import intrinsic
 
+# Kernels that need an instruction of their own take these from here: no other file imports numba.
+__all__ = ["INTERPRETED", "fence", "inlined", "inner", "intrinsic", "jit", "types"]
+
+# Whether kernels run as plain Python.
+INTERPRETED: bool = bool(config.DISABLE_JIT)  # type: ignore[attr-defined]
+
 # Kernels own no memory, so they go without Numba's reference counting: the atomic counts of the arrays of one call
 # cost more than the step it makes (90 against 10 ns, measured on a 2-core x86-64 machine).
 jit: Any = partial(njit, cache=True, nogil=True, _nrt=False)
@@ -31,4 +37,4 @@ def _no_fence() -> None:
 
 
 # Other threads see what was written before it no later than what is written behind it.
-fence: Any = _no_fence if config.DISABLE_JIT else _release_fence  # type: ignore[attr-defined]
+fence: Any = _no_fence if INTERPRETED else _release_fence

@@ -20,7 +20,7 @@ from gramask.grammar.schema.keywords import NOT_ENFORCED
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = PROJECT["tool"]["setuptools"]["packages"]
-LAYERS = ["errors", "grammar", "masks", "samplers", "integrations", "api", "cli"]
+LAYERS = ["errors", "grammar", "masks", "logits", "samplers", "integrations", "api", "cli"]
 HEAVY = {"torch", "transformers", "numba", "numpy", "jsonschema", "lark", "rich", "pydantic"}
 
 
@@ -115,7 +115,7 @@ def test_one_file_imports_numba() -> None:
 
 
 def test_every_folder_with_code_is_listed_as_a_package() -> None:
-    parts = {"grammar", "masks", "samplers", "integrations"}
+    parts = {"grammar", "masks", "logits", "samplers", "integrations"}
     folders = {path.parent.relative_to(ROOT) for part in parts for path in (ROOT / part).rglob("*.py")}
     assert {"gramask." + ".".join(folder.parts) for folder in folders} | {"gramask"} == set(PACKAGES)
 

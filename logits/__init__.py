@@ -1,0 +1,1 @@
+"""Masks on logits: in place, on whatever device the logits are."""
