@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .grammar.makers import choice, ebnf, gbnf, json, lark, regex
     from .grammar.schema.report import Report
     from .integrations.transformers import StructuredOutputProcessor
+    from .masks.batch import fill_masks
     from .masks.constraint import Constraint
     from .masks.matcher import Matcher
     from .masks.vocabulary import Vocabulary
@@ -54,6 +55,7 @@ _MODULES = {
     "lark": ".grammar.makers",
     "regex": ".grammar.makers",
     "StructuredOutputProcessor": ".integrations.transformers",
+    "fill_masks": ".masks.batch",
     "Constraint": ".masks.constraint",
     "Matcher": ".masks.matcher",
     "Vocabulary": ".masks.vocabulary",
@@ -84,6 +86,7 @@ __all__ = [
     "compile",
     "constrain",
     "ebnf",
+    "fill_masks",
     "gbnf",
     "json",
     "lark",
