@@ -567,6 +567,7 @@ PEER_SCHEMA = {
 }
 REFUSED_BY = {
     "gramask": ({"$ref": "https://example.com/elsewhere"}, "$ref"),
+    "gramask-alone": ({"$ref": "https://example.com/elsewhere"}, "$ref"),
     "llguidance": ({"type": "array", "uniqueItems": True}, "uniqueItems"),
     "xgrammar": ({"type": "foo"}, "Unsupported type …"),
 }
@@ -574,7 +575,7 @@ REFUSED_BY = {
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_adapters(name: str, tokenizer: Path) -> None:
-    pytest.importorskip(name, reason=f"{name} is not installed")
+    pytest.importorskip(load(ENGINES[name]).package, reason=f"the package of {name} is not installed")
     from tokenizers import Tokenizer
 
     encode = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).encode
@@ -592,7 +593,7 @@ def test_adapters(name: str, tokenizer: Path) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_adapters_name_what_is_refused(name: str, tokenizer: Path) -> None:
-    pytest.importorskip(name, reason=f"{name} is not installed")
+    pytest.importorskip(load(ENGINES[name]).package, reason=f"the package of {name} is not installed")
     schema, reason = REFUSED_BY[name]
     measurement = measure(load(ENGINES[name])(tokenizer), schema, [])
     assert measurement.outcome == REFUSED and measurement.message

@@ -17,6 +17,7 @@ from ..errors import BenchmarkError
 
 ENGINES = {
     "gramask": "benchmarks.maskbench.engines.gramask:Gramask",
+    "gramask-alone": "benchmarks.maskbench.engines.gramask_alone:GramaskAlone",
     "llguidance": "benchmarks.maskbench.engines.llguidance:LLGuidance",
     "xgrammar": "benchmarks.maskbench.engines.xgrammar:XGrammar",
 }
@@ -38,6 +39,7 @@ class Engine(Protocol):
     takes   : the options of the run, by name, that the constructor has keywords for; may be missing.
     options : what the engine was told beside its defaults, for the record; may be missing.
     mask    : int32[ceil(n / 32)], C-contiguous, never reallocated; bit t % 32 of word t // 32, 1 = allowed.
+    forget  : called before each file, behind the clock: forget what files leave for each other; may be missing.
     """
 
     package: ClassVar[str]
