@@ -17,6 +17,6 @@ class GramaskAlone(Gramask):
         self._tables = tables_of(self._vocabulary)
 
     def forget(self) -> None:
-        self._constraint = self._matcher = None
+        self.compiled = self.matcher = None
         self._forget_all()
         self._tables.forget()
