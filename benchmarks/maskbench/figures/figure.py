@@ -33,7 +33,7 @@ class Options:
     schemas: int = 1000
     peer_schemas: int = 100
     timeout: float = 1800.0
-    choosing_timeout: float = 5.0
+    choosing_timeout: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
