@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from byte_tokenizer import save_byte_tokenizer
 
 ROOT = Path(__file__).parents[1]
 if str(ROOT) not in sys.path:
@@ -137,20 +138,7 @@ REPAIRED = ("h_dies", "i_hangs")
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A byte-level tokenizer of single bytes, as transformers loads it."""
-    pytest.importorskip("transformers", reason="transformers is not installed")
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    built = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    built.decoder = decoders.ByteLevel()
-    built.add_special_tokens(["<eos>"])
-    path = tmp_path_factory.mktemp("tokenizer")
-    built.save(str(path / "tokenizer.json"))
-    config = {"tokenizer_class": "TokenizersBackend", "eos_token": "<eos>"}
-    (path / "tokenizer_config.json").write_text(json.dumps(config))
-    return path
+    return save_byte_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def _write_cases(path: Path, cases: dict[str, Any]) -> Path:

@@ -72,6 +72,9 @@ def _wait(process: subprocess.Popen[bytes], timeout: float, stop: Event) -> str:
                 if time.monotonic() > deadline:
                     return f"not done after {timeout:g} s"
                 continue
+            # What ends this process may have reached the other one first.
+            if code and stop.wait(0.5):
+                raise Interrupted
             if code < 0:
                 return f"the process died: {signal.Signals(-code).name}"
             return f"exit code {code}" if code else ""

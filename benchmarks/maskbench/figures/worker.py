@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def read_task(text: str) -> Task:
 
 def main() -> None:
     task, path = sys.argv[1:]
+    # Ctrl-C reaches the whole process group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     found = answer(read_task(Path(task).read_text(encoding="utf-8")))
     Path(path).write_text(json.dumps(found), encoding="utf-8")
 

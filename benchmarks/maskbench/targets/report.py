@@ -52,7 +52,7 @@ def report(
 
 def print_table(title: str, rows: Sequence[Row]) -> Table:
     table = Table(title=escape(title), title_justify="left", box=SIMPLE)
-    for column in ("figure", "at most", "measured", ""):
+    for column in ("figure", "target, at most", "measured", "met / not met"):
         table.add_column(column, overflow="fold")
     for row in rows:
         verdict = f"[{STYLES[row.verdict]}]{row.verdict}[/]"
