@@ -254,9 +254,7 @@ def test_figures_without_peers(name: str, options: Options, tmp_path: Path) -> N
     """Each in its own fresh process; a peer that is not there is named."""
     found = _measure(name, options, tmp_path)
     assert "values" in found["gramask"], found
-    assert [found[peer] for peer in PEERS] == [
-        {"figure": name, "engine": peer, "run": 0, "missing": f"{peer} is not installed"} for peer in PEERS
-    ]
+    assert all(re.match(f"{peer} (is not installed|was left out)", found[peer]["missing"]) for peer in PEERS)
     values = found["gramask"]["values"]
     if name == "batch":
         assert (values["matchers"], values["steps"], len(values["detail"][0])) == (3, 5, 5)

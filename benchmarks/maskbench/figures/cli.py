@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from rich.console import Console
 from rich.progress import TimeElapsedColumn
@@ -23,7 +25,7 @@ DESCRIPTION = "Measure figures of mask engines, each in fresh processes, the eng
 EPILOG = "\n".join(["figures:", *(f"  {name:<8} {figure.title}" for name, figure in FIGURES.items())])
 
 
-def add_options(add: object, defaults: Options) -> None:
+def add_options(add: Callable[..., Any], defaults: Options) -> None:
     """The options of figures, for an argument parser."""
     add(
         "--matchers",

@@ -89,7 +89,8 @@ class Measuring:
 
     def _ask(self, figure: Figure, engine: str) -> dict[str, Any]:
         if engine not in self.installed:
-            return {"missing": f"{engine} is not installed"}
+            left_out = engine in installed_engines()
+            return {"missing": f"{engine} {'was left out' if left_out else 'is not installed'}"}
         task = self._task(figure, engine)
         if engine in figure.choices and not task.files:
             return {"missing": "no file of the sample fits"}
