@@ -156,7 +156,7 @@ def test_a_batch_is_held_against_the_faster_peer_and_needs_both() -> None:
     warm, cold = figure_rows(answers)[:2]
     assert (warm.target, warm.value, warm.verdict) == ("0.33 × llguidance", 0.3, MET)
     assert (cold.target, cold.value, cold.verdict) == ("0.33 × xgrammar", 0.5, NOT_MET)
-    assert warm.measured.endswith("(256 matchers)")
+    assert warm.measured.endswith("(256 matchers, 1 run)")
     missing = {"figure": "batch", "engine": "xgrammar", "run": 0, "missing": "xgrammar is not installed"}
     warm, cold = figure_rows([*answers[:2], missing])[:2]
     assert (

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..records import FileRecord, Results
 from ..summary import latencies
-from .table import MS, US, Row, Unit, ratio_row
+from .table import MS, US, Row, Unit, ratio_row, runs_text
 
 TBM = ("tbm_us", "TBM", US)
 TTFM = ("ttfm_ms", "TTFM", MS)
@@ -59,7 +59,7 @@ class Pair:
     def row(self, figure: str, kind: tuple[str, str, Unit], level: str, factor: float, peer: str) -> Row:
         key, _, unit = kind
         ours, theirs = self.ours.get(key, {}).get(level), self.theirs.get(key, {}).get(level)
-        note = f"{self.files:,} files, {_runs(self.runs)}"
+        note = f"{self.files:,} files, {runs_text(self.runs)}"
         return ratio_row(figure, factor, peer, ours, theirs, unit, note=note, why="no file that both compile")
 
 
@@ -126,7 +126,3 @@ def wide_row(pair: Pair | None, why: str) -> Row:
     if pair is None:
         return ratio_row(figure, WIDE_FACTOR, peer, None, None, US, why=why)
     return pair.row(figure, TBM, "avg", WIDE_FACTOR, peer)
-
-
-def _runs(n: int) -> str:
-    return f"median of {n} runs" if n > 1 else "1 run"

@@ -52,13 +52,22 @@ def wide_pair(stages: Sequence[Stage], directory: Path) -> Pair | None:
 def table_rows(stages: Sequence[Stage], directory: Path, installed: set[str], wide: bool) -> list[Row]:
     """The whole table."""
     runs = complete_results(stages, directory, LATENCY)
-    why = {peer: "" if peer in installed else f"{peer} is not installed" for peer in PEERS}
-    no_wide = "" if wide else "no tokenizer was given for it"
+    why = {
+        peer: _unfinished(stages, directory, LATENCY) if peer in installed else f"{peer} is not installed"
+        for peer in PEERS
+    }
+    no_wide = _unfinished(stages, directory, WIDE) if wide else "no tokenizer was given for it"
     return [
         *latency_rows(latency_pairs(runs), why),
         wide_row(wide_pair(stages, directory), no_wide),
         *figure_rows(read_answers(directory)),
     ]
+
+
+def _unfinished(stages: Sequence[Stage], directory: Path, part: str) -> str:
+    """Why a part that was begun has no figures."""
+    begun = any(stage.folder(directory).exists() for stage in stages if stage.part == part)
+    return "not finished; --resume goes on" if begun else ""
 
 
 def variant_rows(stages: Sequence[Stage], directory: Path) -> dict[str, list[Row]]:

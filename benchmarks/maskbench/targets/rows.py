@@ -6,7 +6,7 @@ from ..figures.apply import BATCHES, DTYPES
 from ..figures.figure import Values
 from ..figures.fork import LENGTHS, TAKEN_BACK
 from ..figures.measuring import Answer, medians, why_not
-from .table import MEGABYTES, SECONDS, US, Row, Unit, fact_row, limit_row, ratio_row
+from .table import MEGABYTES, SECONDS, US, Row, Unit, fact_row, limit_row, ratio_row, runs_text
 
 RATIO = Unit("×")
 CONSTANT = 2.0
@@ -32,6 +32,12 @@ def _why(answers: list[Answer], figure: str, found: dict[str, Values], *engines:
     return "; ".join(text for text in missing if text)
 
 
+def _note(what: str, *sides: Values) -> str:
+    """What was measured, and of how many runs of the side that has fewest; "" without one."""
+    runs = min(side.get("runs", 0) for side in sides)
+    return ", ".join(text for text in (what, runs_text(runs)) if text) if runs else ""
+
+
 def _batch_rows(answers: list[Answer]) -> list[Row]:
     """Against the faster of the peers that took part, and only if both did."""
     found = medians(answers, "batch")
@@ -43,7 +49,9 @@ def _batch_rows(answers: list[Answer]) -> list[Row]:
         theirs = {peer: found[peer][key] for peer in peers} if all(p in found for p in peers) else {}
         faster = min(theirs, key=lambda peer: theirs[peer]) if theirs else "the faster peer"
         ours = found.get("gramask", {})
-        note = f"{ours.get('matchers', 0):.0f} matchers"
+        note = _note(
+            f"{ours.get('matchers', 0):.0f} matchers", ours, *(found.get(peer, {}) for peer in peers)
+        )
         name = f"batch step, {kind}"
         rows.append(ratio_row(name, 0.33, faster, ours.get(key), theirs.get(faster), US, note=note, why=why))
     return rows
@@ -58,9 +66,9 @@ def _fork_rows(answers: list[Answer]) -> list[Row]:
         costs = None if ours is None else [ours[f"{key}_{length}"] for length in LENGTHS]
         worst = None if costs is None else max(costs)
         growth = None if costs is None else costs[-1] / costs[0]
-        lengths = f"{LENGTHS[0]} to {LENGTHS[-1]:,} tokens"
-        rows.append(limit_row(name, limit, worst, US, note=f"most of {lengths}", why=why))
-        rows.append(limit_row(f"{name}, longest : shortest", CONSTANT, growth, RATIO, note=lengths, why=why))
+        note = _note(f"{LENGTHS[0]} to {LENGTHS[-1]:,} tokens", ours or {})
+        rows.append(limit_row(name, limit, worst, US, note=f"most of {note}", why=why))
+        rows.append(limit_row(f"{name}, longest : shortest", CONSTANT, growth, RATIO, note=note, why=why))
     return rows
 
 
@@ -68,7 +76,7 @@ def _memory_rows(answers: list[Answer]) -> list[Row]:
     found = medians(answers, "memory")
     why = _why(answers, "memory", found, "gramask", "llguidance")
     ours, theirs = found.get("gramask", {}), found.get("llguidance", {})
-    note = f"{ours.get('schemas', 0):.0f} schemas"
+    note = _note(f"{ours.get('schemas', 0):.0f} schemas", ours, theirs)
     return [
         ratio_row(name, 1.0, "llguidance", ours.get(key), theirs.get(key), MEGABYTES, note=note, why=why)
         for name, key in (("memory, growth", "growth_bytes"), ("memory, peak growth", "peak_growth_bytes"))
@@ -77,30 +85,22 @@ def _memory_rows(answers: list[Answer]) -> list[Row]:
 
 def _second_rows(answers: list[Answer]) -> list[Row]:
     found = medians(answers, "second")
-    ours = found.get("gramask", {}).get("total_s")
-    theirs = found.get("xgrammar", {}).get("total_s")
-    name = "second process to first mask"
+    ours, theirs = found.get("gramask", {}), found.get("xgrammar", {})
+    us, them = ours.get("total_s"), theirs.get("total_s")
+    name, why = "second process to first mask", _why(answers, "second", found, "gramask", "xgrammar")
     return [
-        limit_row(name, 0.8, ours, SECONDS, why=_why(answers, "second", found, "gramask")),
-        ratio_row(
-            name,
-            1.0,
-            "xgrammar",
-            ours,
-            theirs,
-            SECONDS,
-            why=_why(answers, "second", found, "gramask", "xgrammar"),
-        ),
+        limit_row(name, 0.8, us, SECONDS, note=_note("", ours), why=why),
+        ratio_row(name, 1.0, "xgrammar", us, them, SECONDS, note=_note("", ours, theirs), why=why),
     ]
 
 
 def _first_rows(answers: list[Answer]) -> list[Row]:
     found = medians(answers, "first")
-    why = _why(answers, "first", found, "gramask")
-    ours = found.get("gramask")
-    shown = None if ours is None else ours["shown"] > 0
+    why, ours = _why(answers, "first", found, "gramask"), found.get("gramask", {})
+    shown = ours["shown"] > 0 if ours else None
+    name = "first process ever to first mask"
     return [
-        limit_row("first process ever to first mask", 15.0, ours and ours["total_s"], SECONDS, why=why),
+        limit_row(name, 15.0, ours.get("total_s"), SECONDS, note=_note("", ours), why=why),
         fact_row("its progress", "shown", shown, lambda holds: "shown" if holds else "nothing is shown", why),
     ]
 
@@ -116,6 +116,7 @@ def _apply_rows(answers: list[Answer]) -> list[Row]:
             ours.get(f"gramask/{dtype}/{batch}"),
             ours.get(f"{peer}/{dtype}/{batch}"),
             US,
+            note=_note("", ours),
             why=why or "not measured",
         )
         for dtype in DTYPES

@@ -98,6 +98,11 @@ def fact_row(figure: str, target: str, holds: bool | None, say: Callable[[bool],
     return Row(figure, target, say(holds), MET if holds else NOT_MET, float(holds), 1.0)
 
 
+def runs_text(n: int) -> str:
+    """Of how many runs a figure is the median."""
+    return f"median of {n} runs" if n > 1 else "1 run"
+
+
 def _noted(measured: str, note: str) -> str:
     return f"{measured} ({note})" if note else measured
 
