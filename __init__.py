@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .integrations.transformers import StructuredOutputProcessor
     from .logits.apply import apply_mask
     from .logits.row_table import RowTable
+    from .masks.batch import fill_masks
     from .masks.constraint import Constraint
     from .masks.matcher import Matcher
     from .masks.vocabulary import Vocabulary
@@ -58,6 +59,7 @@ _MODULES = {
     "StructuredOutputProcessor": ".integrations.transformers",
     "apply_mask": ".logits.apply",
     "RowTable": ".logits.row_table",
+    "fill_masks": ".masks.batch",
     "Constraint": ".masks.constraint",
     "Matcher": ".masks.matcher",
     "Vocabulary": ".masks.vocabulary",
@@ -90,6 +92,7 @@ __all__ = [
     "compile",
     "constrain",
     "ebnf",
+    "fill_masks",
     "gbnf",
     "json",
     "lark",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 
 
 class GramaskError(ValueError):
@@ -30,6 +31,13 @@ class GramaskError(ValueError):
     def at(self, pointer: str, keyword: str) -> GramaskError:
         """The same error at a keyword of a schema."""
         return type(self)(self.message, pointer=pointer, keyword=keyword, hint=self.hint)
+
+    def in_row(self, row: int) -> GramaskError:
+        """The same error in a row of a batch."""
+        found = copy(self)
+        found.message = f"row {row}: {self.message}"
+        found.args = (found._render(),)
+        return found
 
     def _render(self) -> str:
         parts = [self.message]

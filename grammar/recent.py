@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -18,9 +20,13 @@ class Recent(Generic[Value]):
 
     limit : the most that the sizes of the values kept may add up to.
     size  : of one value; without it every value counts as one.
+    lasting : whether `forget_all` leaves it alone.
     """
 
-    def __init__(self, limit: int, size: Callable[[Value], int] = lambda value: 1) -> None:
+    def __init__(
+        self, limit: int, size: Callable[[Value], int] = lambda value: 1, *, lasting: bool = False
+    ) -> None:
+        self.lasting = lasting
         self._limit = limit
         self._size = size
         self._total = 0
@@ -69,3 +75,27 @@ def recently(limit: int, size: Callable[[Any], int]) -> Callable[[Callable[..., 
         return kept
 
     return decorate
+
+
+def forget_all() -> None:
+    """Empty the caches of all modules of the package, so that nothing is left of what was compiled before.
+
+    For measuring what schemas owe to each other: nothing changes but the time. What stays: functions without
+    arguments, which are constants, and what belongs to a vocabulary (`TokenTables.forget`). Compiled constraints keep
+    what they have learnt.
+    """
+    # Found, not registered: a cache that is new cannot be left out.
+    package = __name__.partition(".")[0]
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == package]
+    for value in [value for module in modules for value in vars(module).values()]:
+        if isinstance(value, Recent) and not value.lasting:
+            value.clear()
+        elif _is_cache(value):
+            value.cache_clear()
+
+
+def _is_cache(value: Any) -> bool:
+    """Whether this is a function that remembers what it returned for its arguments."""
+    return inspect.isroutine(getattr(value, "cache_clear", None)) and bool(
+        inspect.signature(value).parameters
+    )

@@ -20,6 +20,10 @@ class RowStore:
         self._rows: dict[tuple[int, int], np.ndarray] = {}
         self._multipliers: np.ndarray = np.zeros((2, 0), np.uint32)
 
+    def clear(self) -> None:
+        """Forget all rows; those that someone holds stay."""
+        self._rows.clear()
+
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""
         if self._multipliers.shape[1] < len(words):

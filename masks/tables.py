@@ -141,6 +141,12 @@ class TokenTables:
             found = self._shared[name] = make(self)
         return found  # type: ignore[return-value]
 
+    def forget(self) -> None:
+        """Forget the rows that schemas asked for; what follows from the vocabulary alone stays. Changes no mask."""
+        self._at_most.clear()
+        for kept in (self._lexemes, self._rows, self._levels, self._merged, self.kept):
+            kept.clear()
+
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:
         """The row of state `local` of a string lexeme, its length not counted."""
         if dfa is TEXT.dfa and escape == 0:
@@ -244,7 +250,7 @@ def _plain_rows(arrays: Mapping[str, np.ndarray]) -> dict[int, LexemeRow]:
     return rows
 
 
-_cache: Recent[TokenTables] = Recent(8)
+_cache: Recent[TokenTables] = Recent(8, lasting=True)
 
 
 def tables_of(vocabulary: Vocabulary) -> TokenTables:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from byte_tokenizer import save_byte_tokenizer
 
 ROOT = Path(__file__).parents[1]
 if str(ROOT) not in sys.path:
@@ -137,20 +138,7 @@ REPAIRED = ("h_dies", "i_hangs")
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A byte-level tokenizer of single bytes, as transformers loads it."""
-    pytest.importorskip("transformers", reason="transformers is not installed")
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    built = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    built.decoder = decoders.ByteLevel()
-    built.add_special_tokens(["<eos>"])
-    path = tmp_path_factory.mktemp("tokenizer")
-    built.save(str(path / "tokenizer.json"))
-    config = {"tokenizer_class": "TokenizersBackend", "eos_token": "<eos>"}
-    (path / "tokenizer_config.json").write_text(json.dumps(config))
-    return path
+    return save_byte_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def _write_cases(path: Path, cases: dict[str, Any]) -> Path:
@@ -567,6 +555,7 @@ PEER_SCHEMA = {
 }
 REFUSED_BY = {
     "gramask": ({"$ref": "https://example.com/elsewhere"}, "$ref"),
+    "gramask-alone": ({"$ref": "https://example.com/elsewhere"}, "$ref"),
     "llguidance": ({"type": "array", "uniqueItems": True}, "uniqueItems"),
     "xgrammar": ({"type": "foo"}, "Unsupported type …"),
 }
@@ -574,7 +563,7 @@ REFUSED_BY = {
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_adapters(name: str, tokenizer: Path) -> None:
-    pytest.importorskip(name, reason=f"{name} is not installed")
+    pytest.importorskip(load(ENGINES[name]).package, reason=f"the package of {name} is not installed")
     from tokenizers import Tokenizer
 
     encode = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).encode
@@ -592,7 +581,7 @@ def test_adapters(name: str, tokenizer: Path) -> None:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_adapters_name_what_is_refused(name: str, tokenizer: Path) -> None:
-    pytest.importorskip(name, reason=f"{name} is not installed")
+    pytest.importorskip(load(ENGINES[name]).package, reason=f"the package of {name} is not installed")
     schema, reason = REFUSED_BY[name]
     measurement = measure(load(ENGINES[name])(tokenizer), schema, [])
     assert measurement.outcome == REFUSED and measurement.message

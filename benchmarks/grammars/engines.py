@@ -96,6 +96,6 @@ class XGrammarGbnf(XGrammar):
         if not schema["fresh"]:
             return
         try:
-            self._compiled = self._compiler.compile_grammar(_gbnf(schema))
+            self.compiled = self._compiler.compile_grammar(_gbnf(schema))
         except (RuntimeError, ValueError) as error:
             raise Refused(type(error).__name__, str(error)) from error

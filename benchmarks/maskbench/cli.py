@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +17,14 @@ from .compare import compare, pairs
 from .engines import ENGINES, resolve
 from .errors import BenchmarkError
 from .failures import describe, write_failures
+from .interruption import interruptible
 from .progress import Passes, Progress
 from .records import read_results
 from .report import plot, print_report
 from .runner import Run, Settings
 from .summary import passed_files, summarise
+from .targets.arguments import HELP, add_targets
+from .targets.cli import run_targets, show_targets
 
 DESCRIPTION = """\
 Run JSON Schemas and their valid and invalid instances, token by token, through mask engines, and report
@@ -30,7 +32,7 @@ which files pass and how long masks take.
 A file passes when the engine compiles its schema and agrees with every test. An instance is
 accepted when the mask allows each of its tokens and the text may end behind the last.
 """
-EPILOG = """\
+EPILOG = f"""\
 examples:
   python -m benchmarks.maskbench --data maskbench --tokenizer llama3 --engines gramask,llguidance
   python -m benchmarks.maskbench --data maskbench --tokenizer llama3 \\
@@ -38,7 +40,9 @@ examples:
   python -m benchmarks.maskbench ... --engines gramask,gramask@/tmp/old,llguidance --list-failures gramask
   python -m benchmarks.maskbench ... --out results/today --resume
   python -m benchmarks.maskbench --summarise results/today
+  python -m benchmarks.maskbench --targets --data maskbench --tokenizer llama3 --tokenizer-200k llama4 --out results/all
 
+{HELP}
 engines:
   NAME@CHECKOUT is the engine of that name whose package is the one in the folder CHECKOUT (its name does not matter):
   two versions of gramask then take turns file by file. Each has its own process and its own tables on disk.
@@ -93,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
         "failures.json")  # fmt: skip
     add("--summarise", type=Path, metavar="DIR",
         help="only recompute tables, summary.json, failures and latency.png of a results directory")  # fmt: skip
+    add_targets(parser)
     return parser
 
 
@@ -110,6 +115,8 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.compare is not None:
             # A wrong folder must show now, not behind the last file.
             read_results(arguments.compare)
+        if arguments.summarise is not None and arguments.targets:
+            return show_targets(arguments.summarise)
         if arguments.summarise is not None:
             return _report(arguments.summarise, arguments)
         for required in ("data", "tokenizer"):
@@ -117,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
                 raise BenchmarkError(f"--{required} is required")
         if arguments.resume and arguments.out is None:
             raise BenchmarkError("--resume needs the --out of the run to continue")
-        return _run(arguments)
+        return run_targets(arguments) if arguments.targets else _run(arguments)
     except BenchmarkError as error:
         print(f"maskbench: error: {error}", file=sys.stderr)
         return error.exit_code
@@ -153,26 +160,13 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     directory = arguments.out or Path("results") / f"maskbench-{datetime.now():%Y%m%d-%H%M%S}"
     run = Run(settings, directory, resume=arguments.resume)
-    received: list[int] = []
-
-    def interrupt(number: int, frame: Any) -> None:
-        # A second signal is for whoever does not want to wait for the report.
-        if received:
-            raise SystemExit(128 + number)
-        received.append(number)
-        run.stop.set()
-
-    handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with interruptible(run.stop) as received:
         passes = Passes(run.plan.members)
         total = sum(map(len, run.plan.members.values()))
         with Progress(TimeRemainingColumn(), "setting up", total=total, done=len(run.done)) as shown:
             run.on_record = lambda record: shown.advance(passes.with_record(record))
             run.execute()
         _report(directory, arguments)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     return 128 + received[0] if received else 0
 
 

@@ -20,14 +20,24 @@ from .measure import CRASHED, TIMED_OUT, Measurement
 
 ROOT = Path(__file__).parents[2]
 PYTHON = (sys.executable, "-X", "faulthandler", "-m")
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+
+
+def environment(threads: int = 1) -> dict[str, str]:
+    """The variables of a process that measures with so many threads, and finds the packages that this one finds."""
+    paths = [str(ROOT), *(path for path in sys.path if path)]
+    return {
+        **os.environ,
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
 
 
 class TimedOut(Exception):
@@ -71,7 +81,6 @@ class EngineProcess:
         self.kill()
         ours, theirs = Pipe()
         descriptor = theirs.fileno()
-        paths = [str(ROOT), *(path for path in sys.path if path)]
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*PYTHON, f"{__package__}.worker", str(descriptor), *self._command],
@@ -79,7 +88,7 @@ class EngineProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
+                env=environment(),
             )
         self._connection = ours
         try:

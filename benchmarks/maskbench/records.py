@@ -115,7 +115,7 @@ class ResultStore:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(directory / "results.jsonl")
+        cut_torn_line(directory / "results.jsonl")
         self._lock = Lock()
         self._lines = (directory / "results.jsonl").open("a", encoding="utf-8")
         self._timings = (directory / "timings.i64").open("ab")
@@ -206,7 +206,7 @@ def read_results(directory: Path) -> Results:
     return Results(run, files, starts, timings)
 
 
-def _cut_torn_line(path: Path) -> None:
+def cut_torn_line(path: Path) -> None:
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .errors import BenchmarkError
 
 
+@lru_cache(maxsize=1)
 def load_tokenizer(path: Path) -> Any:
-    """The transformers tokenizer in the directory `path`, from local files only."""
+    """The transformers tokenizer in the directory `path`, from local files only; the last one is kept."""
     from transformers import AutoTokenizer
 
     try:

@@ -74,6 +74,7 @@ def serve(connection: Connection, engine: Engine) -> None:
             continue
         # The alarm ends the process even inside native code, should the parent be gone before it can.
         signal.setitimer(signal.ITIMER_REAL, job.timeout + 60)
+        getattr(engine, "forget", _nothing)()
         gc.collect()
         try:
             connection.send(measure(engine, job.schema, job.instances))
@@ -83,6 +84,10 @@ def serve(connection: Connection, engine: Engine) -> None:
             connection.send(_crash(error))
             raise
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _crash(error: BaseException) -> Measurement:

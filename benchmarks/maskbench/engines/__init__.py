@@ -17,6 +17,7 @@ from ..errors import BenchmarkError
 
 ENGINES = {
     "gramask": "benchmarks.maskbench.engines.gramask:Gramask",
+    "gramask-alone": "benchmarks.maskbench.engines.gramask_alone:GramaskAlone",
     "llguidance": "benchmarks.maskbench.engines.llguidance:LLGuidance",
     "xgrammar": "benchmarks.maskbench.engines.xgrammar:XGrammar",
 }
@@ -38,10 +39,14 @@ class Engine(Protocol):
     takes   : the options of the run, by name, that the constructor has keywords for; may be missing.
     options : what the engine was told beside its defaults, for the record; may be missing.
     mask    : int32[ceil(n / 32)], C-contiguous, never reallocated; bit t % 32 of word t // 32, 1 = allowed.
+    compiled, matcher : the engine's own objects behind `compile` and `reset`, for the figures that keep many of them.
+    forget  : called before each file, behind the clock: forget what files leave for each other; may be missing.
     """
 
     package: ClassVar[str]
     mask: np.ndarray
+    compiled: Any
+    matcher: Any
 
     def __init__(self, tokenizer: Path) -> None:
         """Load the tokenizer and build the engine's own tables; not timed."""

@@ -29,19 +29,19 @@ class Gramask:
 
     def compile(self, schema: Any) -> None:
         try:
-            self._constraint = self._compile(schema, self._vocabulary, cache=False, **self.options)
+            self.compiled = self._compile(schema, self._vocabulary, cache=False, **self.options)
         except self._refusals as error:
             keyword = error.keyword if isinstance(error, self._unsupported) else None
             raise Refused(keyword or type(error).__name__, str(error)) from error
 
     def reset(self) -> None:
-        self._matcher = self._constraint.matcher()
+        self.matcher = self.compiled.matcher()
 
     def fill_mask(self) -> None:
-        self._matcher.fill_mask(self.mask)
+        self.matcher.fill_mask(self.mask)
 
     def advance(self, token_id: int) -> bool:
-        return self._matcher.advance(token_id)
+        return self.matcher.advance(token_id)
 
     def accepting(self) -> bool:
-        return self._matcher.is_accepting()
+        return self.matcher.is_accepting()

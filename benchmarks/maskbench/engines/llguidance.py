@@ -26,22 +26,22 @@ class LLGuidance:
         self.mask = self._bitmask[0]
 
     def compile(self, schema: Any) -> None:
-        self._compiled = self._new_matcher(self._tokenizer, self._to_grammar(schema))
-        if self._compiled.is_error():
-            message = self._compiled.get_error()
+        self.compiled = self._new_matcher(self._tokenizer, self._to_grammar(schema))
+        if self.compiled.is_error():
+            message = self.compiled.get_error()
             raise Refused(_reason(message), message)
 
     def reset(self) -> None:
-        self._matcher = self._compiled.deep_copy()
+        self.matcher = self.compiled.deep_copy()
 
     def fill_mask(self) -> None:
-        self._fill(self._matcher, self._bitmask, 0)
+        self._fill(self.matcher, self._bitmask, 0)
 
     def advance(self, token_id: int) -> bool:
-        return self._matcher.consume_token(token_id)
+        return self.matcher.consume_token(token_id)
 
     def accepting(self) -> bool:
-        return self._matcher.is_accepting()
+        return self.matcher.is_accepting()
 
 
 def _reason(message: str) -> str:

@@ -29,23 +29,23 @@ class XGrammar:
     def compile(self, schema: Any) -> None:
         try:
             # Without strict_mode=False it would forbid the additional properties that JSON Schema allows.
-            self._compiled = self._compiler.compile_json_schema(
+            self.compiled = self._compiler.compile_json_schema(
                 json.dumps(schema), any_whitespace=True, strict_mode=False
             )
         except (RuntimeError, ValueError) as error:
             raise Refused(_reason(str(error)), str(error)) from error
 
     def reset(self) -> None:
-        self._matcher = self._new_matcher(self._compiled)
+        self.matcher = self._new_matcher(self.compiled)
 
     def fill_mask(self) -> None:
-        self._matcher.fill_next_token_bitmask(self._bitmask, 0)
+        self.matcher.fill_next_token_bitmask(self._bitmask, 0)
 
     def advance(self, token_id: int) -> bool:
-        return self._matcher.accept_token(token_id)
+        return self.matcher.accept_token(token_id)
 
     def accepting(self) -> bool:
-        return self._matcher.accept_token(self._eos_id)
+        return self.matcher.accept_token(self._eos_id)
 
 
 def _reason(message: str) -> str:
