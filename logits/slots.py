@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GramaskError
-from ..masks.kernels.bits import fingerprint, same_bits
+from ..masks.kernels.bits import same_bits
+from ..masks.row_store import Fingerprints
 
 # Rows that a table begins with; it doubles until it is as large as it may be.
 _FIRST_ROWS = 64
@@ -34,13 +35,14 @@ class Slots:
         self._used = np.zeros(n, dtype=np.int64)
         self._keys = [0] * n
         self._by_key: dict[int, list[int]] = {}
+        self._fingerprints = Fingerprints()
 
     def __len__(self) -> int:
         return self._n_filled
 
     def find_or_add(self, row: NDArray[np.int32]) -> tuple[int, int | None]:
         """The id of a mask, and the slot that was written for it, or None if it was there. Used in this step."""
-        key = int(fingerprint(row.view(np.uint32)))
+        key = self._fingerprints.of(row.view(np.uint32))
         for slot in self._by_key.get(key, ()):
             if same_bits(self.rows[slot], row):
                 self._used[slot] = self.step

@@ -10,6 +10,20 @@ from .kernels.bits import fingerprint, same_bits
 MAX_ROWS = 2048
 
 
+class Fingerprints:
+    """Numbers that differ for most masks that differ, whatever their lengths."""
+
+    def __init__(self) -> None:
+        self._multipliers: np.ndarray = np.zeros((2, 0), np.uint32)
+
+    def of(self, words: np.ndarray) -> int:
+        """The number of a mask, uint32[n]."""
+        if self._multipliers.shape[1] < len(words):
+            drawn = np.random.default_rng(0).integers(2**32, size=(2, len(words)), dtype=np.uint32)
+            self._multipliers = drawn | np.uint32(1)
+        return fingerprint(words, self._multipliers)
+
+
 class RowStore:
     """Rows by their words; most places of a schema allow what others do, and many what places of others do.
 
@@ -18,7 +32,7 @@ class RowStore:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], np.ndarray] = {}
-        self._multipliers: np.ndarray = np.zeros((2, 0), np.uint32)
+        self._fingerprints = Fingerprints()
 
     def clear(self) -> None:
         """Forget all rows; those that someone holds stay."""
@@ -26,11 +40,7 @@ class RowStore:
 
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""
-        if self._multipliers.shape[1] < len(words):
-            self._multipliers = (
-                np.random.default_rng(0).integers(2**32, size=(2, len(words)), dtype=np.uint32) | 1
-            )
-        key = len(words), fingerprint(words, self._multipliers)
+        key = len(words), self._fingerprints.of(words)
         found = self._rows.get(key)
         if found is not None and same_bits(found, words):
             return found

@@ -144,7 +144,7 @@ def test_a_copy_is_kept() -> None:
 
 
 def test_rows_of_equal_fingerprints_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots_module, "fingerprint", lambda words: 7)
+    monkeypatch.setattr("gramask.masks.row_store.fingerprint", lambda words, multipliers: 7)
     table = RowTable(N_LOGITS, capacity=2)
     a, b = table.put(row(0)), table.put(row(1))
     assert a != b and table.put(row(0)) == a and table.put(row(1)) == b
