@@ -11,6 +11,7 @@ import numpy as np
 from ..grammar.dfa import literals
 from ..grammar.pushdown import PUSH, NameFrame
 from .kernels.bits import any_of, copy_bits
+from .name_set import NameSet
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
 from .tables import bit_positions, pack_ids, without
@@ -130,7 +131,7 @@ class NameMasks:
     def _ending(
         self,
         config: Config,
-        seen: frozenset[bytes],
+        seen: NameSet,
         history: History | None,
         row: np.ndarray,
         names: Names,

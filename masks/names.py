@@ -15,6 +15,7 @@ import numpy as np
 from ..grammar.finite import n_texts
 from ..grammar.pushdown import NameFrame, NamePart
 from .engine import Engine
+from .name_set import NO_NAMES_SEEN, NameSet
 from .quote_tokens import content_of
 from .units import NO_ITEMS, ItemReader, Open
 from .walker import Config, Named, path_nodes, read_bytes
@@ -22,7 +23,7 @@ from .walker import Config, Named, path_nodes, read_bytes
 if TYPE_CHECKING:
     from .matcher import History
 
-Names = tuple[tuple[int, frozenset[bytes]], ...]
+Names = tuple[tuple[int, NameSet], ...]
 """The open objects, outermost first, with forgotten names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
 _QUOTE = 0x22
@@ -254,9 +255,9 @@ class NameReader:
         raw, is_begun = self._since_entry(config, token, nodes, place)
         if not is_begun:
             raw = self._raw(history, place) + raw
-        return not self._goes_on(after, raw, frame, dict(names).get(place, frozenset()))
+        return not self._goes_on(after, raw, frame, dict(names).get(place, NO_NAMES_SEEN))
 
-    def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: frozenset[bytes]) -> bool:
+    def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: NameSet) -> bool:
         """Whether some name that was not `seen` begins with `raw`: an escape that is not finished is, in every way."""
         if config[2]:
             for byte in _IN_ESCAPE:
@@ -311,5 +312,5 @@ def _added(names: Names, place: int, name: bytes, frame: NameFrame) -> Names | N
     if names and names[-1][0] == place:
         if name in names[-1][1]:
             return None
-        return (*names[:-1], (place, names[-1][1] | {name}))
-    return (*names, (place, frozenset([name])))
+        return (*names[:-1], (place, names[-1][1].adding(name)))
+    return (*names, (place, NO_NAMES_SEEN.adding(name)))

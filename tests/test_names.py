@@ -14,6 +14,7 @@ from strategies import EOS, byte_tokens, tokenize
 
 import gramask
 from gramask.masks import closing_search
+from gramask.masks.name_set import NO_NAMES_SEEN
 
 ALPHABET = [b"{", b"}", b'"', b":", b",", b"1", b"d", b"e"]
 PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
@@ -246,3 +247,26 @@ def test_an_object_is_completed_that_needs_one_of_several_members(monkeypatch: p
     closing = matcher.closing_tokens()
     assert all(map(matcher.advance, closing))
     assert matcher.is_accepting()
+
+
+def test_a_set_of_names_is_one() -> None:
+    rng = random.Random(4)
+    names = [b"%d" % n for n in rng.sample(range(10_000), 300)]
+    found, expected = NO_NAMES_SEEN, set[bytes]()
+    stages = []
+    for name in names:
+        assert name not in found
+        found, expected = found.adding(name), expected | {name}
+        stages.append((found, len(expected)))
+        assert set(found) == expected and len(found) == len(expected) and name in found
+    assert all(len(stage) == n and b"x" not in stage for stage, n in stages)
+
+
+def test_a_history_of_many_names_stays_small() -> None:
+    """Every stage of the names of an object is kept to go back to, and shares with the others."""
+    parts: dict[int, frozenset[bytes]] = {}
+    found = NO_NAMES_SEEN
+    for n in range(4096):
+        found = found.adding(b"%d" % n)
+        parts |= {id(part): part for part in found._parts}
+    assert sum(map(len, parts.values())) <= 4096 * 13

@@ -1,0 +1,43 @@
+"""A set of names that grows, and of which a matcher's history holds every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class NameSet:
+    """Immutable. Stages share their parts: n of them, a name more each time, hold O(n log n) names.
+
+    Parts have falling sizes; one that a new name makes as large as the part before it is joined to that.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: tuple[frozenset[bytes], ...] = ()) -> None:
+        self._parts = parts
+
+    def __contains__(self, name: bytes) -> bool:
+        return any(name in part for part in self._parts)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            yield from part
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NameSet) and self._parts == other._parts
+
+    def __hash__(self) -> int:
+        return hash(self._parts)
+
+    def adding(self, name: bytes) -> NameSet:
+        """The set with one more name, which is not in it."""
+        parts, joined = self._parts, frozenset([name])
+        while parts and len(parts[-1]) <= len(joined):
+            parts, joined = parts[:-1], joined | parts[-1]
+        return NameSet((*parts, joined))
+
+
+NO_NAMES_SEEN = NameSet()
