@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .errors import GramaskError, ValidationFailed
+from .jit_progress import VARIABLE as PROGRESS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,9 +176,8 @@ def _run_check(arguments: argparse.Namespace) -> int:
     options = {name: getattr(arguments, name) for name in ("formats", "order", "unsupported")}
     text = _read(arguments.file)
     report = check(text, **options)
-    with Console(stderr=True).status(
-        "drawing an example (a first run compiles the kernels, which takes a while) ..."
-    ):
+    what = "drawing an example (a first run compiles the kernels, which takes a while) ..."
+    with _status(Console(stderr=True), what):
         example, error = _example(text, options, arguments.seed) if report.ok else (None, report.error)
     # That no draw was valid says nothing against the schema.
     is_usable = error is None or isinstance(error, ValidationFailed)
@@ -291,9 +294,24 @@ def _run_warmup(arguments: argparse.Namespace) -> int:
 
 def _timed(console: Console, what: str, action: Any) -> None:
     begin = time.perf_counter()
-    with console.status(f"{what} ..."):
+    with _status(console, f"{what} ..."):
         action()
     console.print(f"{what}: {time.perf_counter() - begin:.1f} s", highlight=False, markup=False)
+
+
+@contextmanager
+def _status(console: Console, text: str) -> Iterator[None]:
+    """Show a line while something is done, and nothing else of the kind."""
+    before = os.environ.get(PROGRESS)
+    os.environ[PROGRESS] = "0"
+    try:
+        with console.status(text):
+            yield
+    finally:
+        if before is None:
+            del os.environ[PROGRESS]
+        else:
+            os.environ[PROGRESS] = before
 
 
 def _build_tables(folder: Path) -> None:

@@ -6,7 +6,10 @@ from functools import partial
 from typing import Any
 
 from numba import config, njit, types
+from numba.core import event
 from numba.extending import intrinsic
+
+from .jit_progress import CompileProgress
 
 # Kernels that need an instruction of their own take these from here: no other file imports numba.
 __all__ = ["INTERPRETED", "fence", "inlined", "inner", "intrinsic", "jit", "types"]
@@ -38,3 +41,28 @@ def _no_fence() -> None:
 
 # Other threads see what was written before it no later than what is written behind it.
 fence: Any = _no_fence if INTERPRETED else _release_fence
+
+
+class _Compilations(event.Listener):  # type: ignore[misc]
+    """Tells what is compiled of this package."""
+
+    def __init__(self) -> None:
+        self._progress = CompileProgress()
+
+    def on_start(self, event: Any) -> None:
+        if name := _kernel_of(event):
+            self._progress.begin(name)
+
+    def on_end(self, event: Any) -> None:
+        if _kernel_of(event):
+            self._progress.end()
+
+
+def _kernel_of(event: Any) -> str | None:
+    """The name of the kernel that an event is about, None if it is somebody else's."""
+    function = getattr(event.data.get("dispatcher"), "py_func", None)
+    is_ours = function is not None and function.__module__.startswith(f"{__package__}.")
+    return function.__name__ if is_ours else None
+
+
+event.register("numba:compile", _Compilations())
