@@ -61,7 +61,8 @@ class Engine:
         # What a matcher asks before each token.
         self.unit_frames = pushdown.units.frames
         self.has_two_names = len(tables.two_names) > 0
-        self._masks: dict[Config, np.ndarray] = {}
+        self.masks: dict[Config, np.ndarray] = {}  # what `mask` found
+        self.idle: set[Config] = set()  # where seen names change no mask, unless names run out
         self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
         self._by_depth = ByDepth(pushdown, tables)
         self._distinct: dict[int, np.ndarray] = {}  # rows by their identity
@@ -143,7 +144,7 @@ class Engine:
 
         Raises DeadEnd if there are none.
         """
-        mask = self._masks.get(config)
+        mask = self.masks.get(config)
         if mask is None:
             row = self._row(config, Reach())
             if not any_bit(row):
@@ -151,9 +152,9 @@ class Engine:
                     "no token of the vocabulary continues the text",
                     hint="the vocabulary lacks a token for every byte that may come next",
                 )
-            if len(self._masks) >= MAX_CONFIGS:
-                self._masks.clear()
-            mask = self._masks[config] = row.view(np.int32)
+            if len(self.masks) >= MAX_CONFIGS:
+                self.masks.clear()
+            mask = self.masks[config] = row.view(np.int32)
         return mask
 
     def row(self, config: Config) -> np.ndarray:
@@ -173,7 +174,7 @@ class Engine:
         finally:
             space.take_back()
         if len(self._distinct) >= MAX_ROWS:
-            for kept in (self._distinct, self._rows, self._masks):
+            for kept in (self._distinct, self._rows, self.masks):
                 kept.clear()
         self._distinct[id(row)] = row
         return row

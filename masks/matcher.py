@@ -75,8 +75,10 @@ class Matcher:
         config, engine = self._config, self._engine
         if config is FINISHED:
             return self._constraint.end_row.view(np.int32)
-        mask = engine.mask(config)
-        if self._seen is NOTHING_SEEN and not (
+        mask = engine.masks.get(config)
+        if mask is None:
+            mask = engine.mask(config)
+        if (self._seen is NOTHING_SEEN or config in engine.idle) and not (
             engine.unit_frames or engine.has_two_names or engine.pushdown.names_run_out
         ):
             return mask
@@ -85,9 +87,7 @@ class Matcher:
         if engine.unit_frames:
             row = self._constraint.items.filter(config, items, row)
         if names or engine.may_repeat_at_once:
-            masks = self._constraint.name_masks
-            if not names or engine.pushdown.names_run_out or config not in masks.idle:
-                row = masks.filter(config, names, self._past, row)
+            row = self._constraint.name_masks.filter(config, names, self._past, row)
         return row.view(np.int32)
 
     def advance(self, token_id: int) -> bool:
@@ -116,9 +116,10 @@ class Matcher:
             if read is None:
                 return None
         after, lowest, named = read
-        if self._seen is NOTHING_SEEN and lowest != NAMED:
-            return after, NOTHING_SEEN
-        names = self._seen[1]
+        seen = self._seen
+        names = seen[1]
+        if lowest != NAMED and (not names or lowest >= names[-1][0]) and not engine.pushdown.names_run_out:
+            return after, seen
         if lowest != NAMED:
             kept = self._constraint.names.kept(config, names, self._past, token_id, after, lowest)
         elif named is not None and not engine.pushdown.names_run_out:

@@ -49,17 +49,13 @@ class Place:
 
 
 class NameMasks:
-    """The masks of one constraint. Immutable for its users.
-
-    idle : configurations where seen names change nothing, as long as names do not run out.
-    """
+    """The masks of one constraint. Immutable for its users."""
 
     def __init__(self, reader: NameReader) -> None:
         self._reader = reader
         self._engine = reader.engine
         self._pushdown = reader.pushdown
         self._places: dict[Config, Place] = {}
-        self.idle: set[Config] = set()
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -88,10 +84,10 @@ class NameMasks:
             found = Place(inside, begins, self._held(config, inside is not None))
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()
-                self.idle.clear()
+                self._engine.idle.clear()
             self._places[config] = found
             if found.is_idle:
-                self.idle.add(config)
+                self._engine.idle.add(config)
         return found
 
     def _held(self, config: Config, is_inside: bool) -> Held | None:
