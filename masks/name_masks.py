@@ -195,7 +195,7 @@ class NameMasks:
         items = self._reader.open_items(history) if present else NO_ITEMS
         for token in present:
             read = self._engine.read(config, token)
-            if read is None or (read[1] != NAMED and not self._pushdown.names_run_out):
+            if read is None or (read[1] != NAMED and not self._reader.may_run_out(read[0])):
                 continue
             found = self._reader.step(config, items, token)
             if found is not None and self._reader.after(config, names, history, token, *found) is None:

@@ -238,6 +238,15 @@ class NameReader:
         found = self.place_of_name(config)
         return b"" if found is None else self._raw(history, found[0])
 
+    def may_run_out(self, config: Config) -> bool:
+        """Whether `config` is inside a name of which there may be no other with the same beginning."""
+        return self._running_out(config) is not None
+
+    def _running_out(self, config: Config) -> tuple[int, NameFrame] | None:
+        """The object's stack node and the frame, where `config` is inside such a name."""
+        inside = self.place_of_name(config) if self.pushdown.names_run_out else None
+        return inside if inside is not None and inside[1].runs_out else None
+
     def _is_dead(
         self,
         after: Config,
@@ -248,8 +257,8 @@ class NameReader:
         nodes: list[int],
     ) -> bool:
         """Whether a token ends in a name with whose beginning no name is left."""
-        inside = self.place_of_name(after) if self.pushdown.names_run_out else None
-        if inside is None or not inside[1].runs_out:
+        inside = self._running_out(after)
+        if inside is None:
             return False
         place, frame = inside
         raw, is_begun = self._since_entry(config, token, nodes, place)
