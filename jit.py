@@ -43,7 +43,7 @@ def _no_fence() -> None:
 fence: Any = _no_fence if INTERPRETED else _release_fence
 
 
-class _Compilations(event.Listener):  # type: ignore[misc]
+class _Compilations(event.Listener):
     """Tells what is compiled of this package."""
 
     def __init__(self) -> None:
@@ -60,9 +60,10 @@ class _Compilations(event.Listener):  # type: ignore[misc]
 
 def _kernel_of(event: Any) -> str | None:
     """The name of the kernel that an event is about, None if it is somebody else's."""
-    function = getattr(event.data.get("dispatcher"), "py_func", None)
-    is_ours = function is not None and function.__module__.startswith(f"{__package__}.")
-    return function.__name__ if is_ours else None
+    function: Any = getattr(event.data.get("dispatcher"), "py_func", None)
+    if function is None or not function.__module__.startswith(f"{__package__}."):
+        return None
+    return str(function.__name__)
 
 
 event.register("numba:compile", _Compilations())
