@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
+# The benchmarks are beside the package, not in it.
+sys.path.append(str(Path(__file__).parents[1]))
 # Before any test module imports torch or a tokenizer.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from shared_data import shared_dir
 
-ROOT = Path(__file__).parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))
-
-from benchmarks.grammars.cli import main  # noqa: E402
-from benchmarks.grammars.engines import ENGINES, chosen  # noqa: E402
-from benchmarks.grammars.generate import GENERATORS, generated  # noqa: E402
-from benchmarks.grammars.languages import LANGUAGES  # noqa: E402
-from benchmarks.grammars.runner import TOKENS_PER_STEP, Outcome, count, split, summarise  # noqa: E402
-from benchmarks.grammars.texts import gather, mutated  # noqa: E402
-from benchmarks.maskbench.errors import BenchmarkError  # noqa: E402
-from benchmarks.maskbench.measure import ACCEPTED, COMPLETED, Measurement  # noqa: E402
+from benchmarks.grammars.cli import main
+from benchmarks.grammars.engines import ENGINES, chosen
+from benchmarks.grammars.generate import GENERATORS, generated
+from benchmarks.grammars.languages import LANGUAGES
+from benchmarks.grammars.runner import TOKENS_PER_STEP, Outcome, count, split, summarise
+from benchmarks.grammars.texts import gather, mutated
+from benchmarks.maskbench.errors import BenchmarkError
+from benchmarks.maskbench.measure import ACCEPTED, COMPLETED, Measurement
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -17,19 +17,16 @@ import numpy as np
 import pytest
 from byte_tokenizer import save_byte_tokenizer
 
+from benchmarks.maskbench.cli import main
+from benchmarks.maskbench.corpus import draw
+from benchmarks.maskbench.engines import ENGINES, Refused, load, resolve
+from benchmarks.maskbench.failures import describe
+from benchmarks.maskbench.measure import ACCEPTED, COMPLETED, REFUSED, measure
+from benchmarks.maskbench.records import read_results
+from benchmarks.maskbench.runner import Run, Settings, plan
+from benchmarks.maskbench.summary import distribution
+
 ROOT = Path(__file__).parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))
-
-from benchmarks.maskbench.cli import main  # noqa: E402
-from benchmarks.maskbench.corpus import draw  # noqa: E402
-from benchmarks.maskbench.engines import ENGINES, Refused, load, resolve  # noqa: E402
-from benchmarks.maskbench.failures import describe  # noqa: E402
-from benchmarks.maskbench.measure import ACCEPTED, COMPLETED, REFUSED, measure  # noqa: E402
-from benchmarks.maskbench.records import read_results  # noqa: E402
-from benchmarks.maskbench.runner import Run, Settings, plan  # noqa: E402
-from benchmarks.maskbench.summary import distribution  # noqa: E402
-
 THIS = Path(__file__).stem
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("transformers")
-ROOT = Path(__file__).parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))
 
-import gramask  # noqa: E402
-from benchmarks.samplers.cli import main  # noqa: E402
-from benchmarks.samplers.distances import distance, noise  # noqa: E402
-from benchmarks.samplers.predicates import Zipf  # noqa: E402
-from benchmarks.samplers.tasks import tasks  # noqa: E402
+import gramask
+from benchmarks.samplers.cli import main
+from benchmarks.samplers.distances import distance, noise
+from benchmarks.samplers.predicates import Zipf
+from benchmarks.samplers.tasks import tasks
 
 BYTES = gramask.Vocabulary([*(bytes([byte]) for byte in range(256)), b"<eos>"], eos_ids=[256])
 

@@ -15,29 +15,25 @@ import numpy as np
 import pytest
 from byte_tokenizer import save_byte_tokenizer
 
-ROOT = Path(__file__).parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))
-
-from benchmarks.maskbench.cli import main  # noqa: E402
-from benchmarks.maskbench.errors import BenchmarkError, Interrupted  # noqa: E402
-from benchmarks.maskbench.figures import apply as apply_figure  # noqa: E402
-from benchmarks.maskbench.figures.cli import main as figures_main  # noqa: E402
-from benchmarks.maskbench.figures.figure import Figure, Options, Task  # noqa: E402
-from benchmarks.maskbench.figures.fresh import run_fresh  # noqa: E402
-from benchmarks.maskbench.figures.measuring import Measuring, medians, read_answers, why_not  # noqa: E402
-from benchmarks.maskbench.figures.registry import FIGURES  # noqa: E402
-from benchmarks.maskbench.figures.worker import answer  # noqa: E402
-from benchmarks.maskbench.records import FileRecord, Results  # noqa: E402
-from benchmarks.maskbench.targets.latencies import (  # noqa: E402
+from benchmarks.maskbench.cli import main
+from benchmarks.maskbench.errors import BenchmarkError, Interrupted
+from benchmarks.maskbench.figures import apply as apply_figure
+from benchmarks.maskbench.figures.cli import main as figures_main
+from benchmarks.maskbench.figures.figure import Figure, Options, Task
+from benchmarks.maskbench.figures.fresh import run_fresh
+from benchmarks.maskbench.figures.measuring import Measuring, medians, read_answers, why_not
+from benchmarks.maskbench.figures.registry import FIGURES
+from benchmarks.maskbench.figures.worker import answer
+from benchmarks.maskbench.records import FileRecord, Results
+from benchmarks.maskbench.targets.latencies import (
     Side,
     compare_sides,
     latency_rows,
     pairs_of,
     wide_row,
 )
-from benchmarks.maskbench.targets.rows import figure_rows  # noqa: E402
-from benchmarks.maskbench.targets.table import (  # noqa: E402
+from benchmarks.maskbench.targets.rows import figure_rows
+from benchmarks.maskbench.targets.table import (
     MET,
     MS,
     NOT_MET,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,7 @@ from shared_data import shared_dir
 from strategies import EOS, merged_tokens
 
 import gramask
-
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.append(str(ROOT))
-
-from benchmarks.random_walks import TokensByFirstByte, Walked, judge, main, walk_document, walk_schema  # noqa: E402
+from benchmarks.random_walks import TokensByFirstByte, Walked, judge, main, walk_document, walk_schema
 
 TOKENIZERS = ["gpt2", "llama2", "llama3", "llama4"]
 SCHEMAS_EACH = 30
