@@ -17,7 +17,6 @@ from byte_tokenizer import save_byte_tokenizer
 
 from benchmarks.maskbench.cli import main
 from benchmarks.maskbench.errors import BenchmarkError, Interrupted
-from benchmarks.maskbench.figures import apply as apply_figure
 from benchmarks.maskbench.figures.cli import main as figures_main
 from benchmarks.maskbench.figures.figure import Figure, Options, Task
 from benchmarks.maskbench.figures.fresh import run_fresh
@@ -305,29 +304,35 @@ def test_engines_agree_on_what_a_batch_and_a_walk_are(engine: str, options: Opti
 
 
 def test_apply_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, options: Options) -> None:
-    monkeypatch.setattr(apply_figure, "MODULE", "benchmarks.no_such_module")
+    monkeypatch.setitem(sys.modules, "benchmarks.apply", None)
     assert "not available" in answer(Task("apply", "gramask", options))["missing"]
 
 
 def test_apply_takes_over_records(monkeypatch: pytest.MonkeyPatch, options: Options) -> None:
-    module = type(sys)("applied")
+    apply = pytest.importorskip("benchmarks.apply")
+    costs = {"gramask": 1.0, "llguidance": 2.0, "xgrammar": 1.5}
 
-    def measure_apply(batches: Any, dtypes: Any) -> list[dict[str, Any]]:
-        costs = {"gramask": 1.0, "llguidance": 2.0, "xgrammar": 0.5}
+    def measured(batches: Any, dtypes: Any, masks: Any, **_: Any) -> list[Any]:
         return [
-            {"engine": engine, "dtype": dtype, "batch": batch, "us": us}
+            apply.Record(engine, "cpu", 1, batch, dtype, mask, 100, 1, us * (1 + (batch == 32)), us)
             for engine, us in costs.items()
             for dtype in dtypes
             for batch in batches
+            for mask in masks
         ]
 
-    module.measure_apply = measure_apply  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "applied", module)
-    monkeypatch.setattr(apply_figure, "MODULE", "applied")
-    found = {"figure": "apply", "engine": "gramask", "run": 0, **answer(Task("apply", "gramask", options))}
-    rows = [row for row in figure_rows([found]) if row.figure.startswith("apply")]
-    assert {(row.target, row.verdict) for row in rows} == {("1 × llguidance", MET), ("1 × xgrammar", NOT_MET)}
-    assert len(rows) == 12
+    def rows() -> set[tuple[str, str]]:
+        found = {"figure": "apply", "engine": "gramask", "run": 0}
+        found |= answer(Task("apply", "gramask", options))
+        rows = [row for row in figure_rows([found]) if row.figure.startswith("apply")]
+        assert len(rows) == 12
+        return {(row.target, row.verdict) for row in rows}
+
+    monkeypatch.setattr(apply, "measure_apply", measured)
+    assert rows() == {("1 × xgrammar", MET)}
+    del costs["xgrammar"]
+    costs["gramask"] = 2.5
+    assert rows() == {("1 × llguidance", NOT_MET)}
 
 
 def test_an_interrupted_session_goes_on(

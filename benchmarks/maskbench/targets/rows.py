@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..figures.apply import BATCHES, DTYPES
+from ..figures.apply import BATCHES, DTYPES, MASKS
 from ..figures.figure import Values
 from ..figures.fork import LENGTHS, TAKEN_BACK
 from ..figures.measuring import Answer, medians, why_not
@@ -106,20 +106,16 @@ def _first_rows(answers: list[Answer]) -> list[Row]:
 
 
 def _apply_rows(answers: list[Answer]) -> list[Row]:
+    """Against the faster of the peers that are there."""
     found = medians(answers, "apply")
     ours, why = found.get("gramask", {}), _why(answers, "apply", found, "gramask")
-    return [
-        ratio_row(
-            f"apply, {dtype}, batch {batch}",
-            1.0,
-            peer,
-            ours.get(f"gramask/{dtype}/{batch}"),
-            ours.get(f"{peer}/{dtype}/{batch}"),
-            US,
-            note=_note("", ours),
-            why=why or "not measured",
-        )
-        for dtype in DTYPES
-        for batch in BATCHES
-        for peer in APPLY_PEERS
-    ]
+    rows = []
+    for setting in (f"{dtype}/{batch}/{mask}" for dtype in DTYPES for batch in BATCHES for mask in MASKS):
+        theirs = {peer: ours[f"{peer}/{setting}"] for peer in APPLY_PEERS if f"{peer}/{setting}" in ours}
+        faster = min(theirs, key=lambda peer: theirs[peer]) if theirs else "the faster peer"
+        dtype, batch, mask = setting.split("/")
+        name = f"apply, {dtype}, batch {batch}, {mask} mask"
+        measured, note = ours.get(f"gramask/{setting}"), _note("", ours)
+        reason = why or "not measured"
+        rows.append(ratio_row(name, 1.0, faster, measured, theirs.get(faster), US, note=note, why=reason))
+    return rows
