@@ -175,6 +175,7 @@ def compile_kernels() -> None:
     """Call every kernel once, so that it is compiled and kept on disk; on a vocabulary of little more than bytes."""
     import numpy as np
 
+    from .logits.host import call_kernels
     from .masks.exits import merged_exits
     from .masks.kernels.bits import add_common, any_of
     from .masks.vocabulary import Vocabulary
@@ -200,6 +201,7 @@ def compile_kernels() -> None:
     assert tables.kept.keep(words) is tables.kept.keep(words)
     add_common(words, words, words.copy())
     any_of(tables.with_quote, words)
+    call_kernels()
 
 
 def compile_grammar_kernels() -> None:

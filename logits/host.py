@@ -52,6 +52,14 @@ def apply_on_host(logits: Array, work: Work, threads: int) -> None:
     logits[:] = copy
 
 
+def call_kernels() -> None:
+    """Call each kernel once for logits of 16 and of 32 bits, so that it is compiled."""
+    number = np.zeros(1, np.int64)
+    for dtype in (np.int32, np.int16):
+        for kernel in (apply_rows, stream_rows):
+            kernel(np.zeros(64, dtype), (32, 32), 0, np.zeros((1, 1), np.int32), number, number, (0, 0))
+
+
 @cache
 def _integers(dtype: torch.dtype) -> tuple[torch.dtype, int]:
     """The integers of the size of a dtype, and the bits of -inf as one of them."""

@@ -203,11 +203,12 @@ def test_warmup_compiles_every_kernel() -> None:
     code = """
 from gramask.demo import compile_grammar_kernels, compile_kernels
 from gramask.grammar.context_free.kernels import analysis, entry, store
-from gramask.masks.kernels import below, bits, making, merge, walk
+from gramask.masks.kernels import apply, below, bits, making, merge, walk
 compile_kernels()
 compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens, walk.finish]
 called += [bits.any_of, bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
+called += [apply.apply_rows, apply.stream_rows]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
 called += [analysis.find_ends, analysis.find_sets, store.rehash]
 called += [entry.step, making.walk_making]
