@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def summarise(results: Results) -> dict[str, Any]:
         by_engine[record.engine].append(record)
     expected = results.run["planned"]
     return {
-        "settings": results.run["settings"],
+        "settings": _shown(results.run["settings"]),
         "sessions": results.run["sessions"],
         "complete": all(len(records) == expected[engine] for engine, records in by_engine.items()),
         "common_files": len(common),
@@ -80,6 +81,11 @@ def summarise(results: Results) -> dict[str, Any]:
             for engine, records in by_engine.items()
         },
     }
+
+
+def _shown(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the names of folders in place of where they are on this machine."""
+    return {**settings, **{key: Path(settings[key]).name for key in ("data", "tokenizer")}}
 
 
 def _accounting(records: list[FileRecord]) -> dict[str, Any]:
