@@ -170,18 +170,18 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self, begin: int = 1, end: int | None = None) -> np.ndarray:
-        """The rows of the states [begin, end), as if state 1 were state 0 of the pushdown. int32[n, ROW_WIDTH]."""
-        delta, label = self.dfa.delta[begin:end], self.dfa.label[begin:end]
+    def rows(self) -> np.ndarray:
+        """The rows of all states but the dead one, as if state 1 were state 0 of the pushdown. int32[n, ROW_WIDTH]."""
+        delta, label = self.dfa.delta[1:], self.dfa.label[1:]
         rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
         rows[:, :256] = np.where(delta > 0, (delta - 1) << 2, 0)
         rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
         rows[:, FLAGS] = READY
         if self.is_string:
-            rows[:, FLAGS] |= self.string_flags[begin:end]
+            rows[:, FLAGS] |= self.string_flags[1:]
         if self.bounds is not None:
             least, greatest = self.bounds
-            rows[:, COUNT_LO], rows[:, COUNT_HI] = least[begin:end], greatest[begin:end]
+            rows[:, COUNT_LO], rows[:, COUNT_HI] = least[1:], greatest[1:]
             rows[:, END_LO] = self.low
         return rows
 

@@ -45,6 +45,10 @@ MAX_STEPS = 1 << 16
 # With so few bytes to go on, a walk sees less than a row would have to copy.
 FEW_BYTES = 16
 
+# For asking whether a text may end, and nothing else.
+_NO_TOKENS = np.zeros((0, 2), np.int32), np.zeros(0, np.int64)
+_NO_MASK = np.zeros(0, np.uint32)
+
 
 class Engine:
     """Immutable for its users and safe to share between threads.
@@ -98,7 +102,7 @@ class Engine:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
         if found is None:
-            found = self._keep_accepting(config, self._accepts(config, Reach()))
+            found = self._keep_accepting(config, finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach()))
         return found
 
     def _keep_accepting(self, config: Config, accepts: bool) -> bool:
@@ -106,21 +110,6 @@ class Engine:
             self._accepting.clear()
         self._accepting[config] = accepts
         return accepts
-
-    def _accepts(self, config: Config, reach: Reach) -> bool:
-        state, _, escape, node = config
-        pushdown = self.pushdown
-        while True:
-            pushdown.ensure(state)
-            row = pushdown.table[state]
-            if row[FLAGS] & ACCEPT:
-                return True
-            if escape or row[FLAGS] & STRING or row[END] == 0:
-                return False
-            ended = self.perform(int(row[END]), node, reach)
-            if ended is None:
-                return False
-            state, _, escape, node = ended
 
     def perform(self, operation: int, node: int, reach: Reach | None = None) -> Config | None:
         """What `operation` leads to on the stack `node`; what it takes from there is noted in `reach`."""

@@ -11,7 +11,6 @@ import numpy as np
 from ..grammar.dfa import literals
 from ..grammar.pushdown import PUSH, NameFrame
 from .kernels.bits import any_of, copy_bits
-from .name_set import NameSet
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
 from .tables import bit_positions, pack_ids, without
@@ -66,14 +65,11 @@ class NameMasks:
 
         Raises DeadEnd if no token is left.
         """
-        runs_out = self._pushdown.names_run_out
         if not names:
+            runs_out = self._pushdown.names_run_out
             among = self._tokens.next_name if runs_out else self._engine.tables.two_names
             return without(row, self._tried(config, names, history, row, among))
-        place = self._place(config)
-        if runs_out:
-            return without(row, self._leaving_none(config, names, history, row, place))
-        wrong = self._repeating(config, names, history, row, place)
+        wrong = self._wrong(config, names, history, row, self._place(config))
         return without(row, wrong) if wrong else row
 
     def _place(self, config: Config) -> Place:
@@ -107,67 +103,36 @@ class NameMasks:
                 found.append((token, held))
         return tuple(found)
 
-    def _repeating(
+    def _wrong(
         self, config: Config, names: Names, history: History | None, row: np.ndarray, place: Place
     ) -> list[int]:
-        """The tokens that repeat a name."""
-        if place.held is None:
-            wrong = list(self._tried(config, names, history, row, self._tokens.name_inside))
+        """The tokens that repeat a name, or leave none to come where names run out."""
+        tokens, runs_out = self._tokens, self._pushdown.names_run_out
+        if runs_out or place.held is None:
+            begun = tokens.name_begun if runs_out else tokens.name_inside
+            wrong = list(self._tried(config, names, history, row, begun))
         else:
             wrong = [token for token, held in place.held if _repeats(held, names)]
         at = config[3] if place.inside is None else place.inside[0]
         seen = next((seen for node, seen in names if node == at), None)
         if seen and place.inside is not None:
-            wrong += self._ending(config, seen, history, row, names, place.inside[0])
-        elif seen and place.begins:
-            for name in seen:
-                wrong += self._tokens.whole(name)
-        return wrong
-
-    def _ending(
-        self,
-        config: Config,
-        seen: NameSet,
-        history: History | None,
-        row: np.ndarray,
-        names: Names,
-        place: int,
-    ) -> list[int]:
-        """Those that end the name that is being read as one of `seen`."""
-        content = self._reader.content(config, history, place)
-        near = [name for name in seen if name.startswith(content)]
-        if near and config[2]:
-            return list(self._tried(config, names, history, row, self._towards(near, content, config[2])))
-        return [token for name in near for token in self._tokens.ending(name[len(content) :])]
-
-    def _leaving_none(
-        self, config: Config, names: Names, history: History | None, row: np.ndarray, place: Place
-    ) -> Iterator[int]:
-        """The tokens that repeat a name, or leave none to come where names run out."""
-        tokens = self._tokens
-        yield from self._tried(config, names, history, row, tokens.name_begun)
-        at = config[3] if place.inside is None else place.inside[0]
-        seen = dict(names).get(at)
-        if seen and place.inside is not None:
             content = self._reader.content(config, history, at)
             near = [name for name in seen if name.startswith(content)]
-            if config[2] or place.inside[1].runs_out:
-                yield from self._tried(config, names, history, row, self._towards(near, content, config[2]))
+            if near and (config[2] or place.inside[1].runs_out):
+                wrong += self._tried(config, names, history, row, self._towards(near, content, config[2]))
             else:
-                for name in near:
-                    yield from tokens.ending(name[len(content) :])
+                wrong += [token for name in near for token in tokens.ending(name[len(content) :])]
         elif seen and place.begins:
-            for name in seen:
-                yield from tokens.whole(name)
-            yield from self._tried(config, names, history, row, tokens.beginning(seen))
+            wrong += [token for name in seen for token in tokens.whole(name)]
+            if runs_out:
+                wrong += self._tried(config, names, history, row, tokens.beginning(seen))
+        return wrong
 
     def _towards(self, names: list[bytes], content: bytes, escape: int) -> np.ndarray:
         """The tokens with which one of `names` goes on or ends behind `content` and a part of an escape. int64[n].
 
         No others leave no name: there is one that the automaton knows, and it can only have been seen.
         """
-        if not names:
-            return np.zeros(0, np.int64)
         dfa, tables = literals(names), self._engine.tables
         state = dfa.start
         for byte in content:

@@ -18,6 +18,7 @@ Config = tuple[int, int, int, int]
 """state, count, escape, stack node."""
 
 NAMED = -1
+"""Less than any stack node."""
 
 
 class Named(NamedTuple):
@@ -37,7 +38,7 @@ class Named(NamedTuple):
 Read = tuple[Config, int, Named | None]
 """Where a text leads, and the lowest stack node behind one of its bytes (`kernel.LOCAL` or more where nothing below its
 beginning was left); NAMED in place of that where a member name ended whose repetition the automaton does not bar. Where
-it was one and no more was left than its object's level, it is told as well."""
+it was one, of an object that was there before and is still open, it is told as well."""
 
 _FRESH = np.zeros(kernel.N_CTL, np.int64)
 _FRESH[kernel.CTL_SHARED], _FRESH[kernel.CTL_POPPED] = kernel.NO_SHARED, kernel.LOCAL
@@ -304,7 +305,7 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
 
 
 def _one_name(ctl: np.ndarray) -> Named | None:
-    """The name that ended in what was just read, if there was one, and it had begun before."""
+    """The name that ended in what was just read, if it was one alone and its object is still open."""
     lowest, place = int(ctl[kernel.CTL_LOWEST]), int(ctl[kernel.CTL_NAME_PLACE])
     if ctl[kernel.CTL_NAMED] > 1 or place >= kernel.LOCAL or lowest < place:
         return None

@@ -30,7 +30,6 @@ from ..pushdown import (
 )
 from ..utf8 import UTF8
 from .members import only_labels
-from .objects import SimpleObjectPlan
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -92,10 +91,7 @@ class KeyStates:
         else:
             resume = partial(self._behind_any, position, run, table, parts, labels)
             frame = self._frame(table, lexeme, labels, allowed, resume)
-        # Beside names of any text each beginning goes on: where the frame knows what was seen, it bars those alone.
-        knows = lexeme is TEXT and all(map(_bars_seen, table.plans))
-        listed = (1 << len(table.keys)) - 1 if knows else allowed
-        state = names.state(listed, 0, len(table.keys), 0)
+        state = names.state(allowed, 0, len(table.keys), 0)
         self.values.pushdown.ensure(state)  # few tokens end with the quote
         return self.values.pushdown.push([frame], state)
 
@@ -166,11 +162,6 @@ class KeyStates:
         return found
 
 
-def _bars_seen(plan: ObjectPlan) -> bool:
-    """Whether a plan has no way on behind a declared name that may not come."""
-    return type(plan) is SimpleObjectPlan and not plan.forgets
-
-
 def _choices(run: ObjectRun, name: str) -> Choices:
     return tuple((plan, bit, step) for plan, bit, progress in run for step in plan.after_name(progress, name))
 
@@ -195,7 +186,6 @@ class _NameTable:
         names: dict[str, None] = {}
         for plan in plans:
             names.update(dict.fromkeys(plan.names))
-        self.plans = plans
         self.names = sorted(names, key=_utf8)
         self.keys = list(map(_utf8, self.names))
         self.text_states = list(map(_text_states, self.keys))

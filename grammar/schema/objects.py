@@ -39,6 +39,7 @@ class ObjectPlan(ContainerPlan):
 
     names   : the declared names.
     forgets : whether what follows a name depends on nothing but the name, wherever it may come.
+    repeats : whether names that came may come again: who reads the text bars them.
     """
 
     names: tuple[str, ...]
@@ -95,7 +96,10 @@ class ObjectPlan(ContainerPlan):
 
 
 class SimpleObjectPlan(ObjectPlan):
-    """Names that are declared or not, required or not: progress is the index of the next name, or a bit set.
+    """Names that are declared or not, required or not.
+
+    Progress is the index of the next name, or the bit set of those that came; only of required ones, where any others
+    may be added: states for all sets of seen names would be dear.
 
     goals         : the goal of each name; None where no value fits, so that the name cannot occur.
     required      : bit set over `names`.

@@ -285,8 +285,8 @@ class ValueStates:
             def resume(satisfied: int) -> int:
                 return goto(self.after_member(position, _surviving(choices, inner, satisfied)))
 
-            if len(inner) == 1 and type(choices[0][0]) is SimpleObjectPlan:
-                # Where it goes on is known: few values are begun and not ended.
+            if len(inner) == 1 and all(type(plan) is SimpleObjectPlan for plan, _, _ in choices):
+                # Where it goes on is known, and waits for no value: few are begun and not ended.
                 frame = self.pushdown.new_frame([resume(1)], lambda outcome: resume(1))
             else:
                 frame = self.frame(inner, resume)
