@@ -107,6 +107,11 @@ class Lexeme:
         beyond = self.onward.key if self.onward else None
         return self.dfa.digest, self.is_string, self.low, self.high, beyond
 
+    @cached_property
+    def outcomes(self) -> tuple[int, ...]:
+        """The outcomes with which it may end."""
+        return tuple(np.unique(self.dfa.label[self.dfa.label >= 0]).tolist())
+
     @property
     def is_empty(self) -> bool:
         """Whether no text belongs to the lexeme."""

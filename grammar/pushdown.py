@@ -74,21 +74,31 @@ class Portable(Origin):
 
 @dataclass(frozen=True, slots=True)
 class NamePart(Origin):
-    """States inside a member name that may turn out to be any text.
+    """States inside a member name that is a declared one, or may still become one.
 
-    frame : what a byte pushes that leaves the declared names.
-    plain : for each state the one in which plain text would be after the same bytes.
-    text, depth : a declared name, of which `depth` bytes were read in the first state, one more in the next, and so on.
+    keys  : the declared names, as sorted UTF-8.
+    begin, end, allowed : in the first state they may be those of [begin, end), of which `allowed` (bit 0 is `begin`) may
+            come; where there are more states, it is one name alone.
+    depth : so many bytes were read in the first state, one more in the next, and so on.
+    frame : where any other name will do, what a byte pushes that leaves the declared names.
+    plain : there, for each state, the one in which plain text would be after the same bytes.
     """
 
+    keys: list[bytes]
+    begin: int
+    end: int
+    allowed: int
+    depth: int
     frame: int
     plain: tuple[int, ...]
-    text: bytes
-    depth: int
 
     def content(self, state: int) -> bytes:
         """What was read of a name, as UTF-8."""
-        return self.text[: self.depth + state - self.first]
+        return self.keys[self.begin][: self.n_read(state)] if self.keys else b""
+
+    def n_read(self, state: int) -> int:
+        """The number of these bytes."""
+        return self.depth + state - self.first
 
 
 Row = np.ndarray
@@ -236,6 +246,23 @@ class Units:
         self.bars = self.bars or bool(awaited.strings or awaited.numbers)
 
 
+class Alike:
+    """See `Pushdown.alike`."""
+
+    def __init__(self) -> None:
+        self.states: dict[int, int] = {}
+        self.frames: dict[int, int] = {}
+        self._first: dict[Hashable, int] = {}
+
+    def state(self, key: Hashable, state: int) -> None:
+        """Let `state` be alike all others with this key."""
+        self.states[state] = self._first.setdefault(("state", key), state)
+
+    def frame(self, key: Hashable, frame: int) -> None:
+        """The same for a stack symbol."""
+        self.frames[frame] = self._first.setdefault(("frame", key), frame)
+
+
 @dataclass(frozen=True, slots=True)
 class NameFrame:
     """The frame under a member name of an object that allows names nobody declares.
@@ -267,6 +294,8 @@ class Pushdown:
     members_left : by the state before a member, see `MembersLeft`.
     endings      : see `Endings`; None where completions have to be searched for.
     name_frames  : by stack symbol, see `NameFrame`.  names_run_out : whether `runs_out` is set in any of them.
+    alike        : states, and stack symbols, that no text tells apart in which at most one member name ends: for each
+                   the first of them.
     maker        : the one that makes all states and frames, if there is one.
     stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
     """
@@ -288,6 +317,7 @@ class Pushdown:
         self.endings: Endings | None = None
         self.name_frames: dict[int, NameFrame] = {}
         self.names_run_out = False
+        self.alike = Alike()
         self._resume: dict[int, Resume] = {}
         self._fill: dict[int, Fill] = {}
         self._makers: list[Maker] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ..grammar.pushdown import Pushdown
+from ..grammar.pushdown import Alike, Pushdown
 from .walker import Config, Reach
 
 T = TypeVar("T")
@@ -17,10 +17,14 @@ class ByFrames(Generic[T]):
     How many frames that are depends on the frames themselves: whoever makes an answer looks at one after the other,
     and says by its `Reach` where it stopped. At most `limit` answers are kept; then all are forgotten. No answer is
     None or an int.
+
+    alike : states and frames that no answer tells apart, see `Pushdown.alike`; None where some may.
     """
 
-    def __init__(self, pushdown: Pushdown, limit: int) -> None:
+    def __init__(self, pushdown: Pushdown, limit: int, alike: Alike | None = None) -> None:
         self._pushdown = pushdown
+        self._states = {} if alike is None else alike.states
+        self._frames = {} if alike is None else alike.frames
         self._limit = limit
         self._n = 0
         self._n_tables = 0
@@ -39,11 +43,11 @@ class ByFrames(Generic[T]):
     def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
         """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
         state, count, escape, node = config
-        entry = self._found.get((state, count, escape))
+        entry = self._found.get((self._states.get(state, state), count, escape))
         while entry.__class__ is int:
             reach.note(node)
             node, frame = self._pushdown.stack[node].tolist()
-            entry = self._found.get((entry, frame))
+            entry = self._found.get((entry, self._frames.get(frame, frame)))
         if entry is None:
             own = Reach()
             entry = make(config, own)
@@ -56,13 +60,13 @@ class ByFrames(Generic[T]):
         if self._n >= self._limit:
             self.clear()
         self._n += 1
-        key: tuple[int, ...] = config[:3]
-        node = config[3]
+        state, count, escape, node = config
+        key: tuple[int, ...] = (self._states.get(state, state), count, escape)
         while node >= lowest:  # a node has a greater number than those below it
             table = self._found.get(key)
             if table.__class__ is not int:
                 self._n_tables += 1
                 table = self._found[key] = self._n_tables
             node, frame = self._pushdown.stack[node].tolist()
-            key = (table, frame)
+            key = (table, self._frames.get(frame, frame))
         self._found[key] = found

@@ -21,6 +21,7 @@ from ..grammar.pushdown import (
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .kernels.bits import add_common, any_bit, set_pairs
+from .recipes import Recipes
 from .tables import LexemeRow, TokenTables
 from .walker import (
     Config,
@@ -49,6 +50,9 @@ FEW_BYTES = 16
 _NO_TOKENS = np.zeros((0, 2), np.int32), np.zeros(0, np.int64)
 _NO_MASK = np.zeros(0, np.uint32)
 
+_Suffixes = tuple[bytes, np.ndarray]
+"""A set of suffixes as words of bits, twice."""
+
 
 class Engine:
     """Immutable for its users and safe to share between threads.
@@ -67,12 +71,15 @@ class Engine:
         self.has_two_names = len(tables.two_names) > 0
         self.masks: dict[Config, np.ndarray] = {}  # what `mask` found
         self.idle: set[Config] = set()  # where seen names change no mask, unless names run out
-        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS)
+        # Answers look no further than one token does.
+        alike = None if self.has_two_names else pushdown.alike
+        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS, alike)
         self._by_depth = ByDepth(pushdown, tables)
         self._distinct: dict[int, np.ndarray] = {}  # rows by their identity
         self._spelled = (tables.trie.duplicates, np.array(tables.vocabulary.eos_ids, np.int64))
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
-        self._suffixes: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_SUFFIXES)
+        self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
+        self._recipes = Recipes(self)
         self._accepting: dict[Config, bool] = {}
 
     @property
@@ -102,10 +109,10 @@ class Engine:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
         if found is None:
-            found = self._keep_accepting(config, finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach()))
+            found = self._keep_accepting(config, accepts=finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach()))
         return found
 
-    def _keep_accepting(self, config: Config, accepts: bool) -> bool:
+    def _keep_accepting(self, config: Config, *, accepts: bool) -> bool:
         if len(self._accepting) >= MAX_STEPS:
             self._accepting.clear()
         self._accepting[config] = accepts
@@ -135,7 +142,7 @@ class Engine:
         """
         mask = self.masks.get(config)
         if mask is None:
-            row = self._row(config, Reach())
+            row = self.row_at(config, Reach())
             if not any_bit(row):
                 raise DeadEnd(
                     "no token of the vocabulary continues the text",
@@ -150,23 +157,41 @@ class Engine:
         """The same as uint32[n_words], which is how masks are put together."""
         return self.mask(config).view(np.uint32)
 
-    def _row(self, config: Config, reach: Reach) -> np.ndarray:
-        return self._rows.get(config, self._make_row, reach)
+    def row_at(self, config: Config, reach: Reach) -> np.ndarray:
+        """The same, though it may be empty; what it looks at of the stack is noted in `reach`."""
+        return self._rows.get(config, self._find_row, reach)
+
+    def _find_row(self, config: Config, reach: Reach) -> np.ndarray:
+        recipe = self._recipes.of(config, reach)
+        if recipe is None:
+            return self._make_row(config, reach)
+        row = self.tables.rows_made.get(self.n_words, recipe)
+        if row is None:
+            row = self._make_row(config, reach)
+            self.tables.rows_made.keep(self.n_words, recipe, row)
+        else:
+            self._hold(row)
+            self._keep_accepting(config, accepts=False)  # inside a string
+        return row
 
     def _make_row(self, config: Config, reach: Reach) -> np.ndarray:
         space = scratch()
         words = space.lend_mask(self.n_words)
         try:
             self._fill(config, words[: self.tables.n_words], reach)
-            self._keep_accepting(config, finish(self.pushdown, config, self._spelled, words, reach))
+            self._keep_accepting(config, accepts=finish(self.pushdown, config, self._spelled, words, reach))
             row = self.tables.kept.keep(words)
         finally:
             space.take_back()
+        self._hold(row)
+        return row
+
+    def _hold(self, row: np.ndarray) -> None:
+        """Let a row count as one that is kept."""
         if len(self._distinct) >= MAX_ROWS:
             for kept in (self._distinct, self._rows, self.masks):
                 kept.clear()
         self._distinct[id(row)] = row
-        return row
 
     def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """Set the bits of the allowed text tokens in the zeroed `mask`; what it looks at is noted in `reach`."""
@@ -174,9 +199,9 @@ class Engine:
         if origin is None and self._ends_at_once(config):
             after = self.perform(int(self.pushdown.table[config[0], END]), config[3], reach)
             if after is not None and after[0] != DEAD:
-                mask[:] = self._row(after, reach)[: len(mask)]
+                mask[:] = self.row_at(after, reach)[: len(mask)]
             return
-        if isinstance(origin, NamePart):
+        if isinstance(origin, NamePart) and origin.plain:
             self._fill_name(origin, config, mask, reach)
         elif isinstance(origin, Portable):
             self._fill_level((*origin.key, config[0] - origin.first), config, mask, reach)
@@ -209,12 +234,13 @@ class Engine:
 
     def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""
+        mask[:] = self.row_at(self.plain_name(origin, config), reach)[: len(mask)]
+        walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=config[3], reach=reach)
+
+    def plain_name(self, origin: NamePart, config: Config) -> Config:
+        """Where a name would be that is none of the declared ones, with the same beginning."""
         state, _, escape, node = config
-        plain = origin.plain[state - origin.first]
-        mask[:] = self._row((plain, 0, escape, self.pushdown.push_node(node, origin.frame)), reach)[
-            : len(mask)
-        ]
-        walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=node, reach=reach)
+        return origin.plain[state - origin.first], 0, escape, self.pushdown.push_node(node, origin.frame)
 
     def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray, reach: Reach) -> bool:
         """The same inside a string, from the row of its lexeme; False where a walk is better, or has to be."""
@@ -264,7 +290,7 @@ class Engine:
         for outcome, tokens in exits.whole:
             after = self.perform(outcome << 2 | EXIT, node, reach)
             if after is not None and after[0] != DEAD:
-                add_common(self._row(after, reach), tokens, mask)
+                add_common(self.row_at(after, reach), tokens, mask)
 
     def _cross(
         self,
@@ -287,15 +313,15 @@ class Engine:
                 if most is not None:
                     fits &= crossing.n_before <= most
                 tokens, suffixes = tokens[fits], suffixes[fits]
-            set_pairs(tokens, suffixes, self._alive_suffixes(after, reach), mask)
+            set_pairs(tokens, suffixes, self._suffixes.get(after, self._make_suffixes, reach)[1], mask)
 
-    def _alive_suffixes(self, config: Config, reach: Reach) -> np.ndarray:
+    def suffixes_alive(self, config: Config, reach: Reach) -> bytes:
         """uint32 words, a bit per suffix id: which of them may follow in `config`."""
-        return self._suffixes.get(config, self._make_suffixes, reach)
+        return self._suffixes.get(config, self._make_suffixes, reach)[0]
 
-    def _make_suffixes(self, config: Config, reach: Reach) -> np.ndarray:
+    def _make_suffixes(self, config: Config, reach: Reach) -> _Suffixes:
         trie = self.tables.suffixes
         alive = np.zeros(len(trie.bytes) // 32 + 1, np.uint32)
         walk_trie(self.pushdown, config, trie, alive, reach=reach)
         alive[0] |= np.uint32(1)  # the empty suffix
-        return alive
+        return alive.tobytes(), alive

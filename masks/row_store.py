@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 
 from .kernels.bits import fingerprint, same_bits
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
+# These may hold other rows, but are many for each.
+MAX_RECIPES = 1 << 14
 
 
 class Fingerprints:
@@ -48,3 +52,24 @@ class RowStore:
             self._rows.clear()
         kept = self._rows[key] = words.copy()
         return kept
+
+
+class RowsMade:
+    """Rows by what they follow from (`recipes.py`), so that equal ones need not be made to be found. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[int, Hashable], np.ndarray] = {}
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._rows.clear()
+
+    def get(self, n_words: int, recipe: Hashable) -> np.ndarray | None:
+        """The row of so many words with this recipe, if it is known."""
+        return self._rows.get((n_words, recipe))
+
+    def keep(self, n_words: int, recipe: Hashable, row: np.ndarray) -> None:
+        """Let a row be known by its recipe."""
+        if len(self._rows) >= MAX_RECIPES:
+            self._rows.clear()
+        self._rows[n_words, recipe] = row

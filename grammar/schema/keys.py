@@ -91,6 +91,8 @@ class KeyStates:
         else:
             resume = partial(self._behind_any, position, run, table, parts, labels)
             frame = self._frame(table, lexeme, labels, allowed, resume)
+            if len(run) == 1 and (outlook := plan.outlook(run[0][2])) is not None:
+                self.values.pushdown.alike.frame(("name", position, plan, outlook), frame)
         state = names.state(allowed, 0, len(table.keys), 0)
         self.values.pushdown.ensure(state)  # few tokens end with the quote
         return self.values.pushdown.push([frame], state)
@@ -282,18 +284,22 @@ class _Names:
         if last - first == 1 and len(self.table.keys[first]) > depth:
             state = self._states[key] = self._chain(allowed, first, depth)
             return state
-        origin = self._origin(self.pushdown.n_states, [self._other_state(first, depth)], first, depth)
+        others = [self._other_state(first, depth)]
+        origin = self._origin(self.pushdown.n_states, others, first, last, allowed, depth)
         expand = lambda _, row: self._expand(allowed, first, last, depth, row)  # noqa: E731
         state = self._states[key] = self.pushdown.new_states(1, expand, origin)
         return state
 
-    def _origin(self, first: int, other_states: list[int], rank: int, depth: int) -> NamePart | None:
-        if self.others is None or not self._is_covered:
+    def _origin(
+        self, state: int, other_states: list[int], first: int, last: int, allowed: int, depth: int
+    ) -> NamePart | None:
+        keys = self.table.keys
+        if self.others is None:
+            return NamePart(state, keys, first, last, allowed, depth, 0, ())
+        if not self._is_covered:
             return None
         plain = tuple(map(self.others.plain.__getitem__, other_states))
-        return NamePart(
-            first, self.others.frame, plain, self.table.keys[rank] if self.table.keys else b"", depth
-        )
+        return NamePart(state, keys, first, last, allowed, depth, self.others.frame, plain)
 
     def _other_state(self, first: int, depth: int) -> int:
         """The state of the lexeme of other names after the `depth` bytes that are common from `first` on."""
@@ -330,7 +336,7 @@ class _Names:
             n_read = depth + sum(state != 0 for state in self._other_states[rank][depth + 1 :])
         base = self.pushdown.n_states
         other_states = self._other_states[rank][depth : n_read + 1]
-        origin = self._origin(base, other_states, rank, depth)
+        origin = self._origin(base, other_states, rank, rank + 1, allowed, depth)
         expand = partial(self._fill_chain, base, allowed, rank, depth, other_states)
         return self.pushdown.new_states(n_read + 1 - depth, expand, origin)
 

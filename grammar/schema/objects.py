@@ -16,6 +16,8 @@ from .containers import ContainerPlan, Live, Step
 from .members import Members
 from .shapes import Goal
 
+_MANY_MISSING = -1
+
 
 @dataclass(frozen=True, slots=True)
 class MembersLeft:
@@ -75,6 +77,10 @@ class ObjectPlan(ContainerPlan):
     def before(self, name: str | None) -> Hashable:
         """A progress at which `name` may come (None: one that is not declared), for a plan that forgets."""
         raise NotImplementedError
+
+    def outlook(self, progress: Hashable) -> Hashable:
+        """Equal for what no text tells apart in which at most one name ends; None where nothing is known of it."""
+        return None
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         """The classes of names that may come next."""
@@ -166,6 +172,14 @@ class SimpleObjectPlan(ObjectPlan):
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         return (0,) if self.after_other(progress, 0) else ()
+
+    def outlook(self, progress: Hashable) -> Hashable:
+        if not self.repeats:
+            return None
+        assert isinstance(progress, int)
+        missing = self.required & ~progress
+        # With two missing, one name does not let the object end.
+        return missing if missing & missing - 1 == 0 else _MANY_MISSING
 
     def may_close(self, progress: Hashable) -> bool:
         assert isinstance(progress, int)

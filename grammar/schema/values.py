@@ -257,6 +257,8 @@ class ValueStates:
             row[0x7D] = self.close(position, _closing(run))
 
         state = self.intern(("after member", position, run), expand)
+        if (outlook := _outlook(run)) is not None:
+            self.pushdown.alike.state(("after member", position, outlook), state)
         if self._may_wait and any(plan.waits(progress) for plan, _, progress in run):
             self.pushdown.units.after[state] = _Learner(
                 self, position, run, partial(self.after_member, position)
@@ -268,7 +270,10 @@ class ValueStates:
             allow_space(row, self.space)
             row[0x22] = self.keys.begin(position, run)
 
-        return self._before_member(position, run, self.intern(("next name", position, run), expand))
+        state = self.intern(("next name", position, run), expand)
+        if (outlook := _outlook(run)) is not None:
+            self.pushdown.alike.state(("next name", position, outlook), state)
+        return self._before_member(position, run, state)
 
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
         if len(position) == 1:
@@ -293,8 +298,14 @@ class ValueStates:
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
                 self.pushdown.units.await_(frame, _awaited(choices))
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
+            if outlook is not None:
+                self.pushdown.alike.frame(("member", position, outlook), frame)
 
-        return self.intern(("after name", position, choices), expand)
+        state = self.intern(("after name", position, choices), expand)
+        outlook = _outlook(tuple((plan, bit, step.progress) for plan, bit, step in choices))
+        if outlook is not None:
+            self.pushdown.alike.state(("after name", position, _inner(choices), outlook), state)
+        return state
 
     def ready_after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
         """The same for whoever goes there at once, and on to the value: so that no kernel has to stop for them."""
@@ -442,6 +453,15 @@ def _surviving(
                 progress = plan.settled(progress, {key for key, goal in step.observed if goal in holds})
             found[plan, bit, progress] = None
     return tuple(found)
+
+
+def _outlook(run: ObjectRun) -> Hashable:
+    """Equal for alternatives that no text tells apart in which at most one name ends; None where it is not known."""
+    if len(run) > 1:
+        return None
+    plan, _, progress = run[0]
+    outlook = plan.outlook(progress)
+    return None if outlook is None else (plan, outlook)
 
 
 def _closing(run: tuple[tuple[Plan, int, Hashable], ...]) -> int:

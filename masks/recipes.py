@@ -1,0 +1,101 @@
+"""What rows inside strings follow from, where that is found sooner than the row.
+
+Of what is behind the string, a row depends on the suffixes alone that may follow it; of the string, on the state of its
+lexeme, or on the rest of each name that it may be. So rows are shared by all places of all schemas of which that is the
+same, and neither walked for nor compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from ..grammar.lexemes import Placed
+from ..grammar.pushdown import EXIT, NamePart
+from .quote_tokens import QuoteTokens
+from .walker import Config, Reach
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .engine import Engine
+
+FEW_NAMES = 16
+"""Of more names than these a walk sees sooner what they begin with."""
+
+
+class Recipes:
+    """The recipes of one engine's rows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tables = engine.tables
+
+    def of(self, config: Config, reach: Reach) -> Hashable | None:
+        """Equal for configurations inside strings with equal rows, of this vocabulary; None where it is not known.
+
+        What it looks at of the stack is noted in `reach`.
+        """
+        origin = self._engine.pushdown.origin(config[0])
+        if isinstance(origin, NamePart):
+            return self._of_name(origin, config, reach)
+        if isinstance(origin, Placed) and origin.lexeme.is_string:
+            return self._of_string(origin, config, reach)
+        return None
+
+    def _of_string(self, origin: Placed, config: Config, reach: Reach) -> Hashable | None:
+        state, count, escape, _ = config
+        lexeme, local = origin.lexeme, origin.local(state)
+        least, room = 0, None
+        if lexeme.is_counted:
+            if escape or lexeme.onward is not None or lexeme.has_floor or lexeme.inside_character[local]:
+                return None
+            longest = self._tables.longest
+            least = max(0, min(lexeme.low - count, longest + 1))
+            if lexeme.high is not None:
+                room = min(lexeme.high - count, longest + lexeme.most_needed)
+        behind = tuple([self._behind(outcome, config, reach) for outcome in lexeme.outcomes])
+        return lexeme.dfa.digest, local, escape, least, room, behind
+
+    def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Hashable | None:
+        state, _, escape, node = config
+        if escape or origin.end - origin.begin > FEW_NAMES:
+            return None
+        read = origin.n_read(state)
+        ending = self._tables.shared("quotes", QuoteTokens).ending
+        parts = []
+        for rank in range(origin.begin, origin.end):
+            rest = origin.keys[rank][read:]
+            if origin.allowed >> rank - origin.begin & 1 == 0:
+                if origin.plain and (not rest or ending(rest)):
+                    parts.append((rest, b""))
+            elif not rest:
+                parts.append((rest, self._behind(rank, config, reach)))
+            elif ending(rest):
+                return None  # few tokens: what is behind the name is not worth a look at all suffixes
+            elif not origin.plain:
+                parts.append((rest, b""))
+        if not origin.plain:
+            return tuple(parts)
+        plain = self._engine.plain_name(origin, config)
+        return _Same(self._engine.row_at(plain, reach)), tuple(parts)
+
+    def _behind(self, outcome: int, config: Config, reach: Reach) -> bytes:
+        """The suffixes, bits of uint32 words, that may follow a string which ends with `outcome`; none: b""."""
+        after = self._engine.perform(outcome << 2 | EXIT, config[3], reach)
+        return b"" if after is None else self._engine.suffixes_alive(after, reach)
+
+
+class _Same:
+    """A row, equal to itself alone."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: np.ndarray) -> None:
+        self._row = row
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._row is self._row
+
+    def __hash__(self) -> int:
+        return id(self._row)
