@@ -18,6 +18,7 @@ from ..grammar.pushdown import (
     Portable,
     Pushdown,
 )
+from ..grammar.utf8 import UTF8
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .kernels.bits import add_common, any_bit, set_pairs
@@ -95,15 +96,29 @@ class Engine:
     def read(self, config: Config, token: int) -> Read | None:
         """The same, with what it has to do with member names."""
         key = (config, token)
-        try:
-            return self.steps[key]
-        except KeyError:
-            pass
+        found: Read | None | bool = self.steps.get(key, False)
+        if found is not False:
+            return found  # type: ignore[return-value]
+        if self.tables.whole_text[token] and (after := self._in_text(config, token)) is not None:
+            return after, after[3], None
         found = read_text(self.pushdown, config, self.tables.text_of(token))
         if len(self.steps) >= MAX_STEPS:
             self.steps.clear()
         self.steps[key] = found
         return found
+
+    def _in_text(self, config: Config, token: int) -> Config | None:
+        """The configuration behind whole characters in a string of any text, None where it has to be found out."""
+        state, count, escape, node = config
+        found = None if escape else self.string_at(state)
+        if found is None or found[0].dfa.delta is not UTF8.delta or found[1] != UTF8.start:
+            return None
+        lexeme = found[0]
+        if not lexeme.is_counted:
+            return config
+        count += self.tables.length_of(token)
+        is_within = lexeme.onward is None and (lexeme.high is None or count <= lexeme.high)
+        return (state, count, 0, node) if is_within else None
 
     def accepts(self, config: Config) -> bool:
         """Whether the text may end in `config`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..grammar.dfa import literals
-from ..grammar.pushdown import PUSH, NameFrame
+from ..grammar.pushdown import FLAGS, PUSH, STRING, NameFrame
 from .kernels.bits import any_of, copy_bits
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_PLACES = 1 << 14
 _QUOTE = 0x22
+_OTHER, _STRING, _BEFORE_NAME = range(3)
 
 
 Held = tuple[tuple[int, tuple[HeldName, ...] | None], ...]
@@ -35,11 +36,13 @@ class Place:
     inside : the stack node of the object, and the frame, of the name that a text is inside of.
     begins : whether a name may begin next.
     held   : the tokens with whole names; None where that depends on what was read before.
+    content : what was read of the name; None where that depends on what was read before.
     """
 
     inside: tuple[int, NameFrame] | None
     begins: bool
     held: Held | None
+    content: bytes | None
 
     @property
     def is_idle(self) -> bool:
@@ -55,6 +58,7 @@ class NameMasks:
         self._engine = reader.engine
         self._pushdown = reader.pushdown
         self._places: dict[Config, Place] = {}
+        self._kinds: dict[int, int] = {}  # of states
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -75,9 +79,10 @@ class NameMasks:
     def _place(self, config: Config) -> Place:
         found = self._places.get(config)
         if found is None:
-            inside = self._reader.place_of_name(config)
-            begins = inside is None and self._begins_name(config[0])
-            found = Place(inside, begins, self._held(config, inside is not None))
+            kind = self._kind(config[0])
+            inside = self._reader.place_of_name(config) if kind == _STRING else None
+            content = None if inside is None else self._reader.content_known(config[0])
+            found = Place(inside, kind == _BEFORE_NAME, self._held(config, inside is not None), content)
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()
                 self._engine.idle.clear()
@@ -114,10 +119,12 @@ class NameMasks:
         else:
             wrong = [token for token, held in place.held if _repeats(held, names)]
         at = config[3] if place.inside is None else place.inside[0]
-        seen = next((seen for node, seen in names if node == at), None)
+        seen = dict(names).get(at)
         if seen and place.inside is not None:
-            content = self._reader.content(config, history, at)
-            near = [name for name in seen if name.startswith(content)]
+            content = place.content
+            if content is None:
+                content = self._reader.content(config, history, at)
+            near = seen.beginning_with(content)
             if near and (config[2] or place.inside[1].runs_out):
                 wrong += self._tried(config, names, history, row, self._towards(near, content, config[2]))
             else:
@@ -143,14 +150,21 @@ class NameMasks:
         copy_bits(tables.trie.duplicates, words)
         return np.array(bit_positions(words), np.int64)
 
-    def _begins_name(self, state: int) -> bool:
-        """Whether a quote in `state` begins a member name."""
-        self._pushdown.ensure(state)
-        operation = int(self._pushdown.table[state, _QUOTE])
-        return (
-            operation & 3 == PUSH
-            and int(self._pushdown.code[(operation >> 2) + 2]) in self._pushdown.name_frames
-        )
+    def _kind(self, state: int) -> int:
+        """Whether `state` is in a string, or a quote begins a member name there, or neither."""
+        kind = self._kinds.get(state)
+        if kind is None:
+            pushdown = self._pushdown
+            pushdown.ensure(state)
+            operation = int(pushdown.table[state, _QUOTE])
+            if pushdown.table[state, FLAGS] & STRING:
+                kind = _STRING
+            elif operation & 3 == PUSH and int(pushdown.code[(operation >> 2) + 2]) in pushdown.name_frames:
+                kind = _BEFORE_NAME
+            else:
+                kind = _OTHER
+            self._kinds[state] = kind
+        return kind
 
     def _tried(
         self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray

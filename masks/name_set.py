@@ -23,6 +23,10 @@ class NameSet:
         for part in self._parts:
             yield from part
 
+    def beginning_with(self, prefix: bytes) -> list[bytes]:
+        """Those that begin with `prefix`."""
+        return [name for part in self._parts for name in part if name.startswith(prefix)]
+
     def __len__(self) -> int:
         return sum(map(len, self._parts))
 

@@ -39,11 +39,13 @@ TWICE = 2
 # With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
 MIN_FREE = 6
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
-TABLES_FORMAT = 3
+TABLES_FORMAT = 4
 
 
 # A colon, and further on a comma with a whole string behind it.
 _TWO_NAMES = re.compile(rb':.*,\s*"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Whole characters, where all bytes are known to be such as may stand in a string.
+_WHOLE_TEXT = re.compile(rb"(?:[^\\\x80-\xff]|[\xc0-\xdf].|[\xe0-\xef]..|[\xf0-\xf7]...)*", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,10 +77,12 @@ class TokenTables:
 
     with_quote : int64[n], the tokens that have a quote.
     two_names  : int64[n], those that could hold the ends of two member names.
+    whole_text : a byte for each token, 1 where it is whole characters of a string, none of them escaped.
     """
 
     with_quote: np.ndarray
     two_names: np.ndarray
+    whole_text: bytes
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -116,6 +120,7 @@ class TokenTables:
         self.quoting = QuotedTrie.from_arrays(arrays, "quoting")
         self._lengths = arrays["lengths"]
         self.with_quote, self.two_names = arrays["with_quote"], arrays["two_names"]
+        self.whole_text = arrays["whole_text"].tobytes()
         self._plain = _plain_rows(arrays)
 
     def _build(self) -> dict[str, np.ndarray]:
@@ -133,7 +138,12 @@ class TokenTables:
         two_names = [t for t in with_quote if _TWO_NAMES.search(vocabulary.tokens[t])]
         self.with_quote, self.two_names = np.array(with_quote, np.int64), np.array(two_names, np.int64)
         quotes = {"with_quote": self.with_quote, "two_names": self.two_names}
-        return {**tries, "lengths": self._lengths, **quotes, **_plain_arrays(self._plain)}
+        whole_text = np.array([_WHOLE_TEXT(text) is not None for text in vocabulary.tokens])
+        inside = unpack_bits(self._plain[TEXT.dfa.start].inside, len(vocabulary))
+        whole_text = (inside & whole_text).astype(np.uint8)
+        self.whole_text = whole_text.tobytes()
+        characters = {"lengths": self._lengths, "whole_text": whole_text}
+        return {**tries, **characters, **quotes, **_plain_arrays(self._plain)}
 
     def shared(self, name: str, make: Callable[[TokenTables], T]) -> T:
         """What `make` makes of these tables, made once; `name` is its own."""
@@ -161,6 +171,10 @@ class TokenTables:
         """The bytes of a token, uint8[n]."""
         text, offsets = self.texts
         return text[offsets[token] : offsets[token + 1]]
+
+    def length_of(self, token: int) -> int:
+        """The characters of a token, read as string content."""
+        return int(self._lengths[token])
 
     def level_row(self, key: tuple[object, ...], pushdown: Pushdown, start: Config) -> LevelRow:
         """Where `start` can go on its own stack level; `key` is equal for starts of which that is the same."""
@@ -289,6 +303,11 @@ def bit_positions(words: np.ndarray) -> list[int]:
             found.append(32 * word + (bits & -bits).bit_length() - 1)
             bits &= bits - 1
     return found
+
+
+def unpack_bits(words: np.ndarray, n: int) -> np.ndarray:
+    """bool[n]: the first bits of uint32 words."""
+    return np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little", count=n).astype(np.bool_)
 
 
 def pack_bits(flags: np.ndarray, n_words: int) -> np.ndarray:
