@@ -256,7 +256,7 @@ def _takes_any(delta: np.ndarray) -> np.ndarray:
 TEXT = Lexeme(UTF8, is_string=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Placed(Origin):
     """States of a lexeme, in the order of its DFA: `first` is, or would be, its state 1."""
 

@@ -58,30 +58,30 @@ MOVED = 2**28  # a frame whose head is MOVED + offset has become too small, and 
 DEAD_STATE, DONE_STATE = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Origin:
     """What a run of states, beginning at `first`, was made from: lets masks be shared between equal ones."""
 
     first: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Portable(Origin):
     """States whose languages up to the end of their stack level are equal for equal keys and distances from `first`."""
 
     key: tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class NamePart(Origin):
     """States inside a member name that is a declared one, or may still become one.
 
     keys  : the declared names, as sorted UTF-8.
-    begin, end, allowed : in the first state they may be those of [begin, end), of which `allowed` (bit 0 is `begin`) may
-            come; where there are more states, it is one name alone.
+    begin, end, allowed : in the first state they may be those of [begin, end), of which `allowed` (bit 0 is `begin`)
+            may come; where there are more states, it is one name alone.
     depth : so many bytes were read in the first state, one more in the next, and so on.
     frame : where any other name will do, what a byte pushes that leaves the declared names.
-    plain : there, for each state, the one in which plain text would be after the same bytes.
+    plain : there, for each number of bytes that were read, the state in which plain text would be.
     """
 
     keys: list[bytes]
@@ -252,15 +252,6 @@ class Alike:
     def __init__(self) -> None:
         self.states: dict[int, int] = {}
         self.frames: dict[int, int] = {}
-        self._first: dict[Hashable, int] = {}
-
-    def state(self, key: Hashable, state: int) -> None:
-        """Let `state` be alike all others with this key."""
-        self.states[state] = self._first.setdefault(("state", key), state)
-
-    def frame(self, key: Hashable, frame: int) -> None:
-        """The same for a stack symbol."""
-        self.frames[frame] = self._first.setdefault(("frame", key), frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,6 +435,12 @@ class Pushdown:
     def push(self, frames: Sequence[int], state: int) -> int:
         """The operation that pushes `frames` (deepest first) and moves to `state`."""
         return self._new_code([state, len(frames), *frames]) << 2 | PUSH
+
+    def push_new(self, operation: int, state: int) -> tuple[int, int]:
+        """A frame of one `operation`, and the operation that pushes it and moves to `state`."""
+        frame = self._new_code([1, operation, state, 1, 0])
+        self.code[frame + 4] = frame
+        return frame, frame + 2 << 2 | PUSH
 
     def push_each(self, frame: int, states: Sequence[int]) -> np.ndarray:
         """int32[n]: the operations that push `frame` and move to one of the states, DEAD for the dead one."""

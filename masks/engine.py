@@ -96,7 +96,7 @@ class Engine:
     def read(self, config: Config, token: int) -> Read | None:
         """The same, with what it has to do with member names."""
         key = (config, token)
-        found: Read | None | bool = self.steps.get(key, False)
+        found: Read | bool | None = self.steps.get(key, False)
         if found is not False:
             return found  # type: ignore[return-value]
         if self.tables.whole_text[token] and (after := self._in_text(config, token)) is not None:
@@ -124,7 +124,9 @@ class Engine:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
         if found is None:
-            found = self._keep_accepting(config, accepts=finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach()))
+            found = self._keep_accepting(
+                config, accepts=finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach())
+            )
         return found
 
     def _keep_accepting(self, config: Config, *, accepts: bool) -> bool:
@@ -180,10 +182,10 @@ class Engine:
         recipe = self._recipes.of(config, reach)
         if recipe is None:
             return self._make_row(config, reach)
-        row = self.tables.rows_made.get(self.n_words, recipe)
+        row = self.tables.kept.made_by(recipe, self.n_words)
         if row is None:
             row = self._make_row(config, reach)
-            self.tables.rows_made.keep(self.n_words, recipe, row)
+            self.tables.kept.keep_recipe(recipe, row)
         else:
             self._hold(row)
             self._keep_accepting(config, accepts=False)  # inside a string
@@ -255,7 +257,7 @@ class Engine:
     def plain_name(self, origin: NamePart, config: Config) -> Config:
         """Where a name would be that is none of the declared ones, with the same beginning."""
         state, _, escape, node = config
-        return origin.plain[state - origin.first], 0, escape, self.pushdown.push_node(node, origin.frame)
+        return origin.plain[origin.n_read(state)], 0, escape, self.pushdown.push_node(node, origin.frame)
 
     def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray, reach: Reach) -> bool:
         """The same inside a string, from the row of its lexeme; False where a walk is better, or has to be."""

@@ -58,7 +58,7 @@ class Recipes:
         return lexeme.dfa.digest, local, escape, least, room, behind
 
     def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Hashable | None:
-        state, _, escape, node = config
+        state, _, escape, _ = config
         if escape or origin.end - origin.begin > FEW_NAMES:
             return None
         read = origin.n_read(state)

@@ -10,7 +10,7 @@ from .kernels.bits import fingerprint, same_bits
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
-# These may hold other rows, but are many for each.
+# Many may be of one row.
 MAX_RECIPES = 1 << 14
 
 
@@ -31,16 +31,19 @@ class Fingerprints:
 class RowStore:
     """Rows by their words; most places of a schema allow what others do, and many what places of others do.
 
-    A row that is not new costs no memory, and a new one is most of what a mask costs when its pages are. Thread-safe.
+    A row that is not new costs no memory, and a new one is most of what a mask costs when its pages are. Where it is
+    known what a row follows from (`recipes.py`), an equal one need not even be made to be found. Thread-safe.
     """
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], np.ndarray] = {}
+        self._by_recipe: dict[tuple[int, Hashable], np.ndarray] = {}
         self._fingerprints = Fingerprints()
 
     def clear(self) -> None:
         """Forget all rows; those that someone holds stay."""
         self._rows.clear()
+        self._by_recipe.clear()
 
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""
@@ -49,27 +52,16 @@ class RowStore:
         if found is not None and same_bits(found, words):
             return found
         if len(self._rows) >= MAX_ROWS:
-            self._rows.clear()
+            self.clear()
         kept = self._rows[key] = words.copy()
         return kept
 
+    def made_by(self, recipe: Hashable, n_words: int) -> np.ndarray | None:
+        """The row of so many words that follows from `recipe`, if it is known."""
+        return self._by_recipe.get((n_words, recipe))
 
-class RowsMade:
-    """Rows by what they follow from (`recipes.py`), so that equal ones need not be made to be found. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[int, Hashable], np.ndarray] = {}
-
-    def clear(self) -> None:
-        """Forget all rows."""
-        self._rows.clear()
-
-    def get(self, n_words: int, recipe: Hashable) -> np.ndarray | None:
-        """The row of so many words with this recipe, if it is known."""
-        return self._rows.get((n_words, recipe))
-
-    def keep(self, n_words: int, recipe: Hashable, row: np.ndarray) -> None:
-        """Let a row be known by its recipe."""
-        if len(self._rows) >= MAX_RECIPES:
-            self._rows.clear()
-        self._rows[n_words, recipe] = row
+    def keep_recipe(self, recipe: Hashable, row: np.ndarray) -> None:
+        """Let a row, one of those that are kept, be known by its recipe."""
+        if len(self._by_recipe) >= MAX_RECIPES:
+            self._by_recipe.clear()
+        self._by_recipe[len(row), recipe] = row

@@ -23,7 +23,7 @@ from .content_length import content_lengths
 from .exits import LevelExits, exits_in_place, merged_exits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
-from .row_store import RowsMade, RowStore
+from .row_store import RowStore
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
 from .walker import Config, Exits, check_tokens, start_at, walk_trie
@@ -45,7 +45,9 @@ TABLES_FORMAT = 4
 # A colon, and further on a comma with a whole string behind it.
 _TWO_NAMES = re.compile(rb':.*,\s*"(?:[^"\\]|\\.)*"', re.DOTALL)
 # Whole characters, where all bytes are known to be such as may stand in a string.
-_WHOLE_TEXT = re.compile(rb"(?:[^\\\x80-\xff]|[\xc0-\xdf].|[\xe0-\xef]..|[\xf0-\xf7]...)*", re.DOTALL).fullmatch
+_WHOLE_TEXT = re.compile(
+    rb"(?:[^\\\x80-\xff]|[\xc0-\xdf].|[\xe0-\xef]..|[\xf0-\xf7]...)*", re.DOTALL
+).fullmatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +100,6 @@ class TokenTables:
         text, offsets = self.texts
         self._first_bytes = np.append(text, np.uint8(0))[offsets[:-1]]
         self.kept = RowStore()
-        self.rows_made = RowsMade()
         self._shared: dict[str, object] = {}
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
@@ -155,7 +156,7 @@ class TokenTables:
     def forget(self) -> None:
         """Forget the rows that schemas asked for; what follows from the vocabulary alone stays. Changes no mask."""
         self._at_most.clear()
-        for kept in (self._lexemes, self._rows, self._levels, self._merged, self.kept, self.rows_made):
+        for kept in (self._lexemes, self._rows, self._levels, self._merged, self.kept):
             kept.clear()
 
     def row(self, dfa: ByteDfa, local: int, escape: int) -> LexemeRow:

@@ -17,6 +17,7 @@ from .values import ArrayRun, ObjectRun, Position, Run, ValueStates
 
 if TYPE_CHECKING:
     from .emptiness import _Clause
+    from .plain_objects import PlainObject
 
 _ANY: Position = (ANYTHING,)
 # What follows the value that a state pushes a frame for.
@@ -132,6 +133,9 @@ class LenientStates(GuardedStates):
         except CannotEnforce as error:
             self.failures.append(error)
             return run
+
+    def plain_object(self, position: Position, run: ObjectRun) -> PlainObject | None:
+        return None  # its frames have no operation for what nobody knows
 
     # Where nothing is known any more
 

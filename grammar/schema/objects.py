@@ -40,13 +40,11 @@ class ObjectPlan(ContainerPlan):
     """What may come next in an object.
 
     names   : the declared names.
-    forgets : whether what follows a name depends on nothing but the name, wherever it may come.
     repeats : whether names that came may come again: who reads the text bars them.
     """
 
     names: tuple[str, ...]
     index: dict[str, int]
-    forgets = False
     repeats = False
 
     @cached_property
@@ -73,14 +71,6 @@ class ObjectPlan(ContainerPlan):
     def n_missing(self, progress: Hashable) -> int:
         """What has to come yet, a member for each: with all of it the object may end."""
         raise NotImplementedError
-
-    def before(self, name: str | None) -> Hashable:
-        """A progress at which `name` may come (None: one that is not declared), for a plan that forgets."""
-        raise NotImplementedError
-
-    def outlook(self, progress: Hashable) -> Hashable:
-        """Equal for what no text tells apart in which at most one name ends; None where nothing is known of it."""
-        return None
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         """The classes of names that may come next."""
@@ -130,8 +120,8 @@ class SimpleObjectPlan(ObjectPlan):
         self.next_required = tuple(reversed(next_required))
         self.extra = members.extra
         self.others = UTF8 if live(self.extra) else None
-        self.in_order = self.forgets = in_order
-        self.start = 0
+        self.in_order = in_order
+        self.start: int = 0
         self.repeats = not in_order and self.others is not None
 
     @property
@@ -167,16 +157,17 @@ class SimpleObjectPlan(ObjectPlan):
             return [Step(progress, self.extra)]
         return [Step(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
 
-    def before(self, name: str | None) -> Hashable:
+    def before(self, name: str | None) -> int:
+        """The progress at which `name` may come (None: one that is not declared), where members have an order."""
         return len(self.names) if name is None else self.index[name]
 
     def open_classes(self, progress: Hashable) -> tuple[int, ...]:
         return (0,) if self.after_other(progress, 0) else ()
 
-    def outlook(self, progress: Hashable) -> Hashable:
+    def outlook(self, progress: int) -> int | None:
+        """Equal for what no text tells apart in which at most one name ends; None where nothing is known of it."""
         if not self.repeats:
             return None
-        assert isinstance(progress, int)
         missing = self.required & ~progress
         # With two missing, one name does not let the object end.
         return missing if missing & missing - 1 == 0 else _MANY_MISSING

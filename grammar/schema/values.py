@@ -25,6 +25,7 @@ from .emptiness import Emptiness
 from .implications import consistent
 from .keys import KeyStates
 from .objects import MembersLeft, ObjectPlan, SimpleObjectPlan
+from .plain_objects import PlainObject
 from .scalar_shapes import Strings
 from .scalars import number_lexeme, only_grammar, string_lexeme, word_lexeme
 from .seen_values import GrowingSet
@@ -85,6 +86,7 @@ class ValueStates:
         # By identity: objects are compared member by member, and which lives is kept with its plan.
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
+        self._plain_objects: dict[tuple[Position, SimpleObjectPlan], PlainObject] = {}
         self._grammars: dict[str, int] = {}
         self._may_wait = False  # for the value of an item: never without arrays whose items must differ
 
@@ -213,6 +215,10 @@ class ValueStates:
             found = self._plans[key] = tuple(runs)
         return found
 
+    def objects(self, position: Position) -> ObjectRun:
+        """The alternatives of an object at `position`, with no progress yet."""
+        return self._container("object", position)  # type: ignore[return-value]
+
     def _plan(self, kind: str, shape: Shape) -> ObjectPlan | ArrayPlan:
         """The plan of one container type of a shape."""
         plan = self._plain_plan(kind, shape)
@@ -236,17 +242,34 @@ class ValueStates:
         return found[1]
 
     def _object_first(self, position: Position) -> int:
-        run: ObjectRun = self._container("object", position)  # type: ignore[assignment]
+        run = self.objects(position)
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
-            row[0x22] = self.keys.begin(position, run)
+            plain = self.plain_object(position, run)
+            if plain is None:
+                row[0x22] = self.keys.begin(position, run)
+            else:
+                row[0x22] = plain.begin_name(plain.start)
             row[0x7D] = self.close(position, _closing(run))
 
         return self._before_member(position, run, self.intern(("object", position), expand))
 
+    def plain_object(self, position: Position, run: ObjectRun) -> PlainObject | None:
+        """The states around the members of an object in which one alternative is left, if that is a plain one."""
+        plan = run[0][0]
+        if len(run) > 1 or len(position) > 1 or type(plan) is not SimpleObjectPlan:
+            return None
+        key = position, plan
+        found = self._plain_objects.get(key)
+        if found is None:
+            found = self._plain_objects[key] = PlainObject(self, position, plan)
+        return found
+
     def after_member(self, position: Position, run: ObjectRun) -> int:
         """The state behind a member's value."""
+        if run and (plain := self.plain_object(position, run)) is not None:
+            return plain.behind_member(run[0][2])  # type: ignore[arg-type]
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
@@ -257,8 +280,6 @@ class ValueStates:
             row[0x7D] = self.close(position, _closing(run))
 
         state = self.intern(("after member", position, run), expand)
-        if (outlook := _outlook(run)) is not None:
-            self.pushdown.alike.state(("after member", position, outlook), state)
         if self._may_wait and any(plan.waits(progress) for plan, _, progress in run):
             self.pushdown.units.after[state] = _Learner(
                 self, position, run, partial(self.after_member, position)
@@ -270,10 +291,7 @@ class ValueStates:
             allow_space(row, self.space)
             row[0x22] = self.keys.begin(position, run)
 
-        state = self.intern(("next name", position, run), expand)
-        if (outlook := _outlook(run)) is not None:
-            self.pushdown.alike.state(("next name", position, outlook), state)
-        return self._before_member(position, run, state)
+        return self._before_member(position, run, self.intern(("next name", position, run), expand))
 
     def _before_member(self, position: Position, run: ObjectRun, state: int) -> int:
         if len(position) == 1:
@@ -298,14 +316,8 @@ class ValueStates:
             if self._may_wait and any(plan.waits(step.progress) for plan, _, step in choices):
                 self.pushdown.units.await_(frame, _awaited(choices))
             row[0x3A] = self.pushdown.push([frame], self.value(inner))
-            if outlook is not None:
-                self.pushdown.alike.frame(("member", position, outlook), frame)
 
-        state = self.intern(("after name", position, choices), expand)
-        outlook = _outlook(tuple((plan, bit, step.progress) for plan, bit, step in choices))
-        if outlook is not None:
-            self.pushdown.alike.state(("after name", position, _inner(choices), outlook), state)
-        return state
+        return self.intern(("after name", position, choices), expand)
 
     def ready_after_name(self, position: Position, choices: Choices[ObjectPlan]) -> int:
         """The same for whoever goes there at once, and on to the value: so that no kernel has to stop for them."""
@@ -453,15 +465,6 @@ def _surviving(
                 progress = plan.settled(progress, {key for key, goal in step.observed if goal in holds})
             found[plan, bit, progress] = None
     return tuple(found)
-
-
-def _outlook(run: ObjectRun) -> Hashable:
-    """Equal for alternatives that no text tells apart in which at most one name ends; None where it is not known."""
-    if len(run) > 1:
-        return None
-    plan, _, progress = run[0]
-    outlook = plan.outlook(progress)
-    return None if outlook is None else (plan, outlook)
 
 
 def _closing(run: tuple[tuple[Plan, int, Hashable], ...]) -> int:
