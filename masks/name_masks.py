@@ -59,6 +59,7 @@ class NameMasks:
         self._pushdown = reader.pushdown
         self._places: dict[Config, Place] = {}
         self._kinds: dict[int, int] = {}  # of states
+        self._running_out: dict[Config, list[int]] = {}
 
     @property
     def _tokens(self) -> QuoteTokens:
@@ -72,7 +73,7 @@ class NameMasks:
         if not names:
             runs_out = self._pushdown.names_run_out
             among = self._tokens.next_name if runs_out else self._engine.tables.two_names
-            return without(row, self._tried(config, names, history, row, among))
+            return without(row, self._tried(config, names, history, self._present(among, row)))
         wrong = self._wrong(config, names, history, row, self._place(config))
         return without(row, wrong) if wrong else row
 
@@ -97,7 +98,7 @@ class NameMasks:
         row = self._engine.row(config)
         if not any_of(inside, row):
             return ()
-        present = inside[row[inside >> 5] >> (inside & 31) & 1 == 1].tolist()
+        present = self._present(inside, row)
         if is_inside or self._engine.unit_frames:
             return None
         found = []
@@ -113,9 +114,10 @@ class NameMasks:
     ) -> list[int]:
         """The tokens that repeat a name, or leave none to come where names run out."""
         tokens, runs_out = self._tokens, self._pushdown.names_run_out
-        if runs_out or place.held is None:
-            begun = tokens.name_begun if runs_out else tokens.name_inside
-            wrong = list(self._tried(config, names, history, row, begun))
+        if runs_out:
+            wrong = list(self._tried(config, names, history, self._may_run_out(config, row)))
+        elif place.held is None:
+            wrong = list(self._tried(config, names, history, self._present(tokens.name_inside, row)))
         else:
             wrong = [token for token, held in place.held if _repeats(held, names)]
         at = config[3] if place.inside is None else place.inside[0]
@@ -126,13 +128,15 @@ class NameMasks:
                 content = self._reader.content(config, history, at)
             near = seen.beginning_with(content)
             if near and (config[2] or place.inside[1].runs_out):
-                wrong += self._tried(config, names, history, row, self._towards(near, content, config[2]))
+                towards = self._towards(near, content, config[2])
+                wrong += self._tried(config, names, history, self._present(towards, row))
             else:
                 wrong += [token for name in near for token in tokens.ending(name[len(content) :])]
         elif seen and place.begins:
             wrong += [token for name in seen for token in tokens.whole(name)]
             if runs_out:
-                wrong += self._tried(config, names, history, row, tokens.beginning(seen))
+                beginning = self._present(tokens.beginning(seen), row)
+                wrong += self._tried(config, names, history, beginning)
         return wrong
 
     def _towards(self, names: list[bytes], content: bytes, escape: int) -> np.ndarray:
@@ -166,19 +170,37 @@ class NameMasks:
             self._kinds[state] = kind
         return kind
 
+    def _may_run_out(self, config: Config, row: np.ndarray) -> list[int]:
+        """The allowed tokens that could begin a name, behind something else, and leave none or repeat one."""
+        found = self._running_out.get(config)
+        if found is None:
+            begun = self._present(self._tokens.name_begun, row)
+            found = [token for token in begun if self._matters(config, token)]
+            if len(self._running_out) >= MAX_PLACES:
+                self._running_out.clear()
+            self._running_out[config] = found
+        return found
+
+    def _matters(self, config: Config, token: int) -> bool:
+        """Whether a token ends a name, or ends in one of which there may be no other with the same beginning."""
+        read = self._engine.read(config, token)
+        return read is not None and (read[1] == NAMED or self._reader.may_run_out(read[0]))
+
+    @staticmethod
+    def _present(among: np.ndarray, row: np.ndarray) -> list[int]:
+        """Those of the tokens `among` (int64[n]) that are in `row`."""
+        return among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()  # type: ignore[no-any-return]
+
     def _tried(
-        self, config: Config, names: Names, history: History | None, row: np.ndarray, among: np.ndarray
+        self, config: Config, names: Names, history: History | None, tokens: list[int]
     ) -> Iterator[int]:
-        """Those of the tokens `among` (int64[n]) that are in `row` and repeat a name or leave none."""
-        present = among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
-        items = self._reader.open_items(history) if present else NO_ITEMS
-        for token in present:
-            read = self._engine.read(config, token)
-            if read is None or (read[1] != NAMED and not self._reader.may_run_out(read[0])):
-                continue
-            found = self._reader.step(config, items, token)
-            if found is not None and self._reader.after(config, names, history, token, *found) is None:
-                yield token
+        """Those of these tokens, which are allowed, that repeat a name or leave none."""
+        items = self._reader.open_items(history) if tokens else NO_ITEMS
+        for token in tokens:
+            if self._matters(config, token):
+                found = self._reader.step(config, items, token)
+                if found is not None and self._reader.after(config, names, history, token, *found) is None:
+                    yield token
 
 
 def _repeats(held: tuple[HeldName, ...] | None, names: Names) -> bool:

@@ -264,20 +264,25 @@ class NameReader:
         if inside is None:
             return False
         place, frame = inside
+        seen = dict(names).get(place)
+        if seen is None:
+            return False
         raw, is_begun = self._since_entry(config, token, nodes, place)
         if not is_begun:
             raw = self._raw(history, place) + raw
-        return not self._goes_on(after, raw, frame, dict(names).get(place, NO_NAMES_SEEN))
+        return not self._goes_on(after, raw, frame, seen)
 
     def _goes_on(self, config: Config, raw: bytes, frame: NameFrame, seen: NameSet) -> bool:
         """Whether some name that was not `seen` begins with `raw`: an escape that is not finished is, in every way."""
+        content = content_of(raw)
+        if not seen.beginning_with(content):
+            return True
         if config[2]:
             for byte in _IN_ESCAPE:
                 after = read_bytes(self.pushdown, config, np.array([byte], np.uint8))
                 if after is not None and self._goes_on(after, raw + bytes([byte]), frame, seen):
                     return True
             return False
-        content = content_of(raw)
         for i, key in enumerate(frame.keys):
             if frame.allowed >> i & 1 and key.startswith(content) and key not in seen:
                 return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,15 @@ from .emptiness import Emptiness
 from .goals import Goals
 from .guarded import GuardedEmptiness, GuardedStates, LenientStates
 from .leaving_out import MAX_ROUNDS, in_place, leave_out, leave_out_cause, leave_out_everything, subschemas_at
+from .own_shape import goal_of
 from .scalars import check_patterns
 from .shapes import ANYTHING, ARRAY, NOTHING, OBJECT, Goal
 from .why_empty import explain
 
 # Only so many goals are looked at ahead of time.
 MAX_LOOKED_AT = 1_000
+# Keywords with which automata of scalars may take tens of milliseconds, some of them beside a pattern.
+_SLOW, _SLOW_WITH_PATTERN = {"format", "multipleOf"}, {"minLength", "maxLength"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,9 @@ def compile_document(document: Document, options: Options, *, thorough: bool = F
     thorough : raise also for what would only be found when a text gets there, as far as it is a single goal.
     """
     if options.unsupported == "error":
-        _check(document, document.lint())
-        return _build(document, options, thorough=thorough)
+        keywords = document.lint()
+        _check(document, keywords)
+        return _build(document, options, thorough=thorough, keywords=keywords)
     _lint_leniently(document)
     for _ in range(MAX_ROUNDS):
         try:
@@ -110,8 +115,14 @@ def _check(document: Document, keywords: list[tuple[int, str]]) -> None:
 
 
 def _build(
-    document: Document, options: Options, *, thorough: bool, pushdown: Pushdown | None = None
+    document: Document,
+    options: Options,
+    *,
+    thorough: bool,
+    pushdown: Pushdown | None = None,
+    keywords: Iterable[tuple[int, str]] = (),
 ) -> Compiled:
+    """keywords : of which the languages are built now, see `_build_languages`."""
     goals = Goals(document)
     emptiness = GuardedEmptiness(goals)
     root = document.intern("", document.root)
@@ -126,6 +137,7 @@ def _build(
         pushdown.start = states.value(((root,),))
         if not is_lenient:
             pushdown.ensure(pushdown.start)  # its errors are better known before anything is generated
+        _build_languages(document, states, keywords)
         if thorough:
             _look_ahead(states, (root,))
     except CannotEnforce as error:
@@ -133,6 +145,20 @@ def _build(
             raise
         raise _smallest(document, states, error) from None
     return Compiled(pushdown, document, states)
+
+
+def _build_languages(document: Document, states: GuardedStates, keywords: Iterable[tuple[int, str]]) -> None:
+    """Build the automata of scalars that take their time, so that no text has to wait for them amid its tokens.
+
+    What cannot be enforced is left to whoever gets there.
+    """
+    found: dict[int, set[str]] = {}
+    for number, keyword in keywords:
+        found.setdefault(number, set()).add(keyword)
+    for number, of_it in found.items():
+        if of_it & _SLOW or ("pattern" in of_it and of_it & _SLOW_WITH_PATTERN):
+            with suppress(CannotEnforce):
+                states.beginnings((goal_of(document, number),))
 
 
 def _look_ahead(states: GuardedStates, root: Goal) -> None:

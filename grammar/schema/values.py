@@ -86,6 +86,7 @@ class ValueStates:
         # By identity: objects are compared member by member, and which lives is kept with its plan.
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
+        self._beginnings: dict[Position, tuple[int, str | None, list[Lexeme]]] = {}
         self._plain_objects: dict[tuple[Position, SimpleObjectPlan], PlainObject] = {}
         self._grammars: dict[str, int] = {}
         self._may_wait = False  # for the value of an item: never without arrays whose items must differ
@@ -115,17 +116,9 @@ class ValueStates:
 
     def _expand_value(self, position: Position, state: int, row: Row) -> None:
         allow_space(row, self.space)
-        shapes = list(map(self.live, position))
-        types = list(map(_union_of_types, shapes))
-        any_type = 0
-        for bits in types:
-            any_type |= bits
-        is_alone = any_type & STRING_TYPE and len(position) == 1
-        grammar = only_grammar(_strings_of(shapes[0])) if is_alone else None
+        any_type, grammar, lexemes = self.beginnings(position)
         if grammar is not None:
             row[0x22] = self._grammar(grammar)
-            any_type &= ~STRING_TYPE
-        lexemes = self._scalars(position, shapes, types, any_type) if any_type & ~(OBJECT | ARRAY) else []
         for lexeme in lexemes:
             if lexeme.is_string:
                 row[0x22] = goto(self.lexicon.start(lexeme))
@@ -138,6 +131,22 @@ class ValueStates:
         if not any_type & (OBJECT | ARRAY) and grammar is None:
             key = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
             self.pushdown.origins[state] = Portable(state, key)
+
+    def beginnings(self, position: Position) -> tuple[int, str | None, list[Lexeme]]:
+        """The types of values at `position`, the grammar that strings have by themselves, the lexemes of all others."""
+        found = self._beginnings.get(position)
+        if found is None:
+            shapes = list(map(self.live, position))
+            types = list(map(_union_of_types, shapes))
+            any_type = 0
+            for bits in types:
+                any_type |= bits
+            is_alone = any_type & STRING_TYPE and len(position) == 1
+            grammar = only_grammar(_strings_of(shapes[0])) if is_alone else None
+            scalars = any_type & ~(OBJECT | ARRAY | (STRING_TYPE if grammar is not None else 0))
+            lexemes = self._scalars(position, shapes, types, scalars) if scalars else []
+            found = self._beginnings[position] = any_type, grammar, lexemes
+        return found
 
     def _scalars(
         self, position: Position, shapes: list[list[Shape]], types: list[int], any_type: int
