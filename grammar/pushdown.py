@@ -36,6 +36,8 @@ UNFILLED = -1
 
 # Columns of a state's row behind its 256 transitions.
 FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
+# The same columns where CHAIN is set.
+NAME_AT, NAME_LENGTH, NAME_END = COUNT_LO, COUNT_HI, END_LO
 BEYOND = 262  # the state in which more than COUNT_HI characters go on, 0 where they do not
 MADE_OF = 263  # what a `Maker` knows the state by
 ROW_WIDTH = 264
@@ -47,6 +49,9 @@ COUNTED = 4  # code points are counted, COUNT_LO <= count <= COUNT_HI on entry, 
 ESCAPABLE = 8  # between two code points, and at least one more may follow
 ANY_CHARACTER = 16  # every code point may follow, with every continuation of its bytes
 ACCEPT = 32  # the whole text may end here
+# The rest of one ASCII member name: where `count` of its bytes were read, the next one, code[NAME_AT + count], leads
+# to the same state, any other one where the row says; END is done behind all NAME_LENGTH of them, NAME_END before.
+CHAIN = 128
 SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/rows.py
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
@@ -78,7 +83,7 @@ class NamePart(Origin):
 
     keys  : the declared names, as sorted UTF-8.
     begin, end, allowed : in the first state they may be those of [begin, end), of which `allowed` (bit 0 is `begin`)
-            may come; where there are more states, it is one name alone.
+            may come; where there are more states, or it is a CHAIN, it is one name alone.
     depth : so many bytes were read in the first state, one more in the next, and so on.
     frame : where any other name will do, what a byte pushes that leaves the declared names.
     plain : there, for each number of bytes that were read, the state in which plain text would be.
@@ -92,13 +97,13 @@ class NamePart(Origin):
     frame: int
     plain: tuple[int, ...]
 
-    def content(self, state: int) -> bytes:
+    def content(self, state: int, count: int) -> bytes:
         """What was read of a name, as UTF-8."""
-        return self.keys[self.begin][: self.n_read(state)] if self.keys else b""
+        return self.keys[self.begin][: self.n_read(state, count)] if self.keys else b""
 
-    def n_read(self, state: int) -> int:
+    def n_read(self, state: int, count: int) -> int:
         """The number of these bytes."""
-        return self.depth + state - self.first
+        return self.depth + state - self.first + count
 
 
 Row = np.ndarray
@@ -399,6 +404,25 @@ class Pushdown:
     def n_code(self) -> int:
         """How many words of `code` are taken."""
         return self._n_code
+
+    def add_text(self, text: bytes) -> int:
+        """Where in `code` a text is, a byte in each word."""
+        return self._new_code(list(text))
+
+    def rest_of_name(self, state: int, count: int) -> bytes:
+        """What is left of the name in a CHAIN."""
+        at, length = self.table[state, [NAME_AT, NAME_LENGTH]].tolist()
+        return bytes(self.code[at + count : at + length].tolist())
+
+    def string_operation(self, state: int, count: int, column: int) -> int:
+        """What a state does for a byte, or for END; a CHAIN goes to itself for the next byte of its name."""
+        row = self.table[state]
+        if not row[FLAGS] & CHAIN:
+            return int(row[column])
+        if column == END:
+            return int(row[END if count == row[NAME_LENGTH] else NAME_END])
+        is_next = count < row[NAME_LENGTH] and self.code[row[NAME_AT] + count] == column
+        return goto(state) if is_next else int(row[column])
 
     def take_over(self, maker: Maker, n_states: int, n_code: int, origin: Origin) -> None:
         """Take over what the kernels of a maker have made: so many states and words of code there are now."""

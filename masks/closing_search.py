@@ -98,7 +98,9 @@ class Search:
         self._texts: Kept = {}
         level = self._first = self._level_on(node)
         string = ways.engine.string_at(state)
-        if string is None:
+        if string is None and ways.is_chain(state):
+            self._finish(level, ways.name_exits(state, count), NOWHERE)
+        elif string is None:
             self._add(level, state, (), Path(None, b"", None, 0, (state, node)))
         elif level.barring < 0:
             self._finish(level, finish_string(*string, count), NOWHERE)
@@ -231,10 +233,11 @@ class Search:
         content = [(byte, SPELLED[byte]) for byte in name.encode("utf-8", "surrogatepass")]
         comma = [] if self.pushdown.table[state, 0x22] else [(0x2C, b",")]
         steps = [*comma, (0x22, b'"'), *content, (END, b'"')]
-        text = b""
+        text, count = b"", 0
         for column, spelled in steps:
             self.pushdown.ensure(state)
-            operation = int(self.pushdown.table[state, column])
+            operation = self.pushdown.string_operation(state, count, column)
+            count = count + 1 if self._ways.is_chain(state) and operation == goto(state) else 0
             while operation & 3 == EXIT and frames:
                 operation, frames = self._ways.operation(frames[-1], operation >> 2), frames[:-1]
             if operation == 0 or operation & 3 == EXIT:

@@ -256,8 +256,13 @@ class Engine:
 
     def plain_name(self, origin: NamePart, config: Config) -> Config:
         """Where a name would be that is none of the declared ones, with the same beginning."""
-        state, _, escape, node = config
-        return origin.plain[origin.n_read(state)], 0, escape, self.pushdown.push_node(node, origin.frame)
+        state, count, escape, node = config
+        return (
+            origin.plain[origin.n_read(state, count)],
+            0,
+            escape,
+            self.pushdown.push_node(node, origin.frame),
+        )
 
     def _fill_string(self, origin: Placed, config: Config, mask: np.ndarray, reach: Reach) -> bool:
         """The same inside a string, from the row of its lexeme; False where a walk is better, or has to be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..grammar.pushdown import COUNTED, END, END_LO, FLAGS, SPACE, STRING
+from ..grammar.pushdown import CHAIN, COUNTED, END, END_LO, FLAGS, SPACE, STRING
 from .engine import Engine
 from .spelling import Spelling
 from .walker import Config, read_bytes
@@ -45,9 +45,13 @@ class Forcing:
         row = pushdown.table[state]
         if row[FLAGS] & STRING:
             found = set(np.flatnonzero(row[:256]).tolist())
+            if row[FLAGS] & CHAIN:
+                found.update(pushdown.rest_of_name(state, count)[:1])
             if found & {0x22, 0x5C, *range(0x20)}:
                 return set()
-            if row[END] and not (row[FLAGS] & COUNTED and count < row[END_LO]):
+            if pushdown.string_operation(state, count, END) and not (
+                row[FLAGS] & COUNTED and count < row[END_LO]
+            ):
                 found.add(0x22)
             return found
         found = set(np.flatnonzero((row[:256] != 0) & (row[:256] != SPACE)).tolist())

@@ -82,7 +82,7 @@ class NameMasks:
         if found is None:
             kind = self._kind(config[0])
             inside = self._reader.place_of_name(config) if kind == _STRING else None
-            content = None if inside is None else self._reader.content_known(config[0])
+            content = None if inside is None else self._reader.content_known(config)
             found = Place(inside, kind == _BEFORE_NAME, self._held(config, inside is not None), content)
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()

@@ -182,13 +182,13 @@ class NameReader:
 
     def content(self, config: Config, history: History | None, place: int) -> bytes:
         """What was read of the name that lies on the stack node `place` and that `config` is inside of, as UTF-8."""
-        known = self.content_known(config[0])
+        known = self.content_known(config)
         return content_of(self._raw(history, place)) if known is None else known
 
-    def content_known(self, state: int) -> bytes | None:
-        """What was read of the name in a state that only one beginning leads to; None in others."""
-        origin = self.pushdown.origin(state)
-        return origin.content(state) if isinstance(origin, NamePart) else None
+    def content_known(self, config: Config) -> bytes | None:
+        """What was read of the name, where only one beginning leads to `config`; None elsewhere."""
+        origin = self.pushdown.origin(config[0])
+        return origin.content(*config[:2]) if isinstance(origin, NamePart) else None
 
     def _raw(self, history: History | None, place: int) -> bytes:
         """What was read since the opening quote of the name that lies on the stack node `place`."""

@@ -58,10 +58,10 @@ class Recipes:
         return lexeme.dfa.digest, local, escape, least, room, behind
 
     def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Hashable | None:
-        state, _, escape, _ = config
+        state, count, escape, _ = config
         if escape or origin.end - origin.begin > FEW_NAMES:
             return None
-        read = origin.n_read(state)
+        read = origin.n_read(state, count)
         ending = self._tables.shared("quotes", QuoteTokens).ending
         parts = []
         for rank in range(origin.begin, origin.end):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..grammar.pushdown import END, FLAGS, GOTO, SPACE, STRING
+from ..grammar.pushdown import CHAIN, END, FLAGS, GOTO, NAME_END, SPACE, STRING
 from .engine import Engine
 from .scalar_texts import RAW, SPELLED
 from .string_ends import Exits, finish_string
@@ -64,13 +64,29 @@ class Ways:
         return known if known and (len(known) >= n_outcomes or state in self._strings) else None
 
     def string_exits(self, state: int) -> Exits | None:
-        """The shortest texts that end a string whose content begins in `state`; None where that is no string."""
+        """The shortest texts that end a string which begins, or goes on, in `state`; None where that is not known."""
         texts = self._strings.get(state)
         if texts is None:
             string = self.engine.string_at(state)
             if string is not None:
                 texts = self._strings[state] = finish_string(*string, 0)
+            elif self.is_chain(state):
+                texts = self._strings[state] = self.name_exits(state, 0)
         return texts
+
+    def is_chain(self, state: int) -> bool:
+        """Whether a state is the rest of one member name, see `pushdown.CHAIN`."""
+        self.pushdown.ensure(state)
+        return bool(self.pushdown.table[state, FLAGS] & CHAIN)
+
+    def name_exits(self, state: int, count: int) -> Exits:
+        """The shortest texts that end a name in a CHAIN: that name, and others where there are any."""
+        rest = self.pushdown.rest_of_name(state, count)
+        end, other = self.pushdown.table[state, [END, NAME_END]].tolist()
+        exits = {end >> 2: b"".join(SPELLED[byte] for byte in rest) + b'"'} if end else {}
+        if other:
+            exits[other >> 2] = b'"' if rest else b' "'
+        return exits
 
     def rest(self, state: int, node: int) -> tuple[bytes, int] | None:
         """A text and where in it the shortest completion from a state on a stack node begins; None if not known yet."""

@@ -12,9 +12,14 @@ import numpy as np
 
 from ..lexemes import TEXT, Lexeme
 from ..pushdown import (
+    CHAIN,
     END,
     ESCAPABLE,
     FLAGS,
+    MADE_OF,
+    NAME_AT,
+    NAME_END,
+    NAME_LENGTH,
     READY,
     ROW_WIDTH,
     SHARED_PUSH,
@@ -123,14 +128,14 @@ class NameTrie:
         # Where each declared name could also be the beginning of another one, masks are alike.
         self._is_covered = all(map(_LAST, self._other_states))
         self._plain: dict[int, tuple[int, ...]] = {}
-        # The row, but for where it leads, that most states of most names have.
+        # What the rows of chains have in common, where there can be any.
         self._common = None
         if self.others is None or lexeme is TEXT:
-            self._common = np.zeros(ROW_WIDTH, np.int32)
+            self._common = np.zeros(MADE_OF, np.int32)
             if self.others is not None:
-                self._common[:] = self.others.row(UTF8.start)
-            self._common[FLAGS] |= STRING | ESCAPABLE
-        self._cells: dict[int, np.ndarray] = {}
+                self._common[:] = self.others.row(UTF8.start)[:MADE_OF]
+            self._common[FLAGS] |= STRING | ESCAPABLE | CHAIN
+        self._texts: dict[int, int] = {}  # where names are in the automaton
         self._states: dict[tuple[int, int, int], int] = {}
 
     def state(self, allowed: int, first: int, last: int, depth: int) -> int:
@@ -197,50 +202,45 @@ class NameTrie:
             row[FLAGS] |= ESCAPABLE
 
     def _chain(self, allowed: int, rank: int, depth: int) -> int:
-        """The states of one name's remaining bytes, most of which no text gets to: most states are of this kind."""
-        n_read = len(self.table.keys[rank])
+        """The state, or the states, of one name's remaining bytes."""
+        key = self.table.keys[rank]
+        origin = self._origin(self.pushdown.n_states, rank, rank + 1, allowed, depth)
+        if self._common is not None and key.isascii():
+            return self.pushdown.new_states(1, partial(self._fill_chain, allowed, rank, depth), origin)
+        n_read = len(key)
         if not allowed:
             # Only as far as it may be the beginning of another name.
             n_read = depth + sum(state != 0 for state in self._other_states[rank][depth + 1 :])
-        base, n = self.pushdown.n_states, n_read + 1 - depth
-        origin = self._origin(base, rank, rank + 1, allowed, depth)
-        return self.pushdown.new_states(n, partial(self._fill_chain, base, n, allowed, rank, depth), origin)
+        fill = partial(self._fill_states, self.pushdown.n_states, allowed, rank, range(depth, n_read + 1))
+        return self.pushdown.new_states(n_read + 1 - depth, fill, origin)
 
-    def _fill_chain(self, base: int, n: int, allowed: int, rank: int, depth: int, state: int, _: Row) -> None:
-        """Write the first of `n` states, which tokens of other names look at, or all others at once."""
-        key, table = self.table.keys[rank], self.pushdown.table
-        first, last = (0, 1) if state == base else (1, n)
-        rows = table[base + first : base + last]
-        if self._common is not None and key.isascii():
-            rows[:] = self._common
-            if last == n and self.others is None:
-                rows[-1, FLAGS] = STRING  # nothing more may follow
-        else:
-            self._fill_unlike(rows, rank, range(depth + first, depth + last), key)
-        end = min(last, n - 1)
-        cells = self._cells_of(rank)[depth + first : depth + end] + (base - depth) * ROW_WIDTH
-        table.reshape(-1)[cells] = np.arange(goto(base + first + 1), goto(base + end + 1), goto(1))
-        if last == n and n - 1 + depth == len(key):
-            rows[-1, END] = leave(rank) if allowed else 0
-        rows[:, FLAGS] |= READY
+    def _fill_chain(self, allowed: int, rank: int, depth: int, _: int, row: Row) -> None:
+        assert self._common is not None
+        text = self._texts.get(rank)
+        if text is None:
+            text = self._texts[rank] = self.pushdown.add_text(self.table.keys[rank])
+        row[:MADE_OF] = self._common
+        row[NAME_AT], row[NAME_LENGTH] = text + depth, len(self.table.keys[rank]) - depth
+        row[NAME_END], row[END] = row[END], leave(rank) if allowed else 0
 
-    def _fill_unlike(self, rows: np.ndarray, rank: int, read: range, key: bytes) -> None:
-        """Write rows behind so many bytes of a name, but for where these lead, where they may differ."""
+    def _fill_states(self, base: int, allowed: int, rank: int, read: range, state: int, _: Row) -> None:
+        """Write the first state, which tokens of other names look at, or all others at once."""
+        here = read[:1] if state == base else read[1:]
+        first = base + here.start - read.start
+        rows = self.pushdown.table[first : first + len(here)]
         if self.others is not None:
-            self.others.fill(rows, self._other_states[rank][read.start : read.stop])
+            self.others.fill(rows, self._other_states[rank][here.start : here.stop])
         else:
             rows[:] = 0
             rows[:, FLAGS] = STRING
-        begins = [self.table.text_states[rank][i] == UTF8.start and i < len(key) for i in read]
-        rows[:, FLAGS] |= np.array(begins, np.int32) * ESCAPABLE
-
-    def _cells_of(self, rank: int) -> np.ndarray:
-        """int64[n]: where in rows, one behind the other, the transitions for the bytes of a name are."""
-        found = self._cells.get(rank)
-        if found is None:
-            key = np.frombuffer(self.table.keys[rank], np.uint8)
-            found = self._cells[rank] = np.arange(len(key)) * ROW_WIDTH + key
-        return found
+        key, moves = self.table.keys[rank], here if here.stop < read.stop else here[:-1]
+        begins = [self.table.text_states[rank][i] == UTF8.start for i in moves]
+        rows[: len(moves), FLAGS] |= np.array(begins, np.int32) * ESCAPABLE
+        for i in moves:
+            rows[i - here.start, key[i]] = goto(base + i + 1 - read.start)
+        if read.stop - 1 == len(key) in here:
+            rows[-1, END] = leave(rank) if allowed else 0
+        rows[:, FLAGS] |= READY
 
 
 def _utf8(name: str) -> bytes:

@@ -20,6 +20,7 @@ from ...grammar.pushdown import (
     ACCEPT,
     ANY_CHARACTER,
     BEYOND,
+    CHAIN,
     COUNT_HI,
     COUNT_LO,
     COUNTED,
@@ -30,6 +31,9 @@ from ...grammar.pushdown import (
     FLAGS,
     GOTO,
     MOVED,
+    NAME_AT,
+    NAME_END,
+    NAME_LENGTH,
     PUSH,
     READY,
     SHARED_PUSH,
@@ -174,6 +178,15 @@ def _utf8_byte(code_point, length, index):
     return (0xE0 if length == 3 else 0xF0) | code_point >> shift
 
 
+@inlined
+def _next_of_name(table, code, state, count):
+    """The byte with which the name of a CHAIN goes on, -1 at its end."""
+    byte = -1
+    if count < table[state, NAME_LENGTH]:
+        byte = code[table[state, NAME_AT] + count]
+    return byte
+
+
 @jit
 def _any_alive(machine, state, count, first, last, ctl):
     """Whether some code point of [first, last] may be the next character of the string in `state`."""
@@ -181,6 +194,10 @@ def _any_alive(machine, state, count, first, last, ctl):
     flags = table[state, FLAGS]
     if flags & ANY_CHARACTER:
         return STEP_DEAD if flags & COUNTED and count > table[state, COUNT_HI] else STEP_ALIVE
+    if flags & CHAIN:
+        # Of other names, if there are any, every character may be the next.
+        byte = _next_of_name(table, code, state, count)
+        return STEP_ALIVE if byte >= 0 and first <= byte <= last else STEP_DEAD
     point = first
     while point <= last:
         if 0xD800 <= point <= 0xDFFF:
@@ -257,6 +274,8 @@ def _feed(machine, path, depth, point, ctl):
         path[depth - 1, N_LOCAL],
     )
     counted = table[state, FLAGS] & COUNTED
+    if table[state, FLAGS] & CHAIN and point == _next_of_name(table, machine[1], state, count):
+        return _put(path, depth, state, count + 1, 0, node, n_local)
     length = _utf8_length(point)
     for index in range(length):
         flags = table[state, FLAGS]
@@ -365,12 +384,14 @@ def _step_string(machine, path, depth, byte, ctl):
         path[depth - 1, N_LOCAL],
     )
     flags = table[state, FLAGS]
+    expected = _next_of_name(table, machine[1], state, count) if flags & CHAIN else -1
     if byte == 0x22:
         if flags & COUNTED and count < table[state, END_LO]:
             return STEP_DEAD
-        return _apply(machine, path, depth, table[state, END], node, n_local, ctl)
+        end = table[state, NAME_END if expected >= 0 else END]
+        return _apply(machine, path, depth, end, node, n_local, ctl)
     if byte == 0x5C:
-        if not flags & ESCAPABLE:
+        if not flags & ESCAPABLE or (flags & CHAIN and expected < 0 and not flags & SHARED_PUSH):
             return STEP_DEAD
         if flags & COUNTED:
             count += 1
@@ -380,6 +401,8 @@ def _step_string(machine, path, depth, byte, ctl):
         return _put(path, depth, state, count, 1, node, n_local)
     if byte < 0x20:
         return STEP_DEAD
+    if byte == expected:
+        return _put(path, depth, state, count + 1, 0, node, n_local)
     operation = table[state, byte]
     if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
         return STEP_SHARED
@@ -472,7 +495,7 @@ def walk(table, code, stack, local, path, trie_bytes, links, groups, spans, toke
     depth = ctl[CTL_RESUME]
     same_state, same_groups = 0, np.int64(0)
     while depth > 0:
-        node = path[depth, CURSOR] if ctl[CTL_CLEAR] else _skip_dead(table, path, depth, trie_bytes)
+        node = path[depth, CURSOR] if ctl[CTL_CLEAR] else _skip_dead(table, code, path, depth, trie_bytes)
         if node == path[depth, LAST]:
             depth -= 1
             continue
@@ -529,7 +552,7 @@ def _quick_step(table, path, depth, byte):
     state = path[depth - 1, STATE]
     flags = table[state, FLAGS]
     status = STEP_ASK
-    if path[depth - 1, ESCAPE] == 0 and flags & (READY | COUNTED) == READY:
+    if path[depth - 1, ESCAPE] == 0 and flags & (READY | COUNTED | CHAIN) == READY:
         operation = table[state, byte]
         if operation == SPACE and not flags & STRING:
             count = path[depth - 1, COUNT]
@@ -545,7 +568,7 @@ def _quick_step(table, path, depth, byte):
 
 
 @inlined
-def _skip_dead(table, path, depth, trie_bytes):
+def _skip_dead(table, code, path, depth, trie_bytes):
     """The first node from the cursor on that needs a step: the others have no transition, and that is seen at once."""
     node, last = path[depth, CURSOR], path[depth, LAST]
     state = path[depth - 1, STATE]
@@ -553,9 +576,11 @@ def _skip_dead(table, path, depth, trie_bytes):
     if path[depth - 1, ESCAPE] != 0 or not flags & READY or flags & SHARED_PUSH:
         return node
     if flags & STRING:
+        expected = _next_of_name(table, code, state, path[depth - 1, COUNT]) if flags & CHAIN else -1
         while (
             node < last
             and table[state, trie_bytes[node]] == 0
+            and trie_bytes[node] != expected
             and trie_bytes[node] != 0x22
             and trie_bytes[node] != 0x5C
         ):
@@ -588,7 +613,7 @@ def _common_target(table, state, first, last, ctl):
     if not flags & READY:
         ctl[CTL_MISS] = state
         return -MISS_STATE
-    if flags & COUNTED:
+    if flags & (COUNTED | CHAIN):
         return 0
     operation = table[state, first]
     for byte in range(first, last + 1):
@@ -623,7 +648,7 @@ def _groups_to_itself(table, state, depth, ctl):
     if not flags & READY:
         ctl[CTL_MISS] = state
         return np.int64(-MISS_STATE)
-    if flags & COUNTED:
+    if flags & (COUNTED | CHAIN):
         return np.int64(0)
     others = IS_MALFORMED | IS_PENDING
     for byte in range(0x80):
