@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from ..grammar.lexemes import Placed
 from ..grammar.pushdown import EXIT, NamePart
@@ -87,15 +88,16 @@ class Recipes:
 
 
 class _Same:
-    """A row, equal to itself alone."""
+    """A row, equal to itself alone, and as long as someone holds it."""
 
-    __slots__ = ("_row",)
+    __slots__ = ("_hash", "_row")
 
     def __init__(self, row: np.ndarray) -> None:
-        self._row = row
+        self._row = ref(row)
+        self._hash = id(row)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._row is self._row
+        return isinstance(other, _Same) and (row := self._row()) is not None and row is other._row()
 
     def __hash__(self) -> int:
-        return id(self._row)
+        return self._hash

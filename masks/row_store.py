@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
+from typing import TypeVar
+from weakref import ReferenceType, ref
 
 import numpy as np
 
@@ -10,8 +13,9 @@ from .kernels.bits import fingerprint, same_bits
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
-# Many may be of one row.
-MAX_RECIPES = 1 << 14
+MAX_REFERENCES = 1 << 15
+
+Key = TypeVar("Key")
 
 
 class Fingerprints:
@@ -32,36 +36,49 @@ class RowStore:
     """Rows by their words; most places of a schema allow what others do, and many what places of others do.
 
     A row that is not new costs no memory, and a new one is most of what a mask costs when its pages are. Where it is
-    known what a row follows from (`recipes.py`), an equal one need not even be made to be found. Thread-safe.
+    known what a row follows from (`recipes.py`), an equal one need not even be made to be found. The last MAX_ROWS new
+    rows are kept, others as long as someone holds them. Thread-safe.
     """
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[int, int], np.ndarray] = {}
-        self._by_recipe: dict[tuple[int, Hashable], np.ndarray] = {}
+        self._rows: dict[tuple[int, int], ReferenceType[np.ndarray]] = {}
+        self._by_recipe: dict[tuple[int, Hashable], ReferenceType[np.ndarray]] = {}
+        self._last: deque[np.ndarray] = deque(maxlen=MAX_ROWS)
         self._fingerprints = Fingerprints()
 
     def clear(self) -> None:
         """Forget all rows; those that someone holds stay."""
         self._rows.clear()
         self._by_recipe.clear()
+        self._last.clear()
 
     def keep(self, words: np.ndarray) -> np.ndarray:
         """uint32[n], not to be changed, with the same words as `words`."""
         key = len(words), self._fingerprints.of(words)
-        found = self._rows.get(key)
+        held = self._rows.get(key)
+        found = None if held is None else held()
         if found is not None and same_bits(found, words):
             return found
-        if len(self._rows) >= MAX_ROWS:
-            self.clear()
-        kept = self._rows[key] = words.copy()
+        kept = words.copy()
+        if len(self._rows) >= MAX_REFERENCES:
+            self._rows = _living(self._rows)
+        self._rows[key] = ref(kept)
+        self._last.append(kept)
         return kept
 
     def made_by(self, recipe: Hashable, n_words: int) -> np.ndarray | None:
         """The row of so many words that follows from `recipe`, if it is known."""
-        return self._by_recipe.get((n_words, recipe))
+        held = self._by_recipe.get((n_words, recipe))
+        return None if held is None else held()
 
     def keep_recipe(self, recipe: Hashable, row: np.ndarray) -> None:
         """Let a row, one of those that are kept, be known by its recipe."""
-        if len(self._by_recipe) >= MAX_RECIPES:
-            self._by_recipe.clear()
-        self._by_recipe[len(row), recipe] = row
+        if len(self._by_recipe) >= MAX_REFERENCES:
+            self._by_recipe = _living(self._by_recipe)
+        self._by_recipe[len(row), recipe] = ref(row)
+
+
+def _living(references: dict[Key, ReferenceType[np.ndarray]]) -> dict[Key, ReferenceType[np.ndarray]]:
+    """Those of rows that someone still holds; none where most are."""
+    living = {key: held for key, held in list(references.items()) if held() is not None}
+    return living if len(living) < MAX_REFERENCES // 2 else {}
