@@ -96,15 +96,17 @@ class Engine:
     def read(self, config: Config, token: int) -> Read | None:
         """The same, with what it has to do with member names."""
         key = (config, token)
-        found: Read | bool | None = self.steps.get(key, False)
-        if found is not False:
-            return found  # type: ignore[return-value]
+        found = self.steps.get(key)
+        return found if found is not None or key in self.steps else self.read_new(config, token)
+
+    def read_new(self, config: Config, token: int) -> Read | None:
+        """The same for what is not among `steps`."""
         if self.tables.whole_text[token] and (after := self._in_text(config, token)) is not None:
             return after, after[3], None
         found = read_text(self.pushdown, config, self.tables.text_of(token))
         if len(self.steps) >= MAX_STEPS:
             self.steps.clear()
-        self.steps[key] = found
+        self.steps[config, token] = found
         return found
 
     def _in_text(self, config: Config, token: int) -> Config | None:

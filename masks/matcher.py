@@ -109,7 +109,7 @@ class Matcher:
         if read is None:
             if not self._is_text(token_id):
                 return (FINISHED, NOTHING_SEEN) if self._ends_here(token_id) else None
-            read = None if engine.unit_frames else engine.read(config, token_id)
+            read = None if engine.unit_frames else engine.read_new(config, token_id)
             # A first read may be what makes it known that there are items to look after.
             if engine.unit_frames:
                 return self._after_items(token_id)
@@ -138,7 +138,7 @@ class Matcher:
             )
         if self._config is FINISHED or token_id >= len(constraint.is_text):
             return False
-        return bool(constraint.is_text[token_id])
+        return constraint.is_text[token_id] == 1
 
     def _ends_here(self, token_id: int) -> bool:
         """Whether this is an EOS token and the text is complete."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +62,7 @@ class NameMasks:
         self._kinds: dict[int, int] = {}  # of states
         self._running_out: dict[Config, list[int]] = {}
 
-    @property
+    @cached_property
     def _tokens(self) -> QuoteTokens:
         return self._engine.tables.shared("quotes", QuoteTokens)
 
@@ -121,7 +122,7 @@ class NameMasks:
         else:
             wrong = [token for token, held in place.held if _repeats(held, names)]
         at = config[3] if place.inside is None else place.inside[0]
-        seen = dict(names).get(at)
+        seen = names[-1][1] if names[-1][0] == at else dict(names).get(at)
         if seen and place.inside is not None:
             content = place.content
             if content is None:

@@ -8,6 +8,7 @@ same, and neither walked for nor compared.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -31,6 +32,10 @@ class Recipes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tables = engine.tables
+
+    @cached_property
+    def _quotes(self) -> QuoteTokens:
+        return self._tables.shared("quotes", QuoteTokens)
 
     def of(self, config: Config, reach: Reach) -> Hashable | None:
         """Equal for configurations inside strings with equal rows, of this vocabulary; None where it is not known.
@@ -63,7 +68,7 @@ class Recipes:
         if escape or origin.end - origin.begin > FEW_NAMES:
             return None
         read = origin.n_read(state, count)
-        ending = self._tables.shared("quotes", QuoteTokens).ending
+        ending = self._quotes.ending
         parts = []
         for rank in range(origin.begin, origin.end):
             rest = origin.keys[rank][read:]

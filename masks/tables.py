@@ -97,6 +97,7 @@ class TokenTables:
         )
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
+        self.text_flags = self.is_text.tobytes()  # quicker for one token
         text, offsets = self.texts
         self._first_bytes = np.append(text, np.uint8(0))[offsets[:-1]]
         self.kept = RowStore()

@@ -288,10 +288,8 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
     n = len(text)
     space.need_depth(n)
     path, ctl = space.path, space.ctl
-    space.begin(config)
-    ctl[kernel.CTL_SHARED] = kernel.NO_SHARED
     while True:
-        status = kernel.advance(*pushdown.arrays, space.local, path, text, ctl)
+        status = kernel.read_from(*pushdown.arrays, space.local, path, *config, text, ctl)
         if status == kernel.STEP_ALIVE:
             state, count, escape, node = path[n, :4].tolist()
             if node >= kernel.LOCAL:

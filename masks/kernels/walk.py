@@ -458,6 +458,14 @@ def step(machine, path, depth, byte, ctl):
 
 
 @jit
+def read_from(table, code, stack, local, path, state, count, escape, node, text, ctl):
+    """`advance` from a configuration."""
+    _put(path, 0, state, count, escape, node, 0)
+    ctl[CTL_SHARED] = NO_SHARED
+    return advance(table, code, stack, local, path, text, ctl)
+
+
+@jit
 def advance(table, code, stack, local, path, text, ctl):
     """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss.
 
