@@ -134,6 +134,33 @@ def test_forced_names() -> None:
     assert b"".join(TOKENS[token] for token in matcher.forced_tokens()).startswith(b"am")
 
 
+def test_tokens_with_two_names() -> None:
+    """With such, which of two members is missing does matter."""
+    tokens = [
+        *TOKENS,
+        *(b"%s:1,%s:1}" % (first, last) for first in (b'"a"', b'a"', b'"') for last in (b'"ab"', b'"nam"')),
+    ]
+    vocabulary = gramask.Vocabulary([*tokens, EOS], eos_ids=[len(tokens)])
+    constraint = gramask.compile(
+        _object(["a", "ab", "nam", "name"], 3, True), vocabulary, order="any", cache=False
+    )
+    for begun in (
+        b'{"ab":1,"',
+        b'{"nam":1,"',
+        b'{"ab":1,"nam":1,"',
+        b'{"name":1,"',
+        b'{"name":1,"ab":1,',
+        b'{"nam":1,"a',
+    ):
+        matcher = constraint.matcher()
+        assert all(matcher.advance(TOKENS.index(bytes([byte]))) for byte in begun)
+        mask = np.empty(constraint.n_words, np.int32)
+        matcher.fill_mask(mask)
+        for token in range(len(TOKENS), len(tokens)):
+            allowed = bool(mask.view(np.uint32)[token >> 5] >> (token & 31) & 1)
+            assert allowed is matcher.fork().advance(token), (begun, tokens[token])
+
+
 def _n_rows(constraint: gramask.Constraint, names: list[str]) -> int:
     """How many rows a text takes in each beginning of which some members are still missing."""
     for last in range(len(names)):
