@@ -349,7 +349,7 @@ class Lexicon:
     def _fill(self, lexeme: Lexeme, local: int, row: Row) -> None:
         label = int(lexeme.dfa.label[local])
         row[END] = leave(label) if label >= 0 else 0
-        row[FLAGS] = READY | (int(lexeme.string_flags[local]) if lexeme.is_string else 0)
+        row[FLAGS] = int(lexeme.string_flags[local]) if lexeme.is_string else 0
         if lexeme.bounds is not None:
             least, greatest = lexeme.bounds
             row[COUNT_LO], row[COUNT_HI], row[END_LO] = least[local], greatest[local], lexeme.low

@@ -302,6 +302,7 @@ class Pushdown:
         self.table[: DONE_STATE + 1] = _first_rows(final_space)
         self._n_cleared = DONE_STATE + 1
         self.code = _FIRST_CODE.copy()
+        self._pair = self.table, self.code
         self.stack = np.zeros((64, 2), np.int32)
         self._expand: list[Expand | None] = [None] * (DONE_STATE + 1)
         self.origins: list[Origin | None] = [None] * (DONE_STATE + 1)
@@ -331,8 +332,8 @@ class Pushdown:
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`(table, code, stack)` for a kernel, which needs no lock."""
-        code = self.code  # first: it must not name states beyond the table
-        return self.table, code, self.stack
+        table, code = self._pair
+        return table, code, self.stack
 
     def new_state(self, expand: Expand) -> int:
         """Reserve a state; `expand(state, row)` writes its transitions and attributes when it is first visited."""
@@ -353,10 +354,16 @@ class Pushdown:
 
     def grow_table(self, used: int, needed: int) -> None:
         """Make room for the rows of `needed` states, of which `used` are there."""
-        self.table = _grown(self.table, used, needed)
         self._n_cleared = used
-        # A kernel of another thread that is at work on the shorter table must not be told of what is beyond it.
-        self.code = self.code.copy()
+        self._replace(_grown(self.table, used, needed), self.code.copy())
+
+    def _replace(self, table: np.ndarray, code: np.ndarray) -> None:
+        """Go on with other arrays, both of them.
+
+        A kernel of another thread may be at work on those before, and must not be told of what is beyond either.
+        """
+        self.table, self.code = table, code
+        self._pair = table, code  # at once: a kernel takes two that belong together
 
     def add_rows(self, rows: np.ndarray, origin: Origin | None = None) -> int:
         """Append states whose complete rows (int32[n, ROW_WIDTH], READY set) are known, return the first."""
@@ -568,7 +575,7 @@ class Pushdown:
         """Make room for `needed` words of code, of which `used` are taken."""
         grown = np.full(max(2 * len(self.code), needed), UNFILLED, np.int32)
         grown[:used] = self.code[:used]
-        self.code = grown
+        self._replace(self.table.copy(), grown)
 
 
 def allow_space(row: Row, cap: int) -> None:

@@ -59,6 +59,7 @@ class PlainObject:
         progress = self._progress.get(state)
         if progress is None:
             self._pushdown.ensure(state - 1)
+            row[:MADE_OF] = self._pushdown.table[state, :MADE_OF]
             return
         begin = self.begin_name(progress)
         row[:MADE_OF] = self._blank
