@@ -95,8 +95,9 @@ class Closing:
         if self._ways.learns:
             # What completes a text depends on the items that were begun before.
             return text_of(self._found(state, count, node, begun))
-        # What was counted matters in a string only.
-        known = None if self.engine.string_at(state) else self._ways.rest(state, node)
+        # What was counted matters in a string only, and in a member name.
+        is_counted = self.engine.string_at(state) or self._ways.is_chain(state)
+        known = None if is_counted else self._ways.rest(state, node)
         text, offset = known or self._ways.remember(self._found(state, count, node, begun))
         return text[offset:]
 

@@ -117,9 +117,9 @@ def test_every_spelling_of_a_name(name: str, extra: Any) -> None:
 
 
 def test_names_are_completed_from_their_middle() -> None:
-    schema = _object(["abcd", "name"], 2, False)
-    for begun in (b'{"', b'{"a', b'{"abc', b'{"abcd', b'{"abcd":1,"na'):
-        matcher = gramask.compile(schema, VOCABULARY, order="any", cache=False).matcher()
+    constraint = gramask.compile(_object(["abcd", "name"], 2, False), VOCABULARY, order="any", cache=False)
+    for begun in (b'{"', b'{"a', b'{"abc', b'{"abcd', b'{"abcd":1,"na', b'{"ab'):
+        matcher = constraint.matcher()
         assert all(matcher.advance(TOKENS.index(bytes([byte]))) for byte in begun)
         closing = b"".join(TOKENS[token] for token in matcher.closing_tokens())
         assert json.loads(begun + closing).keys() == {"abcd", "name"}
