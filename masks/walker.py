@@ -289,7 +289,7 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
     space.need_depth(n)
     path, ctl = space.path, space.ctl
     while True:
-        status = kernel.read_from(*pushdown.arrays, space.local, path, *config, text, ctl)
+        status = kernel.advance(*pushdown.arrays, space.local, path, *config, text, ctl)
         if status == kernel.STEP_ALIVE:
             state, count, escape, node = path[n, :4].tolist()
             if node >= kernel.LOCAL:

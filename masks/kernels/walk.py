@@ -458,21 +458,20 @@ def step(machine, path, depth, byte, ctl):
 
 
 @jit
-def read_from(table, code, stack, local, path, state, count, escape, node, text, ctl):
-    """`advance` from a configuration."""
+def advance(table, code, stack, local, path, state, count, escape, node, text, ctl):
+    """Read all bytes of `text` in a configuration, see `_read`."""
     _put(path, 0, state, count, escape, node, 0)
     ctl[CTL_SHARED] = NO_SHARED
-    return advance(table, code, stack, local, path, text, ctl)
+    return _read((table, code, stack, local), path, text, ctl)
 
 
 @jit
-def advance(table, code, stack, local, path, text, ctl):
+def _read(machine, path, text, ctl):
     """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss.
 
     ctl : CTL_LOWEST becomes the lowest stack node behind a byte, one of `local` where nothing below the start was left;
           CTL_NAMED how many times frames reported watched outcomes, CTL_NAME_FRAME and so on the last of them.
     """
-    machine = (table, code, stack, local)
     lowest = 2 * LOCAL
     ctl[CTL_NAMED] = 0
     for depth in range(1, text.shape[0] + 1):
@@ -803,14 +802,13 @@ def check_tokens(table, code, stack, local, path, text, offsets, doubtful, mask,
     text : uint8[n], offsets : int64[V + 1], token t is text[offsets[t]:offsets[t + 1]].
     ctl  : CTL_RESUME is the word at which to go on. Returns STEP_ALIVE when done, or a miss.
     """
+    machine = (table, code, stack, local)
     for word in range(ctl[CTL_RESUME], doubtful.shape[0]):
         rest = doubtful[word]
         token = word << 5
         while rest:
             if rest & np.uint32(1):
-                status = advance(
-                    table, code, stack, local, path, text[offsets[token] : offsets[token + 1]], ctl
-                )
+                status = _read(machine, path, text[offsets[token] : offsets[token + 1]], ctl)
                 if status >= MISS_STATE:
                     ctl[CTL_RESUME] = word
                     return status
