@@ -190,7 +190,7 @@ class NameMasks:
     @staticmethod
     def _present(among: np.ndarray, row: np.ndarray) -> list[int]:
         """Those of the tokens `among` (int64[n]) that are in `row`."""
-        return among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()  # type: ignore[no-any-return]
+        return among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
 
     def _tried(
         self, config: Config, names: Names, history: History | None, tokens: list[int]
