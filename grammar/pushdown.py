@@ -49,10 +49,10 @@ COUNTED = 4  # code points are counted, COUNT_LO <= count <= COUNT_HI on entry, 
 ESCAPABLE = 8  # between two code points, and at least one more may follow
 ANY_CHARACTER = 16  # every code point may follow, with every continuation of its bytes
 ACCEPT = 32  # the whole text may end here
+SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/engine.py
 # The rest of one ASCII member name: where `count` of its bytes were read, the next one, code[NAME_AT + count], leads
 # to the same state, any other one where the row says; END is done behind all NAME_LENGTH of them, NAME_END before.
 CHAIN = 128
-SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/rows.py
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 

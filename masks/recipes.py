@@ -69,18 +69,21 @@ class Recipes:
             return None
         read = origin.n_read(state, count)
         ending = self._quotes.ending
-        parts = []
+        ended: list[int] = []
+        parts: list[tuple[bytes, bytes]] = []
         for rank in range(origin.begin, origin.end):
             rest = origin.keys[rank][read:]
             if origin.allowed >> rank - origin.begin & 1 == 0:
                 if origin.plain and (not rest or ending(rest)):
                     parts.append((rest, b""))
             elif not rest:
-                parts.append((rest, self._behind(rank, config, reach)))
+                ended.append(rank)
             elif ending(rest):
                 return None  # few tokens: what is behind the name is not worth a look at all suffixes
             elif not origin.plain:
                 parts.append((rest, b""))
+        # Only now: what is behind a name may have to be made.
+        parts += [(b"", self._behind(rank, config, reach)) for rank in ended]
         if not origin.plain:
             return tuple(parts)
         plain = self._engine.plain_name(origin, config)

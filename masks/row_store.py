@@ -13,6 +13,7 @@ from .kernels.bits import fingerprint, same_bits
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
+# By fingerprint, and by recipe: many may be of one row, or of rows that nobody holds any more.
 MAX_REFERENCES = 1 << 15
 
 Key = TypeVar("Key")

@@ -13,20 +13,19 @@ from .objects import MembersLeft, SimpleObjectPlan
 
 if TYPE_CHECKING:
     from .shapes import Goal
-    from .values import Position, ValueStates
+    from .values import ValueStates
 
 
 class PlainObject:
-    """The members of one object, in a position of one goal, whose one alternative has a `SimpleObjectPlan`.
+    """The members of objects with one plan, in any position of one goal whose one alternative it is.
 
     For each progress there are two states, behind a member and behind a comma, which are made together; for each and a
     goal one behind the name of a member. What of it no token tells apart is noted in `Pushdown.alike`.
     """
 
-    def __init__(self, values: ValueStates, position: Position, plan: SimpleObjectPlan) -> None:
+    def __init__(self, values: ValueStates, plan: SimpleObjectPlan) -> None:
         self._values = values
         self._pushdown = values.pushdown
-        self._position = position
         self._plan = plan
         self.start: int = plan.start
         self._table = values.keys.table((plan,))

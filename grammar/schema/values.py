@@ -87,7 +87,7 @@ class ValueStates:
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
         self._beginnings: dict[Position, tuple[int, str | None, list[Lexeme]]] = {}
-        self._plain_objects: dict[tuple[Position, SimpleObjectPlan], PlainObject] = {}
+        self._plain_objects: dict[SimpleObjectPlan, PlainObject] = {}
         self._grammars: dict[str, int] = {}
         self._may_wait = False  # for the value of an item: never without arrays whose items must differ
 
@@ -269,10 +269,9 @@ class ValueStates:
         plan = run[0][0]
         if len(run) > 1 or len(position) > 1 or type(plan) is not SimpleObjectPlan:
             return None
-        key = position, plan
-        found = self._plain_objects.get(key)
+        found = self._plain_objects.get(plan)
         if found is None:
-            found = self._plain_objects[key] = PlainObject(self, position, plan)
+            found = self._plain_objects[plan] = PlainObject(self, plan)
         return found
 
     def after_member(self, position: Position, run: ObjectRun) -> int:
