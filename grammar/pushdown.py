@@ -36,9 +36,9 @@ UNFILLED = -1
 
 # Columns of a state's row behind its 256 transitions.
 FLAGS, END, COUNT_LO, COUNT_HI, END_LO, SPACE_CAP = 256, 257, 258, 259, 260, 261
-# The same columns where CHAIN is set.
-NAME_AT, NAME_LENGTH, NAME_END = COUNT_LO, COUNT_HI, END_LO
 BEYOND = 262  # the state in which more than COUNT_HI characters go on, 0 where they do not
+# The same columns where NAMES is set.
+NAMES_AT, N_NAMES, NAME_END, NAME_DEPTH, ALLOWED_NAMES = COUNT_LO, COUNT_HI, END_LO, SPACE_CAP, BEYOND
 MADE_OF = 263  # what a `Maker` knows the state by
 ROW_WIDTH = 264
 
@@ -50,9 +50,14 @@ ESCAPABLE = 8  # between two code points, and at least one more may follow
 ANY_CHARACTER = 16  # every code point may follow, with every continuation of its bytes
 ACCEPT = 32  # the whole text may end here
 SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have been, see masks/engine.py
-# The rest of one ASCII member name: where `count` of its bytes were read, the next one, code[NAME_AT + count], leads
-# to the same state, any other one where the row says; END is done behind all NAME_LENGTH of them, NAME_END before.
-CHAIN = 128
+# The rests of N_NAMES ASCII member names that begin with the same NAME_DEPTH bytes. `count` tells the first one of
+# those that are left (`count >> NAME_BITS`) and how many bytes more they share. A byte with which one goes on leads to
+# the same state, any other where the row says. Behind all of name i, if it is in the bit set ALLOWED_NAMES, END is
+# done, i outcomes further; where no name ends, NAME_END. For each name code[NAMES_AT:] has where in `code` its text
+# is, its length, and how many bytes it begins with like the one before.
+NAMES = 128
+NAME_BITS = 12
+MAX_NAMES = 24  # a step looks at one after the other
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
@@ -83,10 +88,11 @@ class NamePart(Origin):
 
     keys  : the declared names, as sorted UTF-8.
     begin, end, allowed : in the first state they may be those of [begin, end), of which `allowed` (bit 0 is `begin`)
-            may come; where there are more states, or it is a CHAIN, it is one name alone.
+            may come; where there are more states, it is one name alone.
     depth : so many bytes were read in the first state, one more in the next, and so on.
     frame : where any other name will do, what a byte pushes that leaves the declared names.
-    plain : there, for each number of bytes that were read, the state in which plain text would be.
+    plain : there, for each number of bytes that were read, the state in which plain text would be; one alone where it
+            is the same for all.
     """
 
     keys: list[bytes]
@@ -99,11 +105,44 @@ class NamePart(Origin):
 
     def content(self, state: int, count: int) -> bytes:
         """What was read of a name, as UTF-8."""
-        return self.keys[self.begin][: self.n_read(state, count)] if self.keys else b""
+        if not self.keys:
+            return b""
+        return self.keys[self.begin + (count >> NAME_BITS)][: self.n_read(state, count)]
 
     def n_read(self, state: int, count: int) -> int:
         """The number of these bytes."""
-        return self.depth + state - self.first + count
+        return self.depth + state - self.first + (count & (1 << NAME_BITS) - 1)
+
+    def ranks(self, state: int, count: int) -> range:
+        """The names that begin with it."""
+        if not count:
+            return range(self.begin, self.end)
+        first, content = self.begin + (count >> NAME_BITS), self.content(state, count)
+        last = first + 1
+        while last < self.end and self.keys[last].startswith(content):
+            last += 1
+        return range(first, last)
+
+    def allows(self, rank: int) -> bool:
+        """Whether a name of [begin, end) may come."""
+        return bool(self.allowed >> rank - self.begin & 1)
+
+    def plain_state(self, state: int, count: int) -> int:
+        """The state in which plain text would be."""
+        return self.plain[self.n_read(state, count) if len(self.plain) > 1 else 0]
+
+    def going_on(self, state: int, count: int) -> dict[int, int]:
+        """The bytes with which a name that may come goes on, and the first of the names that do."""
+        read = self.n_read(state, count)
+        first: dict[int, int] = {}
+        alive = set()
+        for rank in self.ranks(state, count):
+            if len(self.keys[rank]) > read:
+                byte = self.keys[rank][read]
+                first.setdefault(byte, rank)
+                if self.plain or self.allows(rank):
+                    alive.add(byte)
+        return {byte: rank for byte, rank in first.items() if byte in alive}
 
 
 Row = np.ndarray
@@ -412,24 +451,41 @@ class Pushdown:
         """How many words of `code` are taken."""
         return self._n_code
 
-    def add_text(self, text: bytes) -> int:
-        """Where in `code` a text is, a byte in each word."""
-        return self._new_code(list(text))
+    def add_names(self, names: Sequence[bytes]) -> int:
+        """Where in `code` these sorted names are, as NAMES has them."""
+        words: list[int] = []
+        text = self._n_code + 3 * len(names)
+        before = b""
+        for name in names:
+            words += (text, len(name), _n_shared(before, name))
+            text += len(name)
+            before = name
+        for name in names:
+            words += name
+        return self._new_code(words)
 
-    def rest_of_name(self, state: int, count: int) -> bytes:
-        """What is left of the name in a CHAIN."""
-        at, length = self.table[state, [NAME_AT, NAME_LENGTH]].tolist()
-        return bytes(self.code[at + count : at + length].tolist())
-
-    def string_operation(self, state: int, count: int, column: int) -> int:
-        """What a state does for a byte, or for END; a CHAIN goes to itself for the next byte of its name."""
-        row = self.table[state]
-        if not row[FLAGS] & CHAIN:
-            return int(row[column])
+    def in_string(self, state: int, count: int, column: int) -> tuple[int, int]:
+        """What a state inside a string does for a byte of its text, or for END, and the count behind it."""
+        row, names = self.table[state], self.origin(state)
+        if not row[FLAGS] & NAMES:
+            return int(row[column]), 0
+        assert isinstance(names, NamePart)
         if column == END:
-            return int(row[END if count == row[NAME_LENGTH] else NAME_END])
-        is_next = count < row[NAME_LENGTH] and self.code[row[NAME_AT] + count] == column
-        return goto(state) if is_next else int(row[column])
+            return self.name_end(state, count), 0
+        rank = names.going_on(state, count).get(column)
+        if rank is None:
+            return int(row[column]), 0
+        n_read = names.n_read(state, count) + 1 - names.depth
+        return goto(state), rank - names.begin << NAME_BITS | n_read
+
+    def name_end(self, state: int, count: int) -> int:
+        """What one of the NAMES does at the quote."""
+        names = self.origin(state)
+        assert isinstance(names, NamePart)
+        first = names.ranks(state, count)[0]
+        if len(names.keys[first]) > names.n_read(state, count):
+            return int(self.table[state, NAME_END])
+        return leave(first) if names.allows(first) else 0
 
     def take_over(self, maker: Maker, n_states: int, n_code: int, origin: Origin) -> None:
         """Take over what the kernels of a maker have made: so many states and words of code there are now."""
@@ -576,6 +632,14 @@ class Pushdown:
         grown = np.full(max(2 * len(self.code), needed), UNFILLED, np.int32)
         grown[:used] = self.code[:used]
         self._replace(self.table.copy(), grown)
+
+
+def _n_shared(one: bytes, other: bytes) -> int:
+    """With how many bytes both begin."""
+    for i, (a, b) in enumerate(zip(one, other)):
+        if a != b:
+            return i
+    return min(len(one), len(other))
 
 
 def allow_space(row: Row, cap: int) -> None:

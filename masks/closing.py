@@ -96,7 +96,7 @@ class Closing:
             # What completes a text depends on the items that were begun before.
             return text_of(self._found(state, count, node, begun))
         # What was counted matters in a string only, and in a member name.
-        is_counted = self.engine.string_at(state) or self._ways.is_chain(state)
+        is_counted = self.engine.string_at(state) or self._ways.is_in_names(state)
         known = None if is_counted else self._ways.rest(state, node)
         text, offset = known or self._ways.remember(self._found(state, count, node, begun))
         return text[offset:]

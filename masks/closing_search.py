@@ -98,7 +98,7 @@ class Search:
         self._texts: Kept = {}
         level = self._first = self._level_on(node)
         string = ways.engine.string_at(state)
-        if string is None and ways.is_chain(state):
+        if string is None and ways.is_in_names(state):
             self._finish(level, ways.name_exits(state, count), NOWHERE)
         elif string is None:
             self._add(level, state, (), Path(None, b"", None, 0, (state, node)))
@@ -236,8 +236,7 @@ class Search:
         text, count = b"", 0
         for column, spelled in steps:
             self.pushdown.ensure(state)
-            operation = self.pushdown.string_operation(state, count, column)
-            count = count + 1 if self._ways.is_chain(state) and operation == goto(state) else 0
+            operation, count = self.pushdown.in_string(state, count, column)
             while operation & 3 == EXIT and frames:
                 operation, frames = self._ways.operation(frames[-1], operation >> 2), frames[:-1]
             if operation == 0 or operation & 3 == EXIT:

@@ -260,7 +260,7 @@ class Engine:
         """Where a name would be that is none of the declared ones, with the same beginning."""
         state, count, escape, node = config
         return (
-            origin.plain[origin.n_read(state, count)],
+            origin.plain_state(state, count),
             0,
             escape,
             self.pushdown.push_node(node, origin.frame),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..grammar.pushdown import CHAIN, COUNTED, END, END_LO, FLAGS, SPACE, STRING
+from ..grammar.pushdown import COUNTED, END, END_LO, FLAGS, NAMES, SPACE, STRING, NamePart
 from .engine import Engine
 from .spelling import Spelling
 from .walker import Config, read_bytes
@@ -45,11 +45,12 @@ class Forcing:
         row = pushdown.table[state]
         if row[FLAGS] & STRING:
             found = set(np.flatnonzero(row[:256]).tolist())
-            if row[FLAGS] & CHAIN:
-                found.update(pushdown.rest_of_name(state, count)[:1])
+            names = pushdown.origin(state)
+            if row[FLAGS] & NAMES and isinstance(names, NamePart):
+                found.update(names.going_on(state, count))
             if found & {0x22, 0x5C, *range(0x20)}:
                 return set()
-            if pushdown.string_operation(state, count, END) and not (
+            if pushdown.in_string(state, count, END)[0] and not (
                 row[FLAGS] & COUNTED and count < row[END_LO]
             ):
                 found.add(0x22)

@@ -65,15 +65,16 @@ class Recipes:
 
     def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Hashable | None:
         state, count, escape, _ = config
-        if escape or origin.end - origin.begin > FEW_NAMES:
+        ranks = origin.ranks(state, count)
+        if escape or len(ranks) > FEW_NAMES:
             return None
         read = origin.n_read(state, count)
         ending = self._quotes.ending
         ended: list[int] = []
         parts: list[tuple[bytes, bytes]] = []
-        for rank in range(origin.begin, origin.end):
+        for rank in ranks:
             rest = origin.keys[rank][read:]
-            if origin.allowed >> rank - origin.begin & 1 == 0:
+            if not origin.allows(rank):
                 if origin.plain and (not rest or ending(rest)):
                     parts.append((rest, b""))
             elif not rest:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..grammar.pushdown import CHAIN, END, FLAGS, GOTO, NAME_END, SPACE, STRING
+from ..grammar.pushdown import END, FLAGS, GOTO, NAME_END, NAMES, SPACE, STRING, NamePart
 from .engine import Engine
 from .scalar_texts import RAW, SPELLED
 from .string_ends import Exits, finish_string
@@ -14,6 +14,7 @@ from .units import ItemReader
 
 # From the dearest byte to the cheapest: in a dict that is filled in this order, the cheapest stays.
 _BY_COST = np.array(sorted(range(256), key=lambda b: (-len(SPELLED[b]), -b)))
+_PLAIN = bytes(byte for byte in range(0x20, 0x7F) if len(SPELLED[byte]) == 1)  # more than names in one state
 _BACKWARDS = np.arange(255, -1, -1)
 
 
@@ -70,22 +71,30 @@ class Ways:
             string = self.engine.string_at(state)
             if string is not None:
                 texts = self._strings[state] = finish_string(*string, 0)
-            elif self.is_chain(state):
+            elif self.is_in_names(state):
                 texts = self._strings[state] = self.name_exits(state, 0)
         return texts
 
-    def is_chain(self, state: int) -> bool:
-        """Whether a state is the rest of one member name, see `pushdown.CHAIN`."""
+    def is_in_names(self, state: int) -> bool:
+        """Whether a state is that of the rests of member names, see `pushdown.NAMES`."""
         self.pushdown.ensure(state)
-        return bool(self.pushdown.table[state, FLAGS] & CHAIN)
+        return bool(self.pushdown.table[state, FLAGS] & NAMES)
 
     def name_exits(self, state: int, count: int) -> Exits:
-        """The shortest texts that end a name in a CHAIN: that name, and others where there are any."""
-        rest = self.pushdown.rest_of_name(state, count)
-        end, other = self.pushdown.table[state, [END, NAME_END]].tolist()
-        exits = {end >> 2: b"".join(SPELLED[byte] for byte in rest) + b'"'} if end else {}
+        """The shortest texts that end a name in NAMES: each of them, and another one if there are such."""
+        names = self.pushdown.origin(state)
+        assert isinstance(names, NamePart)
+        n_read = names.n_read(state, count)
+        rests = {rank: names.keys[rank][n_read:] for rank in names.ranks(state, count)}
+        exits = {
+            rank: b"".join(SPELLED[byte] for byte in rest) + b'"'
+            for rank, rest in rests.items()
+            if names.allows(rank)
+        }
+        other = int(self.pushdown.table[state, NAME_END])
         if other:
-            exits[other >> 2] = b'"' if rest else b' "'
+            texts = (b"", *(bytes((byte,)) for byte in _PLAIN))
+            exits[other >> 2] = next(text for text in texts if text not in rests.values()) + b'"'
         return exits
 
     def rest(self, state: int, node: int) -> tuple[bytes, int] | None:

@@ -10,11 +10,11 @@ import pytest
 from strategies import EOS, byte_tokens
 
 import gramask
-from gramask.grammar.pushdown import CHAIN, FLAGS, MOVED, NAME_AT, NAME_LENGTH, PUSH, READY, UNFILLED
+from gramask.grammar.pushdown import FLAGS, MOVED, N_NAMES, NAMES, NAMES_AT, PUSH, READY, UNFILLED
 
 VOCABULARY = gramask.Vocabulary([*byte_tokens(), EOS], eos_ids=[256])
-NAMES = [f"name{i}" for i in range(12)]
-DOCUMENT = {name: {"a": i, "b": [True, {"c": "x" * i}], "d": "é"} for i, name in enumerate(NAMES)}
+MEMBERS = [f"name{i}" for i in range(12)]
+DOCUMENT = {name: {"a": i, "b": [True, {"c": "x" * i}], "d": "é"} for i, name in enumerate(MEMBERS)}
 MEMBER = {
     "properties": {
         "a": {"type": "integer", "maximum": 99},
@@ -23,7 +23,7 @@ MEMBER = {
     },
     "required": ["a", "b"],
 }
-SCHEMA = {"type": "object", "properties": dict.fromkeys(NAMES, MEMBER), "required": NAMES}
+SCHEMA = {"type": "object", "properties": dict.fromkeys(MEMBERS, MEMBER), "required": MEMBERS}
 RULES = [f'r{i} ::= "w{i:02}" "(" (r{(i + 1) % 30} | r{(i + 7) % 30})? ")"' for i in range(30)]
 GRAMMAR = "\n".join(["root ::= r0+", *RULES])
 
@@ -48,10 +48,12 @@ def _check(table: np.ndarray, code: np.ndarray, n_states: int, now: np.ndarray) 
                 assert all(code[frame] == now[frame] or now[frame] >= MOVED for frame in frames)
             else:
                 assert operation >> 2 < len(table)
-        if row[FLAGS] & CHAIN:
-            assert row[NAME_AT] + row[NAME_LENGTH] <= len(code)
-            name = slice(row[NAME_AT], row[NAME_AT] + row[NAME_LENGTH])
-            assert (code[name] == now[name]).all()
+        if row[FLAGS] & NAMES:
+            names = slice(row[NAMES_AT], row[NAMES_AT] + 3 * row[N_NAMES])
+            last_text, length, _ = code[names][-3:]
+            assert last_text + length <= len(code)
+            everything = slice(names.start, last_text + length)
+            assert (code[everything] == now[everything]).all()
     return n_ready
 
 

@@ -12,14 +12,18 @@ import numpy as np
 
 from ..lexemes import TEXT, Lexeme
 from ..pushdown import (
-    CHAIN,
+    ALLOWED_NAMES,
     END,
     ESCAPABLE,
     FLAGS,
     MADE_OF,
-    NAME_AT,
+    MAX_NAMES,
+    N_NAMES,
+    NAME_BITS,
+    NAME_DEPTH,
     NAME_END,
-    NAME_LENGTH,
+    NAMES,
+    NAMES_AT,
     READY,
     ROW_WIDTH,
     SHARED_PUSH,
@@ -128,14 +132,14 @@ class NameTrie:
         # Where each declared name could also be the beginning of another one, masks are alike.
         self._is_covered = all(map(_LAST, self._other_states))
         self._plain: dict[int, tuple[int, ...]] = {}
-        # What the rows of chains have in common, where there can be any.
+        # What the rows of NAMES have in common, where there can be any.
         self._common = None
         if self.others is None or lexeme is TEXT:
             self._common = np.zeros(MADE_OF, np.int32)
             if self.others is not None:
                 self._common[:] = self.others.row(UTF8.start)[:MADE_OF]
-            self._common[FLAGS] |= STRING | ESCAPABLE | CHAIN
-        self._texts: dict[int, int] = {}  # where names are in the automaton
+            self._common[FLAGS] |= STRING | ESCAPABLE | NAMES
+        self._places: dict[int, int] = {}  # where names are in the automaton, by the first of them
         self._states: dict[tuple[int, int, int], int] = {}
 
     def state(self, allowed: int, first: int, last: int, depth: int) -> int:
@@ -149,13 +153,28 @@ class NameTrie:
         state = self._states.get(key)
         if state is not None:
             return state
-        if last - first == 1 and len(self.table.keys[first]) > depth:
-            state = self._states[key] = self._chain(allowed, first, depth)
-            return state
-        origin = self._origin(self.pushdown.n_states, first, last, allowed, depth)
-        expand = lambda _, row: self._expand(allowed, first, last, depth, row)  # noqa: E731
-        state = self._states[key] = self.pushdown.new_states(1, expand, origin)
+        state = self._states[key] = self._new_state(allowed, first, last, depth)
         return state
+
+    def _new_state(self, allowed: int, first: int, last: int, depth: int) -> int:
+        n_states = self.pushdown.n_states
+        if self._is_group(first, last, depth):
+            others = self.others
+            frame, plain = (0, ()) if others is None else (others.frame, (others.plain[UTF8.start],))
+            names = NamePart(n_states, self.table.keys, first, last, allowed, depth, frame, plain)
+            return self.pushdown.new_states(1, partial(self._fill_names, names), names)
+        if last - first == 1 and len(self.table.keys[first]) > depth:
+            return self._name(allowed, first, depth)
+        origin = self._origin(n_states, first, last, allowed, depth)
+        expand = lambda _, row: self._expand(allowed, first, last, depth, row)  # noqa: E731
+        return self.pushdown.new_states(1, expand, origin)
+
+    def _is_group(self, first: int, last: int, depth: int) -> bool:
+        """Whether these names, behind the bytes that they share, can be one state."""
+        if self._common is None or not 0 < last - first <= MAX_NAMES:
+            return False
+        keys = self.table.keys[first:last]
+        return all(key.isascii() for key in keys) and max(map(len, keys)) - depth < 1 << NAME_BITS
 
     def _origin(self, state: int, first: int, last: int, allowed: int, depth: int) -> NamePart | None:
         keys = self.table.keys
@@ -201,27 +220,25 @@ class NameTrie:
         if text_state == UTF8.start and row[:256].any():
             row[FLAGS] |= ESCAPABLE
 
-    def _chain(self, allowed: int, rank: int, depth: int) -> int:
-        """The state, or the states, of one name's remaining bytes."""
+    def _name(self, allowed: int, rank: int, depth: int) -> int:
+        """The states of one name's remaining bytes."""
         key = self.table.keys[rank]
-        origin = self._origin(self.pushdown.n_states, rank, rank + 1, allowed, depth)
-        if self._common is not None and key.isascii():
-            return self.pushdown.new_states(1, partial(self._fill_chain, allowed, rank, depth), origin)
         n_read = len(key)
         if not allowed:
             # Only as far as it may be the beginning of another name.
             n_read = depth + sum(state != 0 for state in self._other_states[rank][depth + 1 :])
+        origin = self._origin(self.pushdown.n_states, rank, rank + 1, allowed, depth)
         fill = partial(self._fill_states, self.pushdown.n_states, allowed, rank, range(depth, n_read + 1))
         return self.pushdown.new_states(n_read + 1 - depth, fill, origin)
 
-    def _fill_chain(self, allowed: int, rank: int, depth: int, _: int, row: Row) -> None:
+    def _fill_names(self, names: NamePart, _: int, row: Row) -> None:
         assert self._common is not None
-        text = self._texts.get(rank)
-        if text is None:
-            text = self._texts[rank] = self.pushdown.add_text(self.table.keys[rank])
+        place = self._places.get(names.begin)
+        if place is None:
+            place = self._places[names.begin] = self.pushdown.add_names(names.keys[names.begin : names.end])
         row[:MADE_OF] = self._common
-        row[NAME_AT], row[NAME_LENGTH] = text + depth, len(self.table.keys[rank]) - depth
-        row[NAME_END], row[END] = row[END], leave(rank) if allowed else 0
+        row[NAMES_AT], row[N_NAMES], row[NAME_DEPTH] = place, names.end - names.begin, names.depth
+        row[NAME_END], row[END], row[ALLOWED_NAMES] = row[END], leave(names.begin), names.allowed
 
     def _fill_states(self, base: int, allowed: int, rank: int, read: range, state: int, _: Row) -> None:
         """Write the first state, which tokens of other names look at, or all others at once."""

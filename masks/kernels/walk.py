@@ -18,9 +18,9 @@ import numpy as np
 
 from ...grammar.pushdown import (
     ACCEPT,
+    ALLOWED_NAMES,
     ANY_CHARACTER,
     BEYOND,
-    CHAIN,
     COUNT_HI,
     COUNT_LO,
     COUNTED,
@@ -31,9 +31,12 @@ from ...grammar.pushdown import (
     FLAGS,
     GOTO,
     MOVED,
-    NAME_AT,
+    N_NAMES,
+    NAME_BITS,
+    NAME_DEPTH,
     NAME_END,
-    NAME_LENGTH,
+    NAMES,
+    NAMES_AT,
     PUSH,
     READY,
     SHARED_PUSH,
@@ -72,6 +75,8 @@ CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS = 7, 8, 9, 10, 11
 # Of the last watched outcome: the frame, the outcome, the stack node below.
 CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, N_CTL = 12, 13, 14, 15
 NO_SHARED = -2
+NAME_MASK = (1 << NAME_BITS) - 1
+_STRING_BYTES = np.int64(1) << np.int64(0x22), np.int64(1) << np.int64(0x5C - 64)  # that no row has
 
 
 @inlined
@@ -178,13 +183,58 @@ def _utf8_byte(code_point, length, index):
     return (0xE0 if length == 3 else 0xF0) | code_point >> shift
 
 
+@jit
+def _name_behind(table, code, state, count, byte):
+    """The count behind `byte` in NAMES, -1 where no name goes on with it."""
+    names, n, depth = table[state, NAMES_AT], table[state, N_NAMES], _name_depth(table, state, count)
+    is_open, allowed = table[state, FLAGS] & SHARED_PUSH, table[state, ALLOWED_NAMES]
+    i, first = count >> NAME_BITS, -1
+    while True:
+        if code[names + 3 * i + 1] > depth:
+            next_byte = code[code[names + 3 * i] + depth]
+            if next_byte > byte:
+                return -1
+            if next_byte == byte:
+                first = i if first < 0 else first
+                if is_open or allowed >> i & 1:  # other names may begin like one that may not come
+                    return first << NAME_BITS | (count & NAME_MASK) + 1
+        i += 1
+        if i == n or code[names + 3 * i + 2] < depth:
+            return -1
+
+
 @inlined
-def _next_of_name(table, code, state, count):
-    """The byte with which the name of a CHAIN goes on, -1 at its end."""
-    byte = -1
-    if count < table[state, NAME_LENGTH]:
-        byte = code[table[state, NAME_AT] + count]
-    return byte
+def _name_depth(table, state, count):
+    """How many bytes were read of a name."""
+    return table[state, NAME_DEPTH] + (count & NAME_MASK)
+
+
+@jit
+def _name_bytes(table, code, state, count):
+    """The bytes with which names go on in NAMES that may come: two bit sets, below 64 and from there on."""
+    names, n, depth = table[state, NAMES_AT], table[state, N_NAMES], _name_depth(table, state, count)
+    allowed = table[state, ALLOWED_NAMES]
+    low, high = np.int64(0), np.int64(0)
+    i = count >> NAME_BITS
+    while True:
+        if code[names + 3 * i + 1] > depth and allowed >> i & 1:
+            byte = np.int64(code[code[names + 3 * i] + depth])
+            if byte < 64:
+                low |= np.int64(1) << byte
+            else:
+                high |= np.int64(1) << byte - 64
+        i += 1
+        if i == n or code[names + 3 * i + 2] < depth:
+            return low, high
+
+
+@jit
+def _name_end(table, code, state, count):
+    """The operation at the quote in NAMES."""
+    i = count >> NAME_BITS
+    if code[table[state, NAMES_AT] + 3 * i + 1] > _name_depth(table, state, count):
+        return table[state, NAME_END]
+    return table[state, END] + (i << 2) if table[state, ALLOWED_NAMES] >> i & 1 else 0
 
 
 @jit
@@ -194,10 +244,12 @@ def _any_alive(machine, state, count, first, last, ctl):
     flags = table[state, FLAGS]
     if flags & ANY_CHARACTER:
         return STEP_DEAD if flags & COUNTED and count > table[state, COUNT_HI] else STEP_ALIVE
-    if flags & CHAIN:
+    if flags & NAMES:
         # Of other names, if there are any, every character may be the next.
-        byte = _next_of_name(table, code, state, count)
-        return STEP_ALIVE if byte >= 0 and first <= byte <= last else STEP_DEAD
+        for point in range(first, min(last, 0x7F) + 1):
+            if _name_behind(table, code, state, count, point) >= 0:
+                return STEP_ALIVE
+        return STEP_DEAD
     point = first
     while point <= last:
         if 0xD800 <= point <= 0xDFFF:
@@ -274,8 +326,10 @@ def _feed(machine, path, depth, point, ctl):
         path[depth - 1, N_LOCAL],
     )
     counted = table[state, FLAGS] & COUNTED
-    if table[state, FLAGS] & CHAIN and point == _next_of_name(table, machine[1], state, count):
-        return _put(path, depth, state, count + 1, 0, node, n_local)
+    if table[state, FLAGS] & NAMES:
+        behind = _name_behind(table, machine[1], state, count, point)
+        if behind >= 0:
+            return _put(path, depth, state, behind, 0, node, n_local)
     length = _utf8_length(point)
     for index in range(length):
         flags = table[state, FLAGS]
@@ -384,15 +438,18 @@ def _step_string(machine, path, depth, byte, ctl):
         path[depth - 1, N_LOCAL],
     )
     flags = table[state, FLAGS]
-    expected = _next_of_name(table, machine[1], state, count) if flags & CHAIN else -1
     if byte == 0x22:
         if flags & COUNTED and count < table[state, END_LO]:
             return STEP_DEAD
-        end = table[state, NAME_END if expected >= 0 else END]
+        end = _name_end(table, machine[1], state, count) if flags & NAMES else table[state, END]
         return _apply(machine, path, depth, end, node, n_local, ctl)
     if byte == 0x5C:
-        if not flags & ESCAPABLE or (flags & CHAIN and expected < 0 and not flags & SHARED_PUSH):
+        if not flags & ESCAPABLE:
             return STEP_DEAD
+        if flags & (NAMES | SHARED_PUSH) == NAMES:
+            low, high = _name_bytes(table, machine[1], state, count)
+            if low | high == 0:
+                return STEP_DEAD
         if flags & COUNTED:
             count += 1
             status = _any_alive(machine, state, count, 0, 0x10FFFF, ctl)
@@ -401,8 +458,10 @@ def _step_string(machine, path, depth, byte, ctl):
         return _put(path, depth, state, count, 1, node, n_local)
     if byte < 0x20:
         return STEP_DEAD
-    if byte == expected:
-        return _put(path, depth, state, count + 1, 0, node, n_local)
+    if flags & NAMES:
+        behind = _name_behind(table, machine[1], state, count, byte)
+        if behind >= 0:
+            return _put(path, depth, state, behind, 0, node, n_local)
     operation = table[state, byte]
     if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
         return STEP_SHARED
@@ -559,7 +618,7 @@ def _quick_step(table, path, depth, byte):
     state = path[depth - 1, STATE]
     flags = table[state, FLAGS]
     status = STEP_ASK
-    if path[depth - 1, ESCAPE] == 0 and flags & (READY | COUNTED | CHAIN) == READY:
+    if path[depth - 1, ESCAPE] == 0 and flags & (READY | COUNTED | NAMES) == READY:
         operation = table[state, byte]
         if operation == SPACE and not flags & STRING:
             count = path[depth - 1, COUNT]
@@ -583,14 +642,15 @@ def _skip_dead(table, code, path, depth, trie_bytes):
     if path[depth - 1, ESCAPE] != 0 or not flags & READY or flags & SHARED_PUSH:
         return node
     if flags & STRING:
-        expected = _next_of_name(table, code, state, path[depth - 1, COUNT]) if flags & CHAIN else -1
-        while (
-            node < last
-            and table[state, trie_bytes[node]] == 0
-            and trie_bytes[node] != expected
-            and trie_bytes[node] != 0x22
-            and trie_bytes[node] != 0x5C
-        ):
+        low, high = _STRING_BYTES
+        if flags & NAMES:
+            name_low, name_high = _name_bytes(table, code, state, path[depth - 1, COUNT])
+            low |= name_low
+            high |= name_high
+        while node < last and table[state, trie_bytes[node]] == 0:
+            byte = np.int64(trie_bytes[node])
+            if byte < 0x80 and (low >> byte if byte < 64 else high >> byte - 64) & 1:
+                break
             node += 1
     elif table[state, END] == 0:
         while node < last and table[state, trie_bytes[node]] == 0:
@@ -620,7 +680,7 @@ def _common_target(table, state, first, last, ctl):
     if not flags & READY:
         ctl[CTL_MISS] = state
         return -MISS_STATE
-    if flags & (COUNTED | CHAIN):
+    if flags & (COUNTED | NAMES):
         return 0
     operation = table[state, first]
     for byte in range(first, last + 1):
@@ -655,7 +715,7 @@ def _groups_to_itself(table, state, depth, ctl):
     if not flags & READY:
         ctl[CTL_MISS] = state
         return np.int64(-MISS_STATE)
-    if flags & (COUNTED | CHAIN):
+    if flags & (COUNTED | NAMES):
         return np.int64(0)
     others = IS_MALFORMED | IS_PENDING
     for byte in range(0x80):
