@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import GramaskError
 from .matcher import Matcher
+from .rows import Row, put_row
 
 _INT32 = np.dtype(np.int32)
 
@@ -22,16 +23,15 @@ def fill_masks(matchers: Sequence[Matcher], out: np.ndarray) -> None:
     After an error the content of `out` is undefined.
     """
     _check_shape(out, len(matchers))
-    rows: list[np.ndarray] = []
+    rows: list[Row] = []
     try:
         for matcher in matchers:
             rows.append(matcher._mask())
     except GramaskError as error:
         raise error.in_row(len(rows)) from error
     _check_widths(rows, out.shape[1])
-    if rows:
-        # One call for all of them: an assignment for each costs as much as finding a mask that is known.
-        np.concatenate(rows, out=out.reshape(-1))
+    for row, place in zip(rows, out):
+        put_row(row, place)
 
 
 def _check_shape(out: np.ndarray, n_rows: int) -> None:
@@ -47,7 +47,7 @@ def _check_shape(out: np.ndarray, n_rows: int) -> None:
     )
 
 
-def _check_widths(rows: Sequence[np.ndarray], n_words: int) -> None:
+def _check_widths(rows: Sequence[Row], n_words: int) -> None:
     for index, row in enumerate(rows):
         if len(row) != n_words:
             raise GramaskError(

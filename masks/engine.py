@@ -21,8 +21,9 @@ from ..grammar.pushdown import (
 from ..grammar.utf8 import UTF8
 from .by_depth import ByDepth
 from .by_frames import ByFrames
-from .kernels.bits import add_common, any_bit, set_pairs
+from .kernels.bits import add_common, set_pairs
 from .recipes import Recipes
+from .rows import FewWords, Row, dense, is_empty, put_beginning
 from .tables import LexemeRow, TokenTables
 from .walker import (
     Config,
@@ -70,13 +71,13 @@ class Engine:
         # What a matcher asks before each token.
         self.unit_frames = pushdown.units.frames
         self.has_two_names = len(tables.two_names) > 0
-        self.masks: dict[Config, np.ndarray] = {}  # what `mask` found
+        self.masks: dict[Config, Row] = {}  # what `mask` found
         self.idle: set[Config] = set()  # where seen names change no mask, unless names run out
         # Answers look no further than one token does.
         alike = None if self.has_two_names else pushdown.alike
-        self._rows: ByFrames[np.ndarray] = ByFrames(pushdown, MAX_CONFIGS, alike)
+        self._rows: ByFrames[Row] = ByFrames(pushdown, MAX_CONFIGS, alike)
         self._by_depth = ByDepth(pushdown, tables)
-        self._distinct: dict[int, np.ndarray] = {}  # rows by their identity
+        self._distinct: dict[int, Row] = {}  # rows by their identity
         self._spelled = (tables.trie.duplicates, np.array(tables.vocabulary.eos_ids, np.int64))
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
@@ -154,33 +155,29 @@ class Engine:
             node = pushdown.push_node(node, frame)
         return state, 0, 0, node
 
-    def mask(self, config: Config) -> np.ndarray:
-        """int32[n_words], not to be changed: the text tokens allowed in `config`, and EOS where it accepts.
+    def mask(self, config: Config) -> Row:
+        """The text tokens allowed in `config`, and EOS where it accepts: as int32 where it is an array.
 
         Raises DeadEnd if there are none.
         """
         mask = self.masks.get(config)
         if mask is None:
             row = self.row_at(config, Reach())
-            if not any_bit(row):
+            if is_empty(row):
                 raise DeadEnd(
                     "no token of the vocabulary continues the text",
                     hint="the vocabulary lacks a token for every byte that may come next",
                 )
             if len(self.masks) >= MAX_CONFIGS:
                 self.masks.clear()
-            mask = self.masks[config] = row.view(np.int32)
+            mask = self.masks[config] = row if isinstance(row, FewWords) else row.view(np.int32)
         return mask
 
-    def row(self, config: Config) -> np.ndarray:
-        """The same as uint32[n_words], which is how masks are put together."""
-        return self.mask(config).view(np.uint32)
-
-    def row_at(self, config: Config, reach: Reach) -> np.ndarray:
+    def row_at(self, config: Config, reach: Reach) -> Row:
         """The same, though it may be empty; what it looks at of the stack is noted in `reach`."""
         return self._rows.get(config, self._find_row, reach)
 
-    def _find_row(self, config: Config, reach: Reach) -> np.ndarray:
+    def _find_row(self, config: Config, reach: Reach) -> Row:
         recipe = self._recipes.of(config, reach)
         if recipe is None:
             return self._make_row(config, reach)
@@ -193,19 +190,20 @@ class Engine:
             self._keep_accepting(config, accepts=False)  # inside a string
         return row
 
-    def _make_row(self, config: Config, reach: Reach) -> np.ndarray:
+    def _make_row(self, config: Config, reach: Reach) -> Row:
         space = scratch()
         words = space.lend_mask(self.n_words)
         try:
             self._fill(config, words[: self.tables.n_words], reach)
             self._keep_accepting(config, accepts=finish(self.pushdown, config, self._spelled, words, reach))
-            row = self.tables.kept.keep(words)
+            few, kept = space.few_words(self.n_words), self.tables.kept
+            row: Row = kept.keep(words) if few is None else kept.keep_few(few, self.n_words)
         finally:
             space.take_back()
         self._hold(row)
         return row
 
-    def _hold(self, row: np.ndarray) -> None:
+    def _hold(self, row: Row) -> None:
         """Let a row count as one that is kept."""
         if len(self._distinct) >= MAX_ROWS:
             for kept in (self._distinct, self._rows, self.masks):
@@ -218,7 +216,7 @@ class Engine:
         if origin is None and self._ends_at_once(config):
             after = self.perform(int(self.pushdown.table[config[0], END]), config[3], reach)
             if after is not None and after[0] != DEAD:
-                mask[:] = self.row_at(after, reach)[: len(mask)]
+                put_beginning(self.row_at(after, reach), mask)
             return
         if isinstance(origin, NamePart) and origin.plain:
             self._fill_name(origin, config, mask, reach)
@@ -253,7 +251,7 @@ class Engine:
 
     def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""
-        mask[:] = self.row_at(self.plain_name(origin, config), reach)[: len(mask)]
+        put_beginning(self.row_at(self.plain_name(origin, config), reach), mask)
         walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=config[3], reach=reach)
 
     def plain_name(self, origin: NamePart, config: Config) -> Config:
@@ -314,7 +312,7 @@ class Engine:
         for outcome, tokens in exits.whole:
             after = self.perform(outcome << 2 | EXIT, node, reach)
             if after is not None and after[0] != DEAD:
-                add_common(self.row_at(after, reach), tokens, mask)
+                add_common(dense(self.row_at(after, reach)), tokens, mask)
 
     def _cross(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd, GramaskError
 from .names import NO_NAMES, Names
+from .rows import FewWords, Row, put_row
 from .tables import bit_positions
 from .units import NO_ITEMS, Open
 from .walker import NAMED, Config, path_nodes, read_bytes
@@ -61,7 +62,7 @@ class Matcher:
         # Once for each token: the common case is told apart by identity.
         if type(out) is not np.ndarray or out.dtype is not _INT32 or out.shape != self._engine.shape:
             self._check_mask(out)
-        out[...] = self._mask()
+        put_row(self._mask(), out)
 
     def _check_mask(self, out: np.ndarray) -> None:
         if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != self._engine.shape:
@@ -71,7 +72,8 @@ class Matcher:
                 hint="allocate it with numpy.empty(constraint.n_words, numpy.int32)",
             )
 
-    def _mask(self) -> np.ndarray:
+    def _mask(self) -> Row:
+        """The mask as it is kept, not to be changed: as int32 where it is an array."""
         config, engine = self._config, self._engine
         if config is FINISHED:
             return self._constraint.end_row.view(np.int32)
@@ -82,13 +84,13 @@ class Matcher:
             engine.unit_frames or engine.has_two_names or engine.pushdown.names_run_out
         ):
             return mask
-        row = mask.view(np.uint32)
+        row = mask if isinstance(mask, FewWords) else mask.view(np.uint32)
         items, names = self._seen
         if engine.unit_frames:
             row = self._constraint.items.filter(config, items, row)
         if names or engine.may_repeat_at_once:
             row = self._constraint.name_masks.filter(config, names, self._past, row)
-        return row.view(np.int32)
+        return row if isinstance(row, FewWords) else row.view(np.int32)
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.

@@ -14,7 +14,8 @@ from ..grammar.pushdown import FLAGS, PUSH, STRING, NameFrame
 from .kernels.bits import any_of, copy_bits
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
-from .tables import bit_positions, pack_ids, without
+from .rows import Row, dense, without
+from .tables import bit_positions, pack_ids
 from .units import NO_ITEMS
 from .walker import NAMED, Config
 
@@ -66,7 +67,7 @@ class NameMasks:
     def _tokens(self) -> QuoteTokens:
         return self._engine.tables.shared("quotes", QuoteTokens)
 
-    def filter(self, config: Config, names: Names, history: History | None, row: np.ndarray) -> np.ndarray:
+    def filter(self, config: Config, names: Names, history: History | None, row: Row) -> Row:
         """`row`, the mask of the automaton alone, without the tokens that repeat a name or leave none.
 
         Raises DeadEnd if no token is left.
@@ -96,7 +97,7 @@ class NameMasks:
     def _held(self, config: Config, is_inside: bool) -> Held | None:
         """The allowed tokens that hold whole names; None where one does behind the end of a name, or items matter."""
         inside = self._tokens.name_inside
-        row = self._engine.row(config)
+        row = dense(self._engine.mask(config)).view(np.uint32)
         if not any_of(inside, row):
             return ()
         present = self._present(inside, row)
@@ -111,7 +112,7 @@ class NameMasks:
         return tuple(found)
 
     def _wrong(
-        self, config: Config, names: Names, history: History | None, row: np.ndarray, place: Place
+        self, config: Config, names: Names, history: History | None, row: Row, place: Place
     ) -> list[int]:
         """The tokens that repeat a name, or leave none to come where names run out."""
         tokens, runs_out = self._tokens, self._pushdown.names_run_out
@@ -171,7 +172,7 @@ class NameMasks:
             self._kinds[state] = kind
         return kind
 
-    def _may_run_out(self, config: Config, row: np.ndarray) -> list[int]:
+    def _may_run_out(self, config: Config, row: Row) -> list[int]:
         """The allowed tokens that could begin a name, behind something else, and leave none or repeat one."""
         found = self._running_out.get(config)
         if found is None:
@@ -188,8 +189,9 @@ class NameMasks:
         return read is not None and (read[1] == NAMED or self._reader.may_run_out(read[0]))
 
     @staticmethod
-    def _present(among: np.ndarray, row: np.ndarray) -> list[int]:
+    def _present(among: np.ndarray, row: Row) -> list[int]:
         """Those of the tokens `among` (int64[n]) that are in `row`."""
+        row = dense(row)
         return among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
 
     def _tried(

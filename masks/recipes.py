@@ -18,9 +18,8 @@ from .quote_tokens import QuoteTokens
 from .walker import Config, Reach
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from .engine import Engine
+    from .rows import Row
 
 FEW_NAMES = 16
 """Of more names than these a walk sees sooner what they begin with."""
@@ -101,7 +100,7 @@ class _Same:
 
     __slots__ = ("_hash", "_row")
 
-    def __init__(self, row: np.ndarray) -> None:
+    def __init__(self, row: Row) -> None:
         self._row = ref(row)
         self._hash = id(row)
 

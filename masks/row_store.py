@@ -10,6 +10,7 @@ from weakref import ReferenceType, ref
 import numpy as np
 
 from .kernels.bits import fingerprint, same_bits
+from .rows import FewWords, Row
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
@@ -17,6 +18,7 @@ MAX_ROWS = 2048
 MAX_REFERENCES = 1 << 15
 
 Key = TypeVar("Key")
+Held = TypeVar("Held", bound=Row)
 
 
 class Fingerprints:
@@ -42,14 +44,17 @@ class RowStore:
     """
 
     def __init__(self) -> None:
+        # By the number of words, and their fingerprint; few words by themselves.
         self._rows: dict[tuple[int, int], ReferenceType[np.ndarray]] = {}
-        self._by_recipe: dict[tuple[int, Hashable], ReferenceType[np.ndarray]] = {}
-        self._last: deque[np.ndarray] = deque(maxlen=MAX_ROWS)
+        self._few: dict[tuple[int, bytes], ReferenceType[FewWords]] = {}
+        self._by_recipe: dict[tuple[int, Hashable], ReferenceType[Row]] = {}
+        self._last: deque[Row] = deque(maxlen=MAX_ROWS)
         self._fingerprints = Fingerprints()
 
     def clear(self) -> None:
         """Forget all rows; those that someone holds stay."""
         self._rows.clear()
+        self._few.clear()
         self._by_recipe.clear()
         self._last.clear()
 
@@ -67,19 +72,32 @@ class RowStore:
         self._last.append(kept)
         return kept
 
-    def made_by(self, recipe: Hashable, n_words: int) -> np.ndarray | None:
+    def keep_few(self, words: np.ndarray, n_words: int) -> FewWords:
+        """The row of so many words in which only `words` have bits, see `FewWords`."""
+        key = n_words, words.tobytes()
+        held = self._few.get(key)
+        found = None if held is None else held()
+        if found is None:
+            found = FewWords(words, n_words)
+            if len(self._few) >= MAX_REFERENCES:
+                self._few = _living(self._few)
+            self._few[key] = ref(found)
+            self._last.append(found)
+        return found
+
+    def made_by(self, recipe: Hashable, n_words: int) -> Row | None:
         """The row of so many words that follows from `recipe`, if it is known."""
         held = self._by_recipe.get((n_words, recipe))
         return None if held is None else held()
 
-    def keep_recipe(self, recipe: Hashable, row: np.ndarray) -> None:
+    def keep_recipe(self, recipe: Hashable, row: Row) -> None:
         """Let a row, one of those that are kept, be known by its recipe."""
         if len(self._by_recipe) >= MAX_REFERENCES:
             self._by_recipe = _living(self._by_recipe)
         self._by_recipe[len(row), recipe] = ref(row)
 
 
-def _living(references: dict[Key, ReferenceType[np.ndarray]]) -> dict[Key, ReferenceType[np.ndarray]]:
+def _living(references: dict[Key, ReferenceType[Held]]) -> dict[Key, ReferenceType[Held]]:
     """Those of rows that someone still holds; none where most are."""
     living = {key: held for key, held in list(references.items()) if held() is not None}
     return living if len(living) < MAX_REFERENCES // 2 else {}

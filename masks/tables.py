@@ -7,13 +7,12 @@ a quote, and then only what follows the quote (the suffix) depends on the contex
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from ..errors import DeadEnd
 from ..grammar.dfa import ByteDfa
 from ..grammar.lexemes import TEXT, Lexeme, Lexicon
 from ..grammar.pushdown import Pushdown
@@ -281,19 +280,6 @@ def pack_ids(tokens: Sequence[int], n_words: int) -> np.ndarray:
     for token in tokens:
         words[token >> 5] |= np.uint32(1 << (token & 31))
     return words
-
-
-def without(row: np.ndarray, tokens: Iterable[int]) -> np.ndarray:
-    """A mask row less some tokens; `row` itself where there are none. Raises DeadEnd if nothing is left."""
-    tokens = list(tokens)
-    if not tokens:
-        return row
-    row = row.copy()
-    for token in tokens:
-        row[token >> 5] &= ~np.uint32(1 << (token & 31))
-    if not row.any():
-        raise DeadEnd("every way on repeats an item or a member name of the text")
-    return row
 
 
 def bit_positions(words: np.ndarray) -> list[int]:

@@ -20,7 +20,7 @@ from .engine import Engine
 from .item_tokens import ItemTokens, is_harmless
 from .open_text import OpenText
 from .repeats import Repeats
-from .tables import without
+from .rows import Row, dense, without
 from .walker import Config, path_nodes, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
@@ -142,8 +142,9 @@ class ItemReader:
             config = (state, *config[1:])
         return config, items
 
-    def filter(self, config: Config, items: Open, row: np.ndarray) -> np.ndarray:
-        """`row`, the mask of the automaton alone, without the tokens that some value forbids."""
+    def filter(self, config: Config, items: Open, whole: Row) -> Row:
+        """`whole`, the mask of the automaton alone, without the tokens that some value forbids."""
+        row = dense(whole)
         with self.pushdown.lock:
             awaited = self._awaited(config, items)
             harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
@@ -155,7 +156,7 @@ class ItemReader:
             if self._is_barred(config, items, nodes, harmless, token)
         ]
         barred += [token for token in repeating if self.step(config, items, token) is None]
-        return without(row, barred)
+        return without(whole, barred)
 
     def _text_here(self, config: Config, items: Open) -> OpenText | None:
         """The text so far of the item, if one is open, on the stack level of `config`."""

@@ -63,10 +63,16 @@ def start_at(state: int, count: int = 0, escape: int = 0) -> Config:
     return state, count, escape, kernel.BOTTOM
 
 
+FEW_WORDS = 64
+FEW_OF = 8
+"""A row is kept as the words that have bits if these are at most so many, and one of so many of its words."""
+
+
 class Scratch:
     """The arrays that kernels write to."""
 
     def __init__(self) -> None:
+        self.few = np.zeros((2, FEW_WORDS), np.uint32)
         self.path = np.zeros((1024, 7), np.int32)
         self.local = np.zeros((1024, 2), np.int32)
         self.exits = np.zeros((4096, 3), np.int32)
@@ -94,6 +100,11 @@ class Scratch:
     def take_back(self) -> None:
         """The last mask that was lent is free again."""
         self._n_lent -= 1
+
+    def few_words(self, n_words: int) -> np.ndarray | None:
+        """The words with bits of the mask that was completed last, see `FewWords`; None where they are many."""
+        n = int(self.ctl[kernel.CTL_FEW])
+        return None if n < 0 or FEW_OF * n > n_words else self.few[:, :n].copy()
 
     def need_depth(self, depth: int) -> None:
         if len(self.path) < depth + 2:
@@ -241,7 +252,7 @@ def finish(
     space.begin(config)
     ctl[kernel.CTL_POPPED] = kernel.LOCAL
     while True:
-        status = kernel.finish(*pushdown.arrays, space.local, space.path, *spelled, mask, ctl)
+        status = kernel.finish(*pushdown.arrays, space.local, space.path, *spelled, mask, space.few, ctl)
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))
             return bool(ctl[kernel.CTL_ACCEPTS])

@@ -65,6 +65,16 @@ def same_bits(first, second):
 
 
 @jit
+def put_words(words, out):
+    """Make `out`, int32[n], zeros but for some words. words : uint32[2, k], places and words."""
+    for i in range(out.shape[0]):
+        out[i] = 0
+    for i in range(words.shape[1]):
+        if words[0, i] < out.shape[0]:
+            out[words[0, i]] = np.int32(words[1, i])
+
+
+@jit
 def copy_bits(pairs, mask):
     """For each row (first, other) of `pairs`, give bit `other` the value of bit `first`."""
     for i in range(pairs.shape[0]):

@@ -73,7 +73,7 @@ STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
 CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS = 7, 8, 9, 10, 11
 # Of the last watched outcome: the frame, the outcome, the stack node below.
-CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, N_CTL = 12, 13, 14, 15
+CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, CTL_FEW, N_CTL = 12, 13, 14, 15, 16
 NO_SHARED = -2
 NAME_MASK = (1 << NAME_BITS) - 1
 _STRING_BYTES = np.int64(1) << np.int64(0x22), np.int64(1) << np.int64(0x5C - 64)  # that no row has
@@ -834,11 +834,13 @@ def _may_end(machine, path, ctl):
 
 
 @jit
-def finish(table, code, stack, local, path, duplicates, ends, mask, ctl):
+def finish(table, code, stack, local, path, duplicates, ends, mask, few, ctl):
     """Complete the mask of `path[0]`, which is right for text tokens but for those that spell what another one does.
 
     duplicates : int32[n, 2], for each of these such a token first.  ends : int64[n], the tokens that end a text.
-    ctl : CTL_ACCEPTS becomes 1 where the text may end. Returns STEP_ALIVE, or a miss.
+    few  : uint32[2, n], out: where the words are that have bits, and these words.
+    ctl : CTL_ACCEPTS becomes 1 where the text may end; CTL_FEW the number of words in `few`, -1 where they are more.
+    Returns STEP_ALIVE, or a miss.
     """
     status = _may_end((table, code, stack, local), path, ctl)
     if status >= MISS_STATE:
@@ -852,7 +854,27 @@ def finish(table, code, stack, local, path, duplicates, ends, mask, ctl):
         mask[other >> 5] &= ~bit
         if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
             mask[other >> 5] |= bit
+    ctl[CTL_FEW] = _collect(mask, few)
     return STEP_ALIVE
+
+
+@jit
+def _collect(mask, few):
+    """Write the words that have bits to `few`, see `finish`. Returns their number, -1 where they are more."""
+    n = 0
+    for first in range(0, mask.shape[0], 16):
+        last = min(first + 16, mask.shape[0])
+        any_bits = np.uint32(0)
+        for i in range(first, last):  # mostly nothing: these are looked at together
+            any_bits |= mask[i]
+        if any_bits:
+            for i in range(first, last):
+                if mask[i]:
+                    if n == few.shape[1]:
+                        return -1
+                    few[0, n], few[1, n] = i, mask[i]
+                    n += 1
+    return n
 
 
 @jit
