@@ -14,7 +14,7 @@ from ..grammar.pushdown import FLAGS, PUSH, STRING, NameFrame
 from .kernels.bits import any_of, copy_bits
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
-from .rows import Row, dense, without
+from .rows import FewWords, Row, dense, without
 from .tables import bit_positions, pack_ids
 from .units import NO_ITEMS
 from .walker import NAMED, Config
@@ -96,11 +96,10 @@ class NameMasks:
 
     def _held(self, config: Config, is_inside: bool) -> Held | None:
         """The allowed tokens that hold whole names; None where one does behind the end of a name, or items matter."""
-        inside = self._tokens.name_inside
-        row = dense(self._engine.mask(config)).view(np.uint32)
-        if not any_of(inside, row):
+        row = self._engine.mask(config)
+        if not self._holds_names(row):
             return ()
-        present = self._present(inside, row)
+        present = self._present(self._tokens.name_inside, row)
         if is_inside or self._engine.unit_frames:
             return None
         found = []
@@ -110,6 +109,14 @@ class NameMasks:
             if held != ():
                 found.append((token, held))
         return tuple(found)
+
+    def _holds_names(self, row: Row) -> bool:
+        """Whether a token of `row` holds a whole name."""
+        if not isinstance(row, FewWords):
+            return any_of(self._tokens.name_inside, row.view(np.uint32))
+        if row.holds_names is None:  # once for all places with this row
+            row.holds_names = any_of(self._tokens.name_inside, row.dense())
+        return row.holds_names
 
     def _wrong(
         self, config: Config, names: Names, history: History | None, row: Row, place: Place
@@ -191,8 +198,8 @@ class NameMasks:
     @staticmethod
     def _present(among: np.ndarray, row: Row) -> list[int]:
         """Those of the tokens `among` (int64[n]) that are in `row`."""
-        row = dense(row)
-        return among[row[among >> 5] >> (among & 31) & 1 == 1].tolist()
+        words = dense(row).view(np.uint32)
+        return among[words[among >> 5] >> (among & 31) & 1 == 1].tolist()
 
     def _tried(
         self, config: Config, names: Names, history: History | None, tokens: list[int]

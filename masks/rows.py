@@ -14,13 +14,16 @@ class FewWords:
     """A row in which few words have bits; most rows are such, and all words of a 128k vocabulary would be 16 KB.
 
     words : uint32[2, n], not to be changed: where these words are, ascending, and the words.  n_words : of the row.
+    holds_names : whether some token holds a whole member name, None where nobody has asked.
     """
 
-    __slots__ = ("__weakref__", "n_words", "words")
+    __slots__ = ("__weakref__", "_index", "holds_names", "n_words", "words")
 
     def __init__(self, words: np.ndarray, n_words: int) -> None:
         self.words = words
         self.n_words = n_words
+        self.holds_names: bool | None = None
+        self._index: dict[int, int] | None = None
 
     def __len__(self) -> int:
         return self.n_words
@@ -36,18 +39,17 @@ class FewWords:
         return out.view(np.uint32)
 
     def without(self, tokens: Iterable[int]) -> FewWords:
-        """The row less some tokens, itself if it has none of them."""
-        left = dict(zip(*self.words.tolist()))
-        is_less = False
+        """The row less some tokens, itself if it has none that are near them."""
+        index = self._index
+        if index is None:
+            index = self._index = {place: i for i, place in enumerate(self.words[0].tolist())}
+        left = None
         for token in tokens:
-            word, bit = left.get(token >> 5, 0), 1 << (token & 31)
-            if word & bit:
-                left[token >> 5] = word ^ bit
-                is_less = True
-        if not is_less:
-            return self
-        places = [place for place, word in left.items() if word]
-        return FewWords(np.array([places, [left[place] for place in places]], np.uint32), self.n_words)
+            i = index.get(token >> 5)
+            if i is not None:
+                left = self.words.copy() if left is None else left
+                left[1, i] &= ~np.uint32(1 << (token & 31))
+        return self if left is None else FewWords(left, self.n_words)
 
 
 Row = np.ndarray | FewWords
@@ -61,7 +63,7 @@ def dense(row: Row) -> np.ndarray:
 
 def is_empty(row: Row) -> bool:
     """Whether no token is allowed."""
-    return not (row.words.size if isinstance(row, FewWords) else any_bit(row))
+    return not any_bit(row.words[1] if isinstance(row, FewWords) else row)
 
 
 def put_row(row: Row, out: np.ndarray) -> None:
