@@ -93,6 +93,12 @@ class ByDepth:
         mask[:] = inside
         self._follow(Depth(inside, exits.in_place, exits.begins), exits, node, mask, reach)
 
+    def alive(self, exits: LevelExits, node: int, reach: Reach) -> np.ndarray:
+        """uint32 words, a bit for each node of `exits.rests`: which may follow behind the level above `node`."""
+        alive = _no_rests(exits)
+        walk_exits(self._pushdown, node, exits.begins, exits.rests, alive, reach)
+        return alive
+
     def _step(self, here: Depth, exits: LevelExits, node: int) -> Depth:
         """What is known when the frames of the stack `node` have been looked at as well."""
         inside = here.inside.copy()
@@ -107,7 +113,7 @@ class ByDepth:
             trie = self._tables.all.levels
             in_place = walk_exits(self._pushdown, node, in_place, trie, mask, reach)
         if len(rests):
-            alive = np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)
+            alive = _no_rests(exits)
             rests = walk_exits(self._pushdown, node, rests, exits.rests, alive, reach)
             if any_bit(alive):
                 set_pairs(exits.tokens, exits.ends, alive, mask)
@@ -130,3 +136,7 @@ class ByDepth:
         deeper.inside = self._tables.kept.keep(deeper.inside)
         self._masks[id(deeper.inside)] = deeper.inside
         self._below[here, frame] = deeper
+
+
+def _no_rests(exits: LevelExits) -> np.ndarray:
+    return np.zeros((len(exits.rests.bytes) >> 5) + 1, np.uint32)

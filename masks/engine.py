@@ -13,18 +13,20 @@ from ..grammar.pushdown import (
     EXIT,
     FLAGS,
     GOTO,
+    READY,
     STRING,
     NamePart,
-    Portable,
     Pushdown,
 )
 from ..grammar.utf8 import UTF8
 from .by_depth import ByDepth
 from .by_frames import ByFrames
+from .exits import LevelExits
 from .kernels.bits import add_common, set_pairs
+from .levels import Level, level_at
 from .recipes import Recipes
 from .rows import FewWords, Row, dense, is_empty, put_beginning
-from .tables import LexemeRow, TokenTables
+from .tables import LevelRow, LexemeRow, TokenTables
 from .walker import (
     Config,
     Reach,
@@ -33,7 +35,6 @@ from .walker import (
     finish,
     read_text,
     scratch,
-    start_at,
     walk_exits,
     walk_trie,
 )
@@ -126,11 +127,14 @@ class Engine:
     def accepts(self, config: Config) -> bool:
         """Whether the text may end in `config`."""
         found = self._accepting.get(config)
-        if found is None:
-            found = self._keep_accepting(
-                config, accepts=finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, Reach())
-            )
-        return found
+        return self._keep_accepting(config, accepts=self.ends_at(config, Reach())) if found is None else found
+
+    def ends_at(self, config: Config, reach: Reach) -> bool:
+        """The same, not kept; what it looks at of the stack is noted in `reach`."""
+        row = self.pushdown.table[config[0]]
+        if row[FLAGS] & (READY | ACCEPT) == READY and row[END] == 0:
+            return False
+        return finish(self.pushdown, config, _NO_TOKENS, _NO_MASK, reach)
 
     def _keep_accepting(self, config: Config, *, accepts: bool) -> bool:
         if len(self._accepting) >= MAX_STEPS:
@@ -187,7 +191,7 @@ class Engine:
             self.tables.kept.keep_recipe(recipe, row)
         else:
             self._hold(row)
-            self._keep_accepting(config, accepts=False)  # inside a string
+            self._keep_accepting(config, accepts=recipe.accepts)
         return row
 
     def _make_row(self, config: Config, reach: Reach) -> Row:
@@ -220,10 +224,8 @@ class Engine:
             return
         if isinstance(origin, NamePart) and origin.plain:
             self._fill_name(origin, config, mask, reach)
-        elif isinstance(origin, Portable):
-            self._fill_level((*origin.key, config[0] - origin.first), config, mask, reach)
-        elif isinstance(origin, Placed) and not origin.lexeme.is_string:
-            self._fill_level((origin.lexeme.key, origin.local(config[0])), config, mask, reach)
+        elif (level := level_at(self.pushdown, origin, config)) is not None:
+            self._fill_level(level, mask, reach)
         elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask, reach)):
             walk_trie(self.pushdown, config, self.tables.all.levels, mask, reach=reach)
 
@@ -295,24 +297,35 @@ class Engine:
         self._cross(row, node, mask, reach, least=lexeme.low - count, most=room)
         return True
 
-    def _fill_level(self, key: tuple[object, ...], config: Config, mask: np.ndarray, reach: Reach) -> None:
+    def _fill_level(self, level: Level, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
-        state, count, escape, node = config
-        key = (*key, count)
-        row = self.tables.level_row(key, self.pushdown, start_at(state, count, escape))
-        # Everything in a grammar stands in many places.
-        exits = self.tables.exits_of(key, row, again=self.pushdown.frames_grow)
+        row, exits = self.exits_of(level)
         if exits.is_merged and not self.pushdown.frames_grow:
-            self._by_depth.fill_at_once(row.inside, exits, node, mask, reach)
+            self._by_depth.fill_at_once(row.inside, exits, level.node, mask, reach)
         elif exits.is_merged:
-            self._by_depth.fill(key, row.inside, exits, node, mask, reach)
+            self._by_depth.fill(level.key, row.inside, exits, level.node, mask, reach)
         else:
             mask[:] = row.inside
-            walk_exits(self.pushdown, node, exits.in_place, self.tables.all.levels, mask, reach)
+            walk_exits(self.pushdown, level.node, exits.in_place, self.tables.all.levels, mask, reach)
         for outcome, tokens in exits.whole:
-            after = self.perform(outcome << 2 | EXIT, node, reach)
-            if after is not None and after[0] != DEAD:
+            after = self.behind(outcome, level.node, reach)
+            if after is not None:
                 add_common(dense(self.row_at(after, reach)), tokens, mask)
+
+    def exits_of(self, level: Level) -> tuple[LevelRow, LevelExits]:
+        """Where a level can go by itself, and how it is left."""
+        row = self.tables.level_row(level.key, level.pushdown, level.start)
+        # Everything in a grammar stands in many places.
+        return row, self.tables.exits_of(level.key, row, again=self.pushdown.frames_grow)
+
+    def exits_alive(self, exits: LevelExits, node: int, reach: Reach) -> bytes:
+        """A bit for each node of `exits.rests`: which may follow behind their level on the stack `node`."""
+        return self._by_depth.alive(exits, node, reach).tobytes()
+
+    def behind(self, outcome: int, node: int, reach: Reach) -> Config | None:
+        """Where a level above the stack `node` leads that ends with `outcome`, None if nowhere."""
+        after = self.perform(outcome << 2 | EXIT, node, reach)
+        return None if after is None or after[0] == DEAD else after
 
     def _cross(
         self,

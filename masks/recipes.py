@@ -1,19 +1,21 @@
-"""What rows inside strings follow from, where that is found sooner than the row.
+"""What rows follow from, where that is found sooner than the row.
 
-Of what is behind the string, a row depends on the suffixes alone that may follow it; of the string, on the state of its
-lexeme, or on the rest of each name that it may be. So rows are shared by all places of all schemas of which that is the
-same, and neither walked for nor compared.
+Of what is behind a string, a row depends on the suffixes alone that may follow it; of the string, on the state of its
+lexeme, or on the rest of each name that it may be. So it is with other stack levels that are known from elsewhere, and
+what may follow where they are left. Rows are shared by all places of all schemas of which that is the same, and neither
+walked for nor compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
 from ..grammar.lexemes import Placed
 from ..grammar.pushdown import EXIT, NamePart
+from .levels import Level, level_at
 from .quote_tokens import QuoteTokens
 from .walker import Config, Reach
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 
 FEW_NAMES = 16
 """Of more names than these a walk sees sooner what they begin with."""
+
+
+class Recipe(NamedTuple):
+    """Equal for configurations with equal rows, of one vocabulary.  accepts : whether the text may end there."""
+
+    made_of: Hashable
+    accepts: bool
 
 
 class Recipes:
@@ -36,17 +45,40 @@ class Recipes:
     def _quotes(self) -> QuoteTokens:
         return self._tables.shared("quotes", QuoteTokens)
 
-    def of(self, config: Config, reach: Reach) -> Hashable | None:
-        """Equal for configurations inside strings with equal rows, of this vocabulary; None where it is not known.
+    def of(self, config: Config, reach: Reach) -> Recipe | None:
+        """What the row of a configuration follows from, None where it is not known.
 
         What it looks at of the stack is noted in `reach`.
         """
-        origin = self._engine.pushdown.origin(config[0])
+        pushdown = self._engine.pushdown
+        origin = pushdown.origin(config[0])
+        if origin is None:
+            return None
         if isinstance(origin, NamePart):
-            return self._of_name(origin, config, reach)
-        if isinstance(origin, Placed) and origin.lexeme.is_string:
-            return self._of_string(origin, config, reach)
-        return None
+            made_of = self._of_name(origin, config, reach)
+        elif isinstance(origin, Placed) and origin.lexeme.is_string:
+            made_of = self._of_string(origin, config, reach)
+        elif not pushdown.frames_grow and (level := level_at(pushdown, origin, config)) is not None:
+            made_of = self._of_level(level, reach)
+            if made_of is not None:
+                return Recipe(made_of, self._engine.ends_at(config, reach))
+        else:
+            return None
+        return None if made_of is None else Recipe(made_of, accepts=False)
+
+    def _of_level(self, level: Level, reach: Reach) -> Hashable | None:
+        engine = self._engine
+        row, exits = engine.exits_of(level)
+        if not exits.is_merged:
+            return None if len(row.exits) else ("level", level.key)
+        if len(exits.in_place):
+            return None
+        alive = engine.exits_alive(exits, level.node, reach)
+        whole = []
+        for outcome, _ in exits.whole:
+            after = engine.behind(outcome, level.node, reach)
+            whole.append(None if after is None else _Same(engine.row_at(after, reach)))
+        return "level", level.key, alive, tuple(whole)
 
     def _of_string(self, origin: Placed, config: Config, reach: Reach) -> Hashable | None:
         state, count, escape, _ = config
