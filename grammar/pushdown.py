@@ -83,6 +83,17 @@ class Portable(Origin):
 
 
 @dataclass(slots=True, eq=False)
+class Junctions(Origin):
+    """States that read white space, at most `space` bytes, and one byte more, which leads somewhere else.
+
+    bytes_ : for each state what that may be.
+    """
+
+    space: int
+    bytes_: tuple[tuple[int, ...], ...]
+
+
+@dataclass(slots=True, eq=False)
 class NamePart(Origin):
     """States inside a member name that is a declared one, or may still become one.
 

@@ -23,7 +23,7 @@ from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .exits import LevelExits
 from .kernels.bits import add_common, set_pairs
-from .levels import Level, level_at
+from .levels import Level, Levels
 from .recipes import Recipes
 from .rows import FewWords, Row, dense, is_empty, put_beginning
 from .tables import LevelRow, LexemeRow, TokenTables
@@ -82,6 +82,7 @@ class Engine:
         self._spelled = (tables.trie.duplicates, np.array(tables.vocabulary.eos_ids, np.int64))
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
+        self.levels = Levels(pushdown)
         self._recipes = Recipes(self)
         self._accepting: dict[Config, bool] = {}
 
@@ -224,7 +225,7 @@ class Engine:
             return
         if isinstance(origin, NamePart) and origin.plain:
             self._fill_name(origin, config, mask, reach)
-        elif (level := level_at(self.pushdown, origin, config)) is not None:
+        elif (level := self.levels.at(origin, config)) is not None:
             self._fill_level(level, mask, reach)
         elif not (isinstance(origin, Placed) and self._fill_string(origin, config, mask, reach)):
             walk_trie(self.pushdown, config, self.tables.all.levels, mask, reach=reach)
@@ -299,7 +300,8 @@ class Engine:
 
     def _fill_level(self, level: Level, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""
-        row, exits = self.exits_of(level)
+        # Where a recipe was looked for, this use has been counted.
+        row, exits = self.exits_of(level, counts=self.pushdown.frames_grow)
         if exits.is_merged and not self.pushdown.frames_grow:
             self._by_depth.fill_at_once(row.inside, exits, level.node, mask, reach)
         elif exits.is_merged:
@@ -312,11 +314,13 @@ class Engine:
             if after is not None:
                 add_common(dense(self.row_at(after, reach)), tokens, mask)
 
-    def exits_of(self, level: Level) -> tuple[LevelRow, LevelExits]:
-        """Where a level can go by itself, and how it is left."""
+    def exits_of(self, level: Level, *, counts: bool = True) -> tuple[LevelRow, LevelExits]:
+        """Where a level can go by itself, and how it is left. counts : whether this is one more use."""
         row = self.tables.level_row(level.key, level.pushdown, level.start)
+        row.n_uses += counts
         # Everything in a grammar stands in many places.
-        return row, self.tables.exits_of(level.key, row, again=self.pushdown.frames_grow)
+        exits = self.tables.exits_of(level.key, row, again=self.pushdown.frames_grow, whole=level.is_common)
+        return row, exits
 
     def exits_alive(self, exits: LevelExits, node: int, reach: Reach) -> bytes:
         """A bit for each node of `exits.rests`: which may follow behind their level on the stack `node`."""

@@ -53,13 +53,16 @@ def exits_in_place(exits: Exits) -> LevelExits:
     return LevelExits(exits, _NO_RESTS, _NO_EXITS, _NO_TOKENS, _NO_TOKENS, ())
 
 
-def merged_exits(trie: LevelTrie, exits: Exits, beginning: Beginning) -> LevelExits:
-    """The exits of a walk over `trie`, put together by outcome: for what is asked for again and again."""
+def merged_exits(trie: LevelTrie, exits: Exits, beginning: Beginning, large: int | None = None) -> LevelExits:
+    """The exits of a walk over `trie`, put together by outcome: for what is asked for again and again.
+
+    large : subtries of more nodes are left where they are.
+    """
     exits = exits[np.argsort(exits[:, 1], kind="stable")]
     nodes, is_begun = exits[:, 0], exits[:, 2] != 0
     # The children of the root are the nodes behind it.
     is_whole = is_begun & (nodes < trie.links[1, 0])
-    is_large = ~is_whole & (trie.n_below[nodes] > LARGE)
+    is_large = ~is_whole & (trie.n_below[nodes] > (np.inf if large is None else large))
     outcomes, number = np.unique(exits[:, 1], return_inverse=True)
     whole = [
         (outcome, beginning(trie.bytes[nodes[is_whole & (number == i)]]))

@@ -15,7 +15,7 @@ from weakref import ref
 
 from ..grammar.lexemes import Placed
 from ..grammar.pushdown import EXIT, NamePart
-from .levels import Level, level_at
+from .levels import Level
 from .quote_tokens import QuoteTokens
 from .walker import Config, Reach
 
@@ -58,7 +58,7 @@ class Recipes:
             made_of = self._of_name(origin, config, reach)
         elif isinstance(origin, Placed) and origin.lexeme.is_string:
             made_of = self._of_string(origin, config, reach)
-        elif not pushdown.frames_grow and (level := level_at(pushdown, origin, config)) is not None:
+        elif not pushdown.frames_grow and (level := self._engine.levels.at(origin, config)) is not None:
             made_of = self._of_level(level, reach)
             if made_of is not None:
                 return Recipe(made_of, self._engine.ends_at(config, reach))

@@ -19,7 +19,7 @@ from ..grammar.pushdown import Pushdown
 from ..grammar.recent import Recent
 from . import disk_cache
 from .content_length import content_lengths
-from .exits import LevelExits, exits_in_place, merged_exits
+from .exits import LARGE, LevelExits, exits_in_place, merged_exits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
 from .row_store import RowStore
@@ -185,12 +185,15 @@ class TokenTables:
         inside = np.zeros(self.n_words, np.uint32)
         return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
 
-    def exits_of(self, key: tuple[object, ...], row: LevelRow, *, again: bool) -> LevelExits:
-        """The tokens of the row of `key` that leave its level. again : they will be asked for on many stacks."""
-        row.n_uses += 1
-        if row.n_uses < (TWICE if again else OFTEN):
+    def exits_of(self, key: tuple[object, ...], row: LevelRow, *, again: bool, whole: bool) -> LevelExits:
+        """The tokens of the row of `key` that leave its level.
+
+        again : they will be asked for on many stacks.  whole : always, and to be put together however many they are.
+        """
+        if not whole and row.n_uses < (TWICE if again else OFTEN):
             return exits_in_place(row.exits)
-        return self._merged.get(key, lambda: merged_exits(self.all.levels, row.exits, self.beginning))
+        large = None if whole else LARGE
+        return self._merged.get(key, lambda: merged_exits(self.all.levels, row.exits, self.beginning, large))
 
     def beginning(self, first_bytes: np.ndarray) -> np.ndarray:
         """uint32[n_words]: the tokens that begin with one of some bytes (uint8[n])."""

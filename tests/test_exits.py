@@ -15,7 +15,7 @@ from strategies import EOS, byte_tokens, merged_tokens
 
 import gramask
 from gramask.grammar import collection
-from gramask.masks import by_depth, exits
+from gramask.masks import by_depth
 from gramask.masks.engine import Engine
 from gramask.masks.exits import LevelExits, merged_exits
 from gramask.masks.kernels.below import BYTE_GROUPS, MALFORMED, PENDING
@@ -88,9 +88,9 @@ def cases(draw: st.DrawFn) -> tuple[list[bytes], list[tuple[int, int, int]]]:
     return tokens, draw(st.permutations(places))
 
 
-@given(cases(), st.sampled_from([0, 2, 500]))
+@given(cases(), st.sampled_from([0, 2, None]))
 def test_exits_say_what_is_left_of_each_token(
-    case: tuple[list[bytes], list[tuple[int, int, int]]], large: int
+    case: tuple[list[bytes], list[tuple[int, int, int]]], large: int | None
 ) -> None:
     tokens, places = case
     trie, _ = LevelTrie.of(TokenTrie.build(tokens).nodes)
@@ -99,9 +99,7 @@ def test_exits_say_what_is_left_of_each_token(
         flags = np.array([text[0] in first_bytes.tolist() for text in tokens], np.bool_)
         return pack_bits(flags, len(tokens) // 32 + 1)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exits, "LARGE", large)
-        level = merged_exits(trie, np.array(places, np.int32).reshape(-1, 3), beginning)
+    level = merged_exits(trie, np.array(places, np.int32).reshape(-1, 3), beginning, large)
     rests = found(trie, level, tokens)
     assert len(rests) == len(set(rests))
     assert set(rests) == wanted(trie, places)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..lexemes import TEXT, Lexeme
-from ..pushdown import FLAGS, MADE_OF, READY, ROW_WIDTH, Row, allow_space, goto, leave
+from ..pushdown import FLAGS, MADE_OF, READY, ROW_WIDTH, Junctions, Row, allow_space, goto, leave
 from .objects import MembersLeft, SimpleObjectPlan
 
 if TYPE_CHECKING:
     from .shapes import Goal
     from .values import ValueStates
+
+_BEHIND_MEMBER = (0x2C, 0x7D), (0x22,)  # and behind the comma
+_BEHIND_NAME = ((0x3A,),)
 
 
 class PlainObject:
@@ -43,7 +46,8 @@ class PlainObject:
         state = self._behind.get(progress)
         if state is None:
             pushdown = self._pushdown
-            state = self._behind[progress] = pushdown.new_states(2, self._expand)
+            origin = Junctions(pushdown.n_states, self._values.space, _BEHIND_MEMBER)
+            state = self._behind[progress] = pushdown.new_states(2, self._expand, origin)
             self._progress[state] = progress
             left = MembersLeft(((self._plan, 1, progress),))
             pushdown.members_left[state] = pushdown.members_left[state + 1] = left
@@ -133,7 +137,8 @@ class PlainObject:
         frame, begin_value = pushdown.push_new(
             goto(self.behind_member(progress)), self._values.value((goal,))
         )
-        state = pushdown.new_states(1, None)
+        origin = Junctions(pushdown.n_states, self._values.space, _BEHIND_NAME)
+        state = pushdown.new_states(1, None, origin)
         row = pushdown.table[state]
         row[:MADE_OF] = self._blank
         row[0x3A] = begin_value

@@ -16,7 +16,20 @@ from typing import Any, TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..lexemes import Lexeme, Lexicon, relabelled
-from ..pushdown import DEAD, GOTO, SPACE, UNFILLED, Expand, Portable, Pushdown, Row, allow_space, goto, leave
+from ..pushdown import (
+    DEAD,
+    GOTO,
+    SPACE,
+    UNFILLED,
+    Expand,
+    Junctions,
+    Portable,
+    Pushdown,
+    Row,
+    allow_space,
+    goto,
+    leave,
+)
 from . import string_grammars
 from .arrays import ArrayPlan
 from .canonical import canonical, value_of
@@ -36,6 +49,14 @@ Position = tuple[Goal, ...]
 Plan = TypeVar("Plan", ObjectPlan, ArrayPlan)
 Choices = tuple[tuple[Plan, int, Step], ...]
 MAX_OUTCOMES = 255
+# What kinds of states read behind white space.
+_JUNCTIONS: dict[object, tuple[int, ...]] = {
+    "object": (0x22, 0x7D),
+    "after name": (0x3A,),
+    "after member": (0x2C, 0x7D),
+    "next name": (0x22,),
+    "after item": (0x2C, 0x5D),
+}
 
 # An alternative inside a container: its plan, the goals of the position that it stands for, and its progress.
 ObjectRun = tuple[tuple[ObjectPlan, int, Hashable], ...]
@@ -101,7 +122,9 @@ class ValueStates:
         """The state named `key`, made if it is new."""
         state = self._interned.get(key)
         if state is None:
-            state = self._interned[key] = self.pushdown.new_state(expand)
+            bytes_ = _JUNCTIONS.get(key[0])
+            origin = None if bytes_ is None else Junctions(self.pushdown.n_states, self.space, (bytes_,))
+            state = self._interned[key] = self.pushdown.new_states(1, expand, origin)
         return state
 
     def value(self, position: Position) -> int:
