@@ -36,10 +36,10 @@ class Matcher:
     """The state of one sequence: which tokens may come next, and what follows from taking one.
 
     Not thread-safe; fork it instead. A fork and a rollback cost the same at every length, because the history is a
-    persistent list that forks share.
+    persistent list that forks share. What a rollback undoes is freed bit by bit, as other tokens are taken.
     """
 
-    __slots__ = ("_config", "_constraint", "_engine", "_past", "_seen")
+    __slots__ = ("_config", "_constraint", "_engine", "_past", "_seen", "_undone")
 
     def __init__(self, constraint: Constraint) -> None:
         self._constraint = constraint
@@ -47,6 +47,8 @@ class Matcher:
         self._config = self._engine.start
         self._seen = NOTHING_SEEN
         self._past: History | None = None
+        # Freeing many steps at once takes longer than undoing them: each step that is taken frees one.
+        self._undone: History | None = None
 
     @property
     def constraint(self) -> Constraint:
@@ -102,6 +104,8 @@ class Matcher:
             return False
         self._past = (self._config, self._seen, token_id, self._past)
         self._config, self._seen = after
+        if self._undone is not None:
+            self._undone = self._undone[3]
         return True
 
     def _after(self, token_id: int) -> tuple[Config, Seen] | None:
@@ -168,7 +172,7 @@ class Matcher:
             raise GramaskError("cannot undo a negative number of tokens")
         if n == 0:
             return
-        taken = self._past
+        taken = before = self._past
         try:
             # Several at once: a step of a loop costs more than what is done in it.
             for _ in range(n - 1 >> 3):
@@ -178,6 +182,7 @@ class Matcher:
             self._config, self._seen, _, self._past = taken  # type: ignore[misc]
         except TypeError:
             raise GramaskError(f"cannot undo {n} tokens: only {_length(self._past)} were taken") from None
+        self._undone = before
 
     def fork(self) -> Matcher:
         """An independent matcher in the same state."""
@@ -187,10 +192,12 @@ class Matcher:
         other._config = self._config
         other._seen = self._seen
         other._past = self._past
+        other._undone = None
         return other
 
     def reset(self) -> None:
         """Go back to the start."""
+        self._undone = self._past
         self._config, self._seen, self._past = self._engine.start, NOTHING_SEEN, None
 
     def is_accepting(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -132,13 +132,7 @@ class NameTrie:
         # Where each declared name could also be the beginning of another one, masks are alike.
         self._is_covered = all(map(_LAST, self._other_states))
         self._plain: dict[int, tuple[int, ...]] = {}
-        # What the rows of NAMES have in common, where there can be any.
-        self._common = None
-        if self.others is None or lexeme is TEXT:
-            self._common = np.zeros(MADE_OF, np.int32)
-            if self.others is not None:
-                self._common[:] = self.others.row(UTF8.start)[:MADE_OF]
-            self._common[FLAGS] |= STRING | ESCAPABLE | NAMES
+        self._has_groups = lexeme is None or lexeme is TEXT
         self._places: dict[int, int] = {}  # where names are in the automaton, by the first of them
         self._states: dict[tuple[int, int, int], int] = {}
 
@@ -171,7 +165,7 @@ class NameTrie:
 
     def _is_group(self, first: int, last: int, depth: int) -> bool:
         """Whether these names, behind the bytes that they share, can be one state."""
-        if self._common is None or not 0 < last - first <= MAX_NAMES:
+        if not self._has_groups or not 0 < last - first <= MAX_NAMES:
             return False
         keys = self.table.keys[first:last]
         return all(key.isascii() for key in keys) and max(map(len, keys)) - depth < 1 << NAME_BITS
@@ -232,11 +226,12 @@ class NameTrie:
         return self.pushdown.new_states(n_read + 1 - depth, fill, origin)
 
     def _fill_names(self, names: NamePart, _: int, row: Row) -> None:
-        assert self._common is not None
         place = self._places.get(names.begin)
         if place is None:
             place = self._places[names.begin] = self.pushdown.add_names(names.keys[names.begin : names.end])
-        row[:MADE_OF] = self._common
+        if self.others is not None:
+            row[:MADE_OF] = self.others.row(UTF8.start)[:MADE_OF]
+        row[FLAGS] |= STRING | ESCAPABLE | NAMES
         row[NAMES_AT], row[N_NAMES], row[NAME_DEPTH] = place, names.end - names.begin, names.depth
         row[NAME_END], row[END], row[ALLOWED_NAMES] = row[END], leave(names.begin), names.allowed
 
@@ -264,11 +259,17 @@ def _utf8(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def _text_states(text: bytes) -> list[int]:
+def _text_states(text: bytes) -> Sequence[int]:
     """The states of plain text before, between and behind the bytes of `text`."""
     if text.isascii():
-        return [UTF8.start] * (len(text) + 1)
+        return _ascii_states(len(text))
     states = [UTF8.start]
     for byte in text:
         states.append(int(UTF8.delta[states[-1], byte]))
     return states
+
+
+@lru_cache(256)
+def _ascii_states(n: int) -> tuple[int, ...]:
+    """The same for so many bytes of ASCII: one for all of them."""
+    return (UTF8.start,) * (n + 1)
