@@ -476,10 +476,12 @@ class Pushdown:
         return self._new_code(words)
 
     def in_string(self, state: int, count: int, column: int) -> tuple[int, int]:
-        """What a state inside a string does for a byte of its text, or for END, and the count behind it."""
+        """What a state does for a byte, of a string's text if it is inside one, or for END; and the count behind it."""
         row, names = self.table[state], self.origin(state)
         if not row[FLAGS] & NAMES:
-            return int(row[column]), 0
+            if row[column] == UNFILLED:
+                self.fill_transition(state, column)
+            return int(self.table[state, column]), 0
         assert isinstance(names, NamePart)
         if column == END:
             return self.name_end(state, count), 0

@@ -56,14 +56,17 @@ class Levels:
         key = ("junction", origin.space, bytes_, count)
         return Level(key, pushdown, start_at(start, count), node, is_common=True)
 
-
     def _frame(self, state: int, bytes_: tuple[int, ...]) -> int:
         pushdown = self._pushdown
         pushdown.ensure(state)
         row = pushdown.table[state]
         operations = [int(row[byte]) for byte in bytes_]
         with pushdown.lock:
-            return pushdown.new_frame(operations)
+            return pushdown.new_frame(operations, lambda outcome: self._operation(state, bytes_[outcome]))
+
+    def _operation(self, state: int, byte: int) -> int:
+        self._pushdown.fill_transition(state, byte)
+        return int(self._pushdown.table[state, byte])
 
 
 @lru_cache(64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..grammar.dfa import literals
-from ..grammar.pushdown import FLAGS, PUSH, STRING, NameFrame
+from ..grammar.pushdown import FLAGS, PUSH, STRING, UNFILLED, NameFrame
 from .kernels.bits import any_of, copy_bits
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
@@ -169,6 +169,8 @@ class NameMasks:
         if kind is None:
             pushdown = self._pushdown
             pushdown.ensure(state)
+            if pushdown.table[state, _QUOTE] == UNFILLED:
+                pushdown.fill_transition(state, _QUOTE)
             operation = int(pushdown.table[state, _QUOTE])
             if pushdown.table[state, FLAGS] & STRING:
                 kind = _STRING

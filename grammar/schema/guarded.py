@@ -17,7 +17,7 @@ from .values import ArrayRun, ObjectRun, Position, Run, ValueStates
 
 if TYPE_CHECKING:
     from .emptiness import _Clause
-    from .plain_objects import PlainObject
+    from .objects import SimpleObjectPlan
 
 _ANY: Position = (ANYTHING,)
 # What follows the value that a state pushes a frame for.
@@ -134,7 +134,7 @@ class LenientStates(GuardedStates):
             self.failures.append(error)
             return run
 
-    def plain_object(self, position: Position, run: ObjectRun) -> PlainObject | None:
+    def plain_plan(self, position: Position, run: ObjectRun) -> SimpleObjectPlan | None:
         return None  # its frames have no operation for what nobody knows
 
     # Where nothing is known any more

@@ -102,7 +102,7 @@ class _Others:
             row[END] = leave(self._base + label) if label >= 0 else 0
         return row
 
-    def fill(self, rows: np.ndarray, states: list[int]) -> None:
+    def fill(self, rows: np.ndarray, states: Sequence[int]) -> None:
         """Write the rows of these states, most of which are the first one: names are ASCII."""
         rows[:] = self.row(states[0])
         for i, state in enumerate(states):

@@ -278,20 +278,29 @@ class ValueStates:
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
-            plain = self.plain_object(position, run)
-            if plain is None:
+            plan = self.plain_plan(position, run)
+            if plan is None:
                 row[0x22] = self.keys.begin(position, run)
-            else:
-                row[0x22] = plain.begin_name(plain.start)
+            elif plan.any_follows(plan.start):
+                # Tokens that begin a value often end there, and then its members do not matter yet.
+                row[0x22] = UNFILLED
+                self.pushdown.defer(state, partial(self._begin_first, plan))
             row[0x7D] = self.close(position, _closing(run))
 
         return self._before_member(position, run, self.intern(("object", position), expand))
 
-    def plain_object(self, position: Position, run: ObjectRun) -> PlainObject | None:
-        """The states around the members of an object in which one alternative is left, if that is a plain one."""
+    def _begin_first(self, plan: SimpleObjectPlan, state: int, quote: int) -> None:
+        """Write what the first name of a plain object begins with."""
+        self.pushdown.table[state, quote] = self.plain_object(plan).begin_name(plan.start)
+
+    def plain_plan(self, position: Position, run: ObjectRun) -> SimpleObjectPlan | None:
+        """The plan of an object in which one alternative is left, if that is a plain one."""
         plan = run[0][0]
-        if len(run) > 1 or len(position) > 1 or type(plan) is not SimpleObjectPlan:
-            return None
+        is_plain = len(run) == 1 and len(position) == 1 and type(plan) is SimpleObjectPlan
+        return plan if is_plain else None  # type: ignore[return-value]
+
+    def plain_object(self, plan: SimpleObjectPlan) -> PlainObject:
+        """The states around the members of an object with such a plan."""
         found = self._plain_objects.get(plan)
         if found is None:
             found = self._plain_objects[plan] = PlainObject(self, plan)
@@ -299,8 +308,8 @@ class ValueStates:
 
     def after_member(self, position: Position, run: ObjectRun) -> int:
         """The state behind a member's value."""
-        if run and (plain := self.plain_object(position, run)) is not None:
-            return plain.behind_member(run[0][2])  # type: ignore[arg-type]
+        if run and (plan := self.plain_plan(position, run)) is not None:
+            return self.plain_object(plan).behind_member(run[0][2])  # type: ignore[arg-type]
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
