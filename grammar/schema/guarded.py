@@ -94,6 +94,8 @@ class LenientStates(GuardedStates):
     Each frame has one operation more, for a value of which nobody knows what it satisfies.
     """
 
+    _defers = False  # an error must be met where the state is made
+
     def __init__(
         self, pushdown: Pushdown, goals: Goals, emptiness: Emptiness, *, space: int, in_order: bool
     ) -> None:

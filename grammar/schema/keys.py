@@ -41,8 +41,10 @@ class KeyStates:
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
+        if any(plan.open_classes(progress) for plan, _, progress in run):
+            return True
         table = self._table_of(run)
-        return any(table.allowed(plan, progress) or plan.open_classes(progress) for plan, _, progress in run)
+        return any(table.allowed(plan, progress) for plan, _, progress in run)
 
     def begin(self, position: Position, run: ObjectRun) -> int:
         """The operation at the opening quote of a name, DEAD where no name may come."""

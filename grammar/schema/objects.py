@@ -157,10 +157,6 @@ class SimpleObjectPlan(ObjectPlan):
             return [Step(progress, self.extra)]
         return [Step(len(self.names), self.extra)] if self.next_required[progress] == len(self.names) else []
 
-    def any_follows(self, progress: int) -> bool:
-        """Whether any member may come next."""
-        return bool(self.open_classes(progress) or self.candidates(progress))
-
     def before(self, name: str | None) -> int:
         """The progress at which `name` may come (None: one that is not declared), where members have an order."""
         return len(self.names) if name is None else self.index[name]

@@ -94,6 +94,8 @@ class Outcomes:
 class ValueStates:
     """Builds and interns the states of one schema."""
 
+    _defers = True  # what can be left until a text goes there
+
     def __init__(self, pushdown: Pushdown, emptiness: Emptiness, *, space: int, in_order: bool) -> None:
         self.pushdown = pushdown
         self.emptiness = emptiness
@@ -278,20 +280,24 @@ class ValueStates:
 
         def expand(state: int, row: Row) -> None:
             allow_space(row, self.space)
-            plan = self.plain_plan(position, run)
-            if plan is None:
+            if not self._defers:
                 row[0x22] = self.keys.begin(position, run)
-            elif plan.any_follows(plan.start):
+            elif self.keys.any_follows(run):
                 # Tokens that begin a value often end there, and then its members do not matter yet.
                 row[0x22] = UNFILLED
-                self.pushdown.defer(state, partial(self._begin_first, plan))
+                self.pushdown.defer(state, partial(self._begin_first, position, run))
             row[0x7D] = self.close(position, _closing(run))
 
         return self._before_member(position, run, self.intern(("object", position), expand))
 
-    def _begin_first(self, plan: SimpleObjectPlan, state: int, quote: int) -> None:
-        """Write what the first name of a plain object begins with."""
-        self.pushdown.table[state, quote] = self.plain_object(plan).begin_name(plan.start)
+    def _begin_first(self, position: Position, run: ObjectRun, state: int, quote: int) -> None:
+        """Write what the first name of an object begins with."""
+        plan = self.plain_plan(position, run)
+        if plan is None:
+            begin = self.keys.begin(position, run)
+        else:
+            begin = self.plain_object(plan).begin_name(plan.start)
+        self.pushdown.table[state, quote] = begin
 
     def plain_plan(self, position: Position, run: ObjectRun) -> SimpleObjectPlan | None:
         """The plan of an object in which one alternative is left, if that is a plain one."""
