@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..dfa import ByteDfa
+from .alike import TELLING
 from .containers import Live
 from .goals import Goals
 from .members import Members
@@ -46,6 +47,24 @@ _LOOK_DEPTH = 3
 
 def _is_ascii(value: object) -> bool:
     return isinstance(value, str) and value.isascii()
+
+
+def _says_only(keyword: str, schema: dict[str, Any]) -> bool:
+    """Whether all other keywords of a subschema are annotations."""
+    return all(other == keyword or other not in TELLING for other in schema)
+
+
+def _may_be_met(schema: dict[str, Any], keywords: frozenset[str], low: str, high: str) -> bool:
+    """Whether a look shows that some value meets those of `keywords` that are there: any one, or two whole bounds."""
+    present = keywords.intersection(schema)
+    if len(present) < 2:
+        return True
+    bounds = [schema[keyword] for keyword in (low, high) if keyword in present]
+    return (
+        len(present) == len(bounds) == 2
+        and all(type(bound) is int for bound in bounds)
+        and bounds[0] <= bounds[1]
+    )
 
 
 class _Clause:
@@ -123,16 +142,22 @@ class Emptiness:
         schema = document.schemas[number]
         if isinstance(schema, bool) or depth > _LOOK_DEPTH:
             return schema is True
-        if "$ref" in schema and (len(schema) == 1 or document.ref_alone_of(number)):
+        if "$ref" in schema and (document.ref_alone_of(number) or _says_only("$ref", schema)):
             return self._is_plain(document.resolve(number), depth + 1)
-        if not _RESTRICTING.isdisjoint(schema) or isinstance(schema.get("type"), list):
+        if "anyOf" in schema and _says_only("anyOf", schema) and "anyOf" in document.known(number):
+            return any(self._is_plain(child, depth + 1) for child in document.children(number, "anyOf"))
+        if not _RESTRICTING.isdisjoint(schema):
             return False
-        n_bounds = max(len(_OF_STRINGS.intersection(schema)), len(_OF_NUMBERS.intersection(schema)))
-        values = schema.get("enum")
-        if n_bounds > (values is None):
-            return False
+        types, values = schema.get("type"), schema.get("enum")
         if values is not None:
-            return schema.get("type") == "string" and values[:1] != [] and _is_ascii(values[0])
+            is_free = _OF_STRINGS.isdisjoint(schema) and types in ("string", None)
+            return is_free and values[:1] != [] and _is_ascii(values[0])
+        if not _may_be_met(schema, _OF_STRINGS, "minLength", "maxLength"):
+            return False
+        if not _may_be_met(schema, _OF_NUMBERS, "minimum", "maximum"):
+            return False
+        if isinstance(types, list):
+            return bool(types) and ("required" not in schema or types != ["object"])
         return "required" not in schema or self._has_plain_members(number, schema, depth)
 
     def _has_plain_members(self, number: int, schema: dict[str, Any], depth: int) -> bool:
