@@ -178,6 +178,7 @@ def compile_kernels() -> None:
     from .logits.host import call_kernels
     from .masks.exits import merged_exits
     from .masks.kernels.bits import add_common, any_of
+    from .masks.rows import FewWords
     from .masks.vocabulary import Vocabulary
 
     texts = [*(bytes([byte]) for byte in range(256)), b"6,", b'6, "', b""]  # some that leave a number
@@ -201,6 +202,7 @@ def compile_kernels() -> None:
     assert tables.kept.keep(words) is tables.kept.keep(words)
     add_common(words, words, words.copy())
     any_of(tables.with_quote, words)
+    FewWords(np.zeros((2, 0), np.uint32), len(words)).put(mask)
     call_kernels()
 
 

@@ -512,7 +512,7 @@ class Pushdown:
     def defer(self, state: int, fill: Fill) -> None:
         """Let `fill` write what is UNFILLED among the transitions of `state`.
 
-        Only for what never fails: a text may go on behind it, whatever lies below.
+        Only where a text may go on, whatever lies below; what cannot be enforced is found out when one does.
         """
         self._fill[state] = fill
 

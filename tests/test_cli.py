@@ -207,7 +207,7 @@ from gramask.masks.kernels import apply, below, bits, making, merge, walk
 compile_kernels()
 compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens, walk.finish]
-called += [bits.any_of, bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common]
+called += [bits.any_of, bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common, bits.put_words]
 called += [apply.apply_rows, apply.stream_rows]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
 called += [analysis.find_ends, analysis.find_sets, store.rehash]

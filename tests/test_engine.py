@@ -268,3 +268,26 @@ def test_stored_tables_are_rebuilt_rather_than_trusted(
         assert np.array_equal(tables.row(TEXT.dfa, local, 0).inside, again.row(TEXT.dfa, local, 0).inside)
     assert np.array_equal(tables.all.pairs, again.all.pairs)
     assert np.array_equal(tables.at_most(2), again.at_most(2))
+
+
+def test_what_a_rollback_undoes_is_freed_bit_by_bit() -> None:
+    def n_undone() -> int:
+        n, step = 0, matcher._undone
+        while step is not None:
+            n, step = n + 1, step[3]
+        return n
+
+    matcher = gramask.compile({"type": "string"}, VOCABULARY, cache=False).matcher()
+    text = b'"' + b"abc" * 9
+    assert all(map(matcher.advance, text))
+    before = matcher.state_id
+    matcher.rollback(len(text) - 1)
+    assert n_undone() == len(text)
+    for n, token in enumerate(text[1:], 1):
+        assert matcher.advance(token)
+        assert n_undone() == len(text) - n
+    assert matcher.state_id == before
+    matcher.fork().rollback(len(text))
+    matcher.rollback(len(text))
+    with pytest.raises(gramask.GramaskError):
+        matcher.rollback(1)

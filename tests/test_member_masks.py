@@ -54,6 +54,12 @@ SCHEMAS = [
     _object(NAMES[:4], 2, _object(NAMES[:3], 3, False)),
     {**_object(NAMES[:4], 4, False), "patternProperties": {"^a": {"type": "string"}}},
     {"anyOf": [_object(NAMES[:3], 1, False), _object(NAMES[1:5], 2, True)]},
+    # More names than one state is for.
+    *(
+        _object([*NAMES, *(f"na{i:02}" for i in range(40))], n, extra)
+        for n in (0, 2)
+        for extra in (False, True)
+    ),
 ]
 
 
@@ -134,6 +140,26 @@ def test_names_are_completed_from_their_middle() -> None:
         text = b"".join(TOKENS[token] for token in closing)
         assert json.loads(begun + text).keys() == {"abcd", "name"}
         assert text.startswith(rest)
+
+
+@pytest.mark.parametrize("extra", [False, True])
+def test_long_names(extra: bool) -> None:
+    """Of which a configuration cannot count the bytes beside which names are left."""
+    names = ["x" * 5000, "x" * 4999 + "y", "x", "y"]
+    schema = {
+        "properties": {key: {"const": 1} for key in names},
+        "additionalProperties": extra,
+        "type": "object",
+    }
+    constraint = gramask.compile(schema, VOCABULARY, order="any", cache=False)
+    for name, is_declared in ((names[0], True), (names[1], True), ("x", True), ("x" * 4999, False)):
+        for value in (b"1", b"2"):
+            matcher = constraint.matcher()
+            text = b'{"' + name.encode() + b'":' + value + b"}"
+            accepted = all(matcher.advance(TOKENS.index(bytes([byte]))) for byte in text)
+            assert (accepted and matcher.is_accepting()) is (value == b"1" if is_declared else extra), name[
+                -2:
+            ]
 
 
 def test_forced_names() -> None:

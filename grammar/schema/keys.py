@@ -41,7 +41,7 @@ class KeyStates:
 
     def any_follows(self, run: ObjectRun) -> bool:
         """Whether any member may come next."""
-        if any(plan.open_classes(progress) for plan, _, progress in run):
+        if any(plan.others is not None and plan.open_classes(progress) for plan, _, progress in run):
             return True
         table = self._table_of(run)
         return any(table.allowed(plan, progress) for plan, _, progress in run)
