@@ -175,9 +175,11 @@ class Matcher:
         taken = before = self._past
         try:
             # Several at once: a step of a loop costs more than what is done in it.
-            for _ in range(n - 1 >> 3):
-                taken = taken[3][3][3][3][3][3][3][3]  # type: ignore[index]
-            for _ in range(n - 1 & 7):
+            for _ in range(n - 1 >> 4):
+                taken = taken[3][3][3][3][3][3][3][3][3][3][3][3][3][3][3][3]  # type: ignore[index]
+            for _ in range(n - 1 >> 2 & 3):
+                taken = taken[3][3][3][3]  # type: ignore[index]
+            for _ in range(n - 1 & 3):
                 taken = taken[3]  # type: ignore[index]
             self._config, self._seen, _, self._past = taken  # type: ignore[misc]
         except TypeError:

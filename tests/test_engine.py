@@ -278,7 +278,7 @@ def test_what_a_rollback_undoes_is_freed_bit_by_bit() -> None:
         return n
 
     matcher = gramask.compile({"type": "string"}, VOCABULARY, cache=False).matcher()
-    text = b'"' + b"abc" * 9
+    text = b'"' + b"ab\\n" * 19
     assert all(map(matcher.advance, text))
     before = matcher.state_id
     matcher.rollback(len(text) - 1)
@@ -287,7 +287,12 @@ def test_what_a_rollback_undoes_is_freed_bit_by_bit() -> None:
         assert matcher.advance(token)
         assert n_undone() == len(text) - n
     assert matcher.state_id == before
-    matcher.fork().rollback(len(text))
+    for n in range(1, len(text) + 1):
+        fork, anew = matcher.fork(), matcher.constraint.matcher()
+        fork.rollback(n)
+        assert all(map(anew.advance, text[: len(text) - n]))
+        assert fork.state_id == anew.state_id
+        assert fork.advance(text[len(text) - n])
     matcher.rollback(len(text))
     with pytest.raises(gramask.GramaskError):
         matcher.rollback(1)
