@@ -37,6 +37,8 @@ def environment(threads: int = 1) -> dict[str, str]:
         **dict.fromkeys(THREAD_VARIABLES, str(threads)),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": os.pathsep.join(paths),
+        # Installed packages come with their bytecode; a checkout keeps it as soon as it may.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
