@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 from ..errors import TokenizerUnsupported
@@ -109,9 +110,10 @@ def check_token_bytes(found: TokenBytes) -> None:
     if letter is not None:
         for token in text_ids[:: max(1, len(text_ids) // _SAMPLE_SIZE)]:
             _check_decoding(found, [letter, token, letter], f"token {token}")
+    known = set(text_ids)
     for text in _SAMPLE_TEXTS:
         ids = found.encode(text)
-        if set(ids) <= set(text_ids):
+        if known.issuperset(ids):
             _check_decoding(found, ids, f"the text {text!r}")
 
 
@@ -146,8 +148,10 @@ def _from_backend(backend: Any, special_ids: frozenset[int]) -> TokenBytes:
     vocabulary = backend.get_vocab(with_added_tokens=False)
     added = backend.get_added_tokens_decoder()
     tokens = [b""] * (max([*vocabulary.values(), *added], default=-1) + 1)
-    for piece, token in vocabulary.items():
-        tokens[token] = bytes_of(piece)
+    pieces = list(vocabulary)
+    texts = _all_byte_level_bytes(pieces) if bytes_of is _byte_level_bytes else map(bytes_of, pieces)
+    for token, text in zip(vocabulary.values(), texts):
+        tokens[token] = text
     for token, entry in added.items():
         tokens[token] = bytes_of(entry.content)
         # The byte-level decoder reads some literal texts ("\u00e9\u00e9") as its alphabet, though encoding
@@ -290,6 +294,16 @@ def _byte_level_bytes(piece: str) -> bytes:
     except UnicodeEncodeError:
         # A piece with any other character is literal text, as in the decoder of the tokenizers library.
         return piece.encode()
+
+
+def _all_byte_level_bytes(pieces: Sequence[str]) -> list[bytes]:
+    """The same of many pieces: at once, where all of them are spelled in the alphabet, a character for a byte."""
+    try:
+        text = "".join(pieces).translate(_BYTE_ALPHABET).encode("latin-1")
+    except UnicodeEncodeError:
+        return list(map(_byte_level_bytes, pieces))
+    ends = list(accumulate(map(len, pieces), initial=0))
+    return [text[begin:end] for begin, end in pairwise(ends)]
 
 
 def _from_tiktoken(encoding: Any) -> TokenBytes:

@@ -49,7 +49,7 @@ class Vocabulary:
     ) -> None:
         """Raises TokenizerUnsupported without an EOS id, or for an id outside `tokens`."""
         tokens = tuple(tokens)
-        if not all(type(text) is bytes for text in tokens):
+        if not set(map(type, tokens)) <= {bytes}:
             raise TypeError("tokens must be bytes")
         ends = _as_ids(eos_ids)
         special = frozenset(map(int, special_ids)).union(ends)
