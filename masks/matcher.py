@@ -64,7 +64,11 @@ class Matcher:
         # Once for each token: the common case is told apart by identity.
         if type(out) is not np.ndarray or out.dtype is not _INT32 or out.shape != self._engine.shape:
             self._check_mask(out)
-        put_row(self._mask(), out)
+        mask = self._mask()
+        if type(mask) is np.ndarray:
+            out[...] = mask
+        else:
+            put_row(mask, out)
 
     def _check_mask(self, out: np.ndarray) -> None:
         if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != self._engine.shape:
