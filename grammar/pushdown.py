@@ -57,7 +57,7 @@ SHARED_PUSH = 64  # a PUSH from here leads where the plain string would have bee
 # is, its length, and how many bytes it begins with like the one before.
 NAMES = 128
 NAME_BITS = 12
-MAX_NAMES = 24  # a step looks at one after the other
+MAX_NAMES = 24  # a step looks at one after the other; ALLOWED_NAMES has 31 bits for them
 
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
