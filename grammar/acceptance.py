@@ -43,7 +43,7 @@ def _may_end(pushdown: Pushdown, state: int, node: int) -> bool:
 def _performed(pushdown: Pushdown, operation: int, node: int) -> tuple[int, int]:
     """The state and the stack node behind an operation; the dead state for none."""
     while operation & 3 == EXIT:
-        parent, frame = pushdown.stack[node].tolist()
+        parent, frame = pushdown.nodes[node]
         operation, node = pushdown.resumed(frame, operation >> 2), parent
     if operation & 3 == GOTO:
         return operation >> 2, node

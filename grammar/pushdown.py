@@ -343,7 +343,8 @@ class Pushdown:
     alike        : states, and stack symbols, that no text tells apart in which at most one member name ends: for each
                    the first of them.
     maker        : the one that makes all states and frames, if there is one.
-    stack : int32[capacity, 2], persistent stack nodes `(parent, frame)`; node 0 is the empty stack.
+    nodes : `(parent, frame)` of each persistent stack node; node 0 is the empty stack.
+    stack : the same for kernels, int32[capacity, 2].
     """
 
     def __init__(self, *, final_space: int = 0) -> None:
@@ -372,8 +373,8 @@ class Pushdown:
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
-        self._nodes: dict[tuple[int, int], int] = {(0, self.root_frame): self.root_node}
-        self._n_nodes = 2
+        self.nodes = [(0, 0), (0, self.root_frame)]
+        self._numbers = {(0, self.root_frame): self.root_node}
 
     @property
     def n_states(self) -> int:
@@ -616,19 +617,20 @@ class Pushdown:
 
     def push_node(self, parent: int, frame: int) -> int:
         """The interned stack node with `frame` on top of `parent`."""
-        node = self._nodes.get((parent, frame))
+        node = self._numbers.get((parent, frame))
         if node is not None:
             return node
         with self.lock:
-            node = self._nodes.get((parent, frame))
+            node = self._numbers.get((parent, frame))
             if node is not None:
                 return node
-            node = self._n_nodes
+            node = len(self.nodes)
             if node >= len(self.stack):
                 self.stack = _grown(self.stack, node, node + 1)
-            self.stack[node] = (parent, frame)
-            self._n_nodes += 1
-            self._nodes[(parent, frame)] = node
+            key = parent, frame
+            self.stack[node] = key
+            self.nodes.append(key)
+            self._numbers[key] = node
             return node
 
     def _new_code(self, words: list[int]) -> int:

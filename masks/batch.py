@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import GramaskError
 from .matcher import Matcher
-from .rows import Row, put_row
+from .rows import Row
 
 _INT32 = np.dtype(np.int32)
 
@@ -31,7 +31,7 @@ def fill_masks(matchers: Sequence[Matcher], out: np.ndarray) -> None:
         raise error.in_row(len(rows)) from error
     _check_widths(rows, out.shape[1])
     for row, place in zip(rows, out):
-        put_row(row, place)
+        row.put(place)
 
 
 def _check_shape(out: np.ndarray, n_rows: int) -> None:
@@ -49,8 +49,8 @@ def _check_shape(out: np.ndarray, n_rows: int) -> None:
 
 def _check_widths(rows: Sequence[Row], n_words: int) -> None:
     for index, row in enumerate(rows):
-        if len(row) != n_words:
+        if row.n_words != n_words:
             raise GramaskError(
-                f"the mask of row {index} has {len(row)} words, the rows of `out` have {n_words}",
+                f"the mask of row {index} has {row.n_words} words, the rows of `out` have {n_words}",
                 hint="compile all constraints of a batch with the same n_logits",
             )

@@ -15,6 +15,7 @@ from ..grammar.pushdown import Pushdown
 from .exits import LevelExits
 from .kernels.bits import any_bit, set_pairs
 from .kernels.walk import BOTTOM
+from .rows import Row
 from .tables import TokenTables
 from .walker import Exits, Reach, walk_exits
 
@@ -53,7 +54,7 @@ class ByDepth:
         self._roots: dict[tuple[object, ...], tuple[LevelExits, Depth]] = {}
         self._below: dict[tuple[Depth, int], Depth] = {}  # by the next frame
         self._n_bytes = 0  # of the exits of `_roots`
-        self._masks: dict[int, np.ndarray] = {}  # by their identity
+        self._masks: dict[int, Row] = {}  # by their numbers
 
     def fill(
         self,
@@ -76,7 +77,7 @@ class ByDepth:
             if here.is_settled:
                 break
             reach.note(node)
-            node, frame = self._pushdown.stack[node].tolist()
+            node, frame = self._pushdown.nodes[node]
             deeper = self._below.get((here, frame))
             if deeper is None:
                 deeper = self._step(here, exits, self._pushdown.push_node(BOTTOM, frame))
@@ -133,8 +134,9 @@ class ByDepth:
     def _keep(self, here: Depth, frame: int, deeper: Depth) -> None:
         if len(self._below) >= MAX_DEPTHS or len(self._masks) > MAX_MASKS:
             self._forget()
-        deeper.inside = self._tables.kept.keep(deeper.inside)
-        self._masks[id(deeper.inside)] = deeper.inside
+        row = self._tables.kept.keep(deeper.inside)
+        deeper.inside = row.words
+        self._masks[row.number] = row
         self._below[here, frame] = deeper
 
 

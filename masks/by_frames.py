@@ -46,7 +46,7 @@ class ByFrames(Generic[T]):
         entry = self._found.get((self._states.get(state, state), count, escape))
         while entry.__class__ is int:
             reach.note(node)
-            node, frame = self._pushdown.stack[node].tolist()
+            node, frame = self._pushdown.nodes[node]
             entry = self._found.get((entry, self._frames.get(frame, frame)))
         if entry is None:
             own = Reach()
@@ -67,6 +67,6 @@ class ByFrames(Generic[T]):
             if table.__class__ is not int:
                 self._n_tables += 1
                 table = self._found[key] = self._n_tables
-            node, frame = self._pushdown.stack[node].tolist()
+            node, frame = self._pushdown.nodes[node]
             key = (table, self._frames.get(frame, frame))
         self._found[key] = found

@@ -67,17 +67,17 @@ class Closing:
 
     def _ended(self, endings: Endings, config: Config, items: Open) -> bytes:
         """What ends each level of the stack, where that is known of each for itself."""
-        stack, node = self.engine.pushdown.stack, config[3]
+        nodes, node = self.engine.pushdown.nodes, config[3]
         known = endings.from_state(config[0])
         parts: list[bytes] = []
         if known is None:
             parts.append(self._to_known_level(config, items))
-            while node and endings.from_frame(int(stack[node, 1])) is None:
-                node = int(stack[node, 0])
+            while node and endings.from_frame(nodes[node][1]) is None:
+                node = nodes[node][0]
         else:
             parts += self._spelled(known)
         while node:
-            node, frame = stack[node].tolist()
+            node, frame = nodes[node]
             parts += self._spelled(endings.from_frame(frame) or ())
         return b"".join(parts)
 

@@ -346,7 +346,7 @@ class Search:
         if level.node >= 0 and outcome == COMPLETE:
             self._complete(path, path.cost)
         elif level.node >= 0:
-            parent, frame = self.pushdown.stack[level.node].tolist()
+            parent, frame = self.pushdown.nodes[level.node]
             if self._endings is not None and self._endings.from_frame(frame) is not None:
                 self._complete(path, path.cost)
                 return
@@ -373,7 +373,7 @@ class Search:
         """The level of the text itself that lies on a stack node."""
         level = self._on_stack.get(node)
         if level is None:
-            parent, frame = self.pushdown.stack[node].tolist()
+            parent, frame = self.pushdown.nodes[node]
             n_outcomes, begun = self._capacity(frame) if node else 1, self._begun.get(parent, b"")
             level = Level(0, node, 0, n_outcomes, self._barring((frame,)), begun)
             self._on_stack[node] = level

@@ -21,6 +21,7 @@ from .forcing import Forcing
 from .matcher import Matcher
 from .name_masks import NameMasks
 from .names import NameReader
+from .rows import AllWords, Row
 from .tables import tables_of
 from .units import ItemReader
 from .vocabulary import Vocabulary
@@ -84,12 +85,12 @@ class Constraint:
         return report_of(self.source, self.options)
 
     @cached_property
-    def end_row(self) -> np.ndarray:
-        """uint32[n_words]: the mask behind an EOS token."""
+    def end_row(self) -> Row:
+        """The mask behind an EOS token."""
         row = np.zeros(self.n_words, np.uint32)
         for token in self.eos_ids:
             row[token >> 5] |= np.uint32(1 << (token & 31))
-        return row
+        return AllWords(row)
 
     @cached_property
     def closing(self) -> Closing:

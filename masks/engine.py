@@ -24,8 +24,8 @@ from .by_frames import ByFrames
 from .exits import LevelExits
 from .kernels.bits import add_common, set_pairs
 from .levels import Level, Levels
-from .recipes import Recipes
-from .rows import FewWords, Row, dense, is_empty, put_beginning
+from .recipes import Recipes, accepts_of
+from .rows import Row
 from .tables import LevelRow, LexemeRow, TokenTables
 from .walker import (
     Config,
@@ -53,8 +53,8 @@ FEW_BYTES = 16
 _NO_TOKENS = np.zeros((0, 2), np.int32), np.zeros(0, np.int64)
 _NO_MASK = np.zeros(0, np.uint32)
 
-_Suffixes = tuple[bytes, np.ndarray]
-"""A set of suffixes as words of bits, twice."""
+_Suffixes = tuple[int, np.ndarray]
+"""The number of a set of suffixes, and its words of bits."""
 
 
 class Engine:
@@ -78,7 +78,7 @@ class Engine:
         alike = None if self.has_two_names else pushdown.alike
         self._rows: ByFrames[Row] = ByFrames(pushdown, MAX_CONFIGS, alike)
         self._by_depth = ByDepth(pushdown, tables)
-        self._distinct: dict[int, Row] = {}  # rows by their identity
+        self._distinct: dict[int, Row] = {}  # by their numbers
         self._spelled = (tables.trie.duplicates, np.array(tables.vocabulary.eos_ids, np.int64))
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
@@ -149,7 +149,7 @@ class Engine:
         while operation & 3 == EXIT:
             if reach is not None:
                 reach.note(node)
-            parent, frame = pushdown.stack[node].tolist()
+            parent, frame = pushdown.nodes[node]
             operation, node = pushdown.resumed(frame, operation >> 2), parent
         if operation == 0:
             return None
@@ -161,22 +161,19 @@ class Engine:
         return state, 0, 0, node
 
     def mask(self, config: Config) -> Row:
-        """The text tokens allowed in `config`, and EOS where it accepts: as int32 where it is an array.
-
-        Raises DeadEnd if there are none.
-        """
-        mask = self.masks.get(config)
-        if mask is None:
+        """The text tokens allowed in `config`, and EOS where it accepts. Raises DeadEnd if there are none."""
+        row = self.masks.get(config)
+        if row is None:
             row = self.row_at(config, Reach())
-            if is_empty(row):
+            if row.is_empty:
                 raise DeadEnd(
                     "no token of the vocabulary continues the text",
                     hint="the vocabulary lacks a token for every byte that may come next",
                 )
             if len(self.masks) >= MAX_CONFIGS:
                 self.masks.clear()
-            mask = self.masks[config] = row if isinstance(row, FewWords) else row.view(np.int32)
-        return mask
+            self.masks[config] = row
+        return row
 
     def row_at(self, config: Config, reach: Reach) -> Row:
         """The same, though it may be empty; what it looks at of the stack is noted in `reach`."""
@@ -186,13 +183,13 @@ class Engine:
         recipe = self._recipes.of(config, reach)
         if recipe is None:
             return self._make_row(config, reach)
-        row = self.tables.kept.made_by(recipe, self.n_words)
+        row = self.tables.kept.made_by(recipe)
         if row is None:
             row = self._make_row(config, reach)
             self.tables.kept.keep_recipe(recipe, row)
         else:
             self._hold(row)
-            self._keep_accepting(config, accepts=recipe.accepts)
+            self._keep_accepting(config, accepts=accepts_of(recipe))
         return row
 
     def _make_row(self, config: Config, reach: Reach) -> Row:
@@ -213,7 +210,7 @@ class Engine:
         if len(self._distinct) >= MAX_ROWS:
             for kept in (self._distinct, self._rows, self.masks):
                 kept.clear()
-        self._distinct[id(row)] = row
+        self._distinct[row.number] = row
 
     def _fill(self, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """Set the bits of the allowed text tokens in the zeroed `mask`; what it looks at is noted in `reach`."""
@@ -221,7 +218,7 @@ class Engine:
         if origin is None and self._ends_at_once(config):
             after = self.perform(int(self.pushdown.table[config[0], END]), config[3], reach)
             if after is not None and after[0] != DEAD:
-                put_beginning(self.row_at(after, reach), mask)
+                self.row_at(after, reach).put_beginning(mask)
             return
         if isinstance(origin, NamePart) and origin.plain:
             self._fill_name(origin, config, mask, reach)
@@ -254,7 +251,7 @@ class Engine:
 
     def _fill_name(self, origin: NamePart, config: Config, mask: np.ndarray, reach: Reach) -> None:
         """The same in a member name where any other name will do: what does not end the name is as in plain text."""
-        put_beginning(self.row_at(self.plain_name(origin, config), reach), mask)
+        self.row_at(self.plain_name(origin, config), reach).put_beginning(mask)
         walk_trie(self.pushdown, config, self.tables.quoting.levels, mask, shared=config[3], reach=reach)
 
     def plain_name(self, origin: NamePart, config: Config) -> Config:
@@ -312,7 +309,7 @@ class Engine:
         for outcome, tokens in exits.whole:
             after = self.behind(outcome, level.node, reach)
             if after is not None:
-                add_common(dense(self.row_at(after, reach)), tokens, mask)
+                add_common(self.row_at(after, reach).dense(), tokens, mask)
 
     def exits_of(self, level: Level, *, counts: bool = True) -> tuple[LevelRow, LevelExits]:
         """Where a level can go by itself, and how it is left. counts : whether this is one more use."""
@@ -322,9 +319,9 @@ class Engine:
         exits = self.tables.exits_of(level.key, row, again=self.pushdown.frames_grow, whole=level.is_common)
         return row, exits
 
-    def exits_alive(self, exits: LevelExits, node: int, reach: Reach) -> bytes:
-        """A bit for each node of `exits.rests`: which may follow behind their level on the stack `node`."""
-        return self._by_depth.alive(exits, node, reach).tobytes()
+    def exits_alive(self, exits: LevelExits, node: int, reach: Reach) -> int:
+        """The number of the set of nodes of `exits.rests` that may follow behind their level on the stack `node`."""
+        return self.tables.number_of(self._by_depth.alive(exits, node, reach))
 
     def behind(self, outcome: int, node: int, reach: Reach) -> Config | None:
         """Where a level above the stack `node` leads that ends with `outcome`, None if nowhere."""
@@ -354,8 +351,8 @@ class Engine:
                 tokens, suffixes = tokens[fits], suffixes[fits]
             set_pairs(tokens, suffixes, self._suffixes.get(after, self._make_suffixes, reach)[1], mask)
 
-    def suffixes_alive(self, config: Config, reach: Reach) -> bytes:
-        """uint32 words, a bit per suffix id: which of them may follow in `config`."""
+    def suffixes_alive(self, config: Config, reach: Reach) -> int:
+        """The number of the set of suffixes that may follow in `config`."""
         return self._suffixes.get(config, self._make_suffixes, reach)[0]
 
     def _make_suffixes(self, config: Config, reach: Reach) -> _Suffixes:
@@ -363,4 +360,4 @@ class Engine:
         alive = np.zeros(len(trie.bytes) // 32 + 1, np.uint32)
         walk_trie(self.pushdown, config, trie, alive, reach=reach)
         alive[0] |= np.uint32(1)  # the empty suffix
-        return alive.tobytes(), alive
+        return self.tables.number_of(alive), alive

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import CompileBudgetExceeded, DeadEnd, GramaskError
 from .names import NO_NAMES, Names
-from .rows import FewWords, Row, put_row
+from .rows import Row
 from .tables import bit_positions
 from .units import NO_ITEMS, Open
 from .walker import NAMED, Config, path_nodes, read_bytes
@@ -64,11 +64,7 @@ class Matcher:
         # Once for each token: the common case is told apart by identity.
         if type(out) is not np.ndarray or out.dtype is not _INT32 or out.shape != self._engine.shape:
             self._check_mask(out)
-        mask = self._mask()
-        if type(mask) is np.ndarray:
-            out[...] = mask
-        else:
-            put_row(mask, out)
+        self._mask().put(out)
 
     def _check_mask(self, out: np.ndarray) -> None:
         if not isinstance(out, np.ndarray) or out.dtype != _INT32 or out.shape != self._engine.shape:
@@ -79,24 +75,23 @@ class Matcher:
             )
 
     def _mask(self) -> Row:
-        """The mask as it is kept, not to be changed: as int32 where it is an array."""
+        """The mask, not to be changed."""
         config, engine = self._config, self._engine
         if config is FINISHED:
-            return self._constraint.end_row.view(np.int32)
-        mask = engine.masks.get(config)
-        if mask is None:
-            mask = engine.mask(config)
+            return self._constraint.end_row
+        row = engine.masks.get(config)
+        if row is None:
+            row = engine.mask(config)
         if (self._seen is NOTHING_SEEN or config in engine.idle) and not (
             engine.unit_frames or engine.has_two_names or engine.pushdown.names_run_out
         ):
-            return mask
-        row = mask if isinstance(mask, FewWords) else mask.view(np.uint32)
+            return row
         items, names = self._seen
         if engine.unit_frames:
             row = self._constraint.items.filter(config, items, row)
         if names or engine.may_repeat_at_once:
             row = self._constraint.name_masks.filter(config, names, self._past, row)
-        return row if isinstance(row, FewWords) else row.view(np.int32)
+        return row
 
     def advance(self, token_id: int) -> bool:
         """Take a token. Returns False, the state unchanged, if it is not allowed.

@@ -14,7 +14,7 @@ from ..grammar.pushdown import FLAGS, PUSH, STRING, UNFILLED, NameFrame
 from .kernels.bits import any_of, copy_bits
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
-from .rows import FewWords, Row, dense, without
+from .rows import Row
 from .tables import bit_positions, pack_ids
 from .units import NO_ITEMS
 from .walker import NAMED, Config
@@ -52,6 +52,9 @@ class Place:
         return self.inside is None and not self.begins and self.held == ()
 
 
+_IDLE = Place(None, False, (), None)
+
+
 class NameMasks:
     """The masks of one constraint. Immutable for its users."""
 
@@ -75,28 +78,35 @@ class NameMasks:
         if not names:
             runs_out = self._pushdown.names_run_out
             among = self._tokens.next_name if runs_out else self._engine.tables.two_names
-            return without(row, self._tried(config, names, history, self._present(among, row)))
-        wrong = self._wrong(config, names, history, row, self._place(config))
-        return without(row, wrong) if wrong else row
+            return row.without(self._tried(config, names, history, self._present(among, row)))
+        place = self._places.get(config)
+        if place is None:
+            place = self._new_place(config)
+        if place is _IDLE and not self._pushdown.names_run_out:
+            return row
+        wrong = self._wrong(config, names, history, row, place)
+        return row.without(wrong) if wrong else row
 
-    def _place(self, config: Config) -> Place:
-        found = self._places.get(config)
-        if found is None:
-            kind = self._kind(config[0])
-            inside = self._reader.place_of_name(config) if kind == _STRING else None
+    def _new_place(self, config: Config) -> Place:
+        kind = self._kind(config[0])
+        inside = self._reader.place_of_name(config) if kind == _STRING else None
+        row = self._engine.mask(config)
+        if len(self._places) >= MAX_PLACES:
+            self._places.clear()
+            self._engine.idle.clear()
+        if inside is None and kind != _BEFORE_NAME and not self._holds_names(row):
+            found = _IDLE
+        else:
             content = None if inside is None else self._reader.content_known(config)
-            found = Place(inside, kind == _BEFORE_NAME, self._held(config, inside is not None), content)
-            if len(self._places) >= MAX_PLACES:
-                self._places.clear()
-                self._engine.idle.clear()
-            self._places[config] = found
-            if found.is_idle:
-                self._engine.idle.add(config)
+            held = self._held(config, row, inside is not None)
+            found = Place(inside, kind == _BEFORE_NAME, held, content)
+        self._places[config] = found
+        if found.is_idle:
+            self._engine.idle.add(config)
         return found
 
-    def _held(self, config: Config, is_inside: bool) -> Held | None:
-        """The allowed tokens that hold whole names; None where one does behind the end of a name, or items matter."""
-        row = self._engine.mask(config)
+    def _held(self, config: Config, row: Row, is_inside: bool) -> Held | None:
+        """The tokens of `row` that hold whole names; None where one does behind the end of a name, or items matter."""
         if not self._holds_names(row):
             return ()
         present = self._present(self._tokens.name_inside, row)
@@ -112,8 +122,6 @@ class NameMasks:
 
     def _holds_names(self, row: Row) -> bool:
         """Whether a token of `row` holds a whole name."""
-        if not isinstance(row, FewWords):
-            return any_of(self._tokens.name_inside, row.view(np.uint32))
         if row.holds_names is None:  # once for all places with this row
             row.holds_names = any_of(self._tokens.name_inside, row.dense())
         return row.holds_names
@@ -200,7 +208,7 @@ class NameMasks:
     @staticmethod
     def _present(among: np.ndarray, row: Row) -> list[int]:
         """Those of the tokens `among` (int64[n]) that are in `row`."""
-        words = dense(row).view(np.uint32)
+        words = row.dense()
         return among[words[among >> 5] >> (among & 31) & 1 == 1].tolist()
 
     def _tried(

@@ -157,11 +157,11 @@ class NameReader:
 
     def _frame_between(self, node: int, place: int) -> NameFrame | None:
         """The frame of a name that lies on the stack node `place` and has `node` on top."""
-        stack = self.pushdown.stack
+        nodes = self.pushdown.nodes
         for _ in range(2):
             if node <= place:
                 return None
-            parent, frame = stack[node].tolist()
+            parent, frame = nodes[node]
             if parent == place:
                 return self.pushdown.name_frames.get(frame)
             node = parent
@@ -173,7 +173,7 @@ class NameReader:
         for _ in range(2):
             if node == 0:
                 return None
-            parent, symbol = self.pushdown.stack[node].tolist()
+            parent, symbol = self.pushdown.nodes[node]
             frame = self.pushdown.name_frames.get(symbol)
             if frame is not None:
                 return parent, frame

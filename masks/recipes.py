@@ -8,30 +8,26 @@ walked for nor compared.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
-from weakref import ref
+from typing import TYPE_CHECKING
 
 from ..grammar.lexemes import Placed
 from ..grammar.pushdown import EXIT, NamePart
 from .levels import Level
 from .quote_tokens import QuoteTokens
+from .row_store import Recipe
 from .walker import Config, Reach
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .rows import Row
 
 FEW_NAMES = 16
 """Of more names than these a walk sees sooner what they begin with."""
 
 
-class Recipe(NamedTuple):
-    """Equal for configurations with equal rows, of one vocabulary.  accepts : whether the text may end there."""
-
-    made_of: Hashable
-    accepts: bool
+def accepts_of(recipe: Recipe) -> bool:
+    """Whether the text may end in the places of a recipe."""
+    return recipe[1] is True
 
 
 class Recipes:
@@ -55,32 +51,30 @@ class Recipes:
         if origin is None:
             return None
         if isinstance(origin, NamePart):
-            made_of = self._of_name(origin, config, reach)
-        elif isinstance(origin, Placed) and origin.lexeme.is_string:
-            made_of = self._of_string(origin, config, reach)
-        elif not pushdown.frames_grow and (level := self._engine.levels.at(origin, config)) is not None:
-            made_of = self._of_level(level, reach)
-            if made_of is not None:
-                return Recipe(made_of, self._engine.ends_at(config, reach))
-        else:
-            return None
-        return None if made_of is None else Recipe(made_of, accepts=False)
+            return self._of_name(origin, config, reach)
+        if isinstance(origin, Placed) and origin.lexeme.is_string:
+            return self._of_string(origin, config, reach)
+        if not pushdown.frames_grow and (level := self._engine.levels.at(origin, config)) is not None:
+            return self._of_level(level, config, reach)
+        return None
 
-    def _of_level(self, level: Level, reach: Reach) -> Hashable | None:
+    def _of_level(self, level: Level, config: Config, reach: Reach) -> Recipe | None:
         engine = self._engine
         row, exits = engine.exits_of(level)
-        if not exits.is_merged:
-            return None if len(row.exits) else ("level", level.key)
-        if len(exits.in_place):
+        alive = -1
+        whole: list[int] = []
+        if exits.is_merged:
+            if len(exits.in_place):
+                return None
+            alive = engine.exits_alive(exits, level.node, reach)
+            for outcome, _ in exits.whole:
+                after = engine.behind(outcome, level.node, reach)
+                whole.append(-1 if after is None else engine.row_at(after, reach).number)
+        elif len(row.exits):
             return None
-        alive = engine.exits_alive(exits, level.node, reach)
-        whole = []
-        for outcome, _ in exits.whole:
-            after = engine.behind(outcome, level.node, reach)
-            whole.append(None if after is None else _Same(engine.row_at(after, reach)))
-        return "level", level.key, alive, tuple(whole)
+        return engine.n_words, engine.ends_at(config, reach), "level", row.number, alive, *whole
 
-    def _of_string(self, origin: Placed, config: Config, reach: Reach) -> Hashable | None:
+    def _of_string(self, origin: Placed, config: Config, reach: Reach) -> Recipe | None:
         state, count, escape, _ = config
         lexeme, local = origin.lexeme, origin.local(state)
         least, room = 0, None
@@ -91,10 +85,11 @@ class Recipes:
             least = max(0, min(lexeme.low - count, longest + 1))
             if lexeme.high is not None:
                 room = min(lexeme.high - count, longest + lexeme.most_needed)
-        behind = tuple([self._behind(outcome, config, reach) for outcome in lexeme.outcomes])
-        return lexeme.dfa.digest, local, escape, least, room, behind
+        behind = [self._behind(outcome, config, reach) for outcome in lexeme.outcomes]
+        n_words = self._engine.n_words
+        return n_words, False, "string", lexeme.dfa.digest, local, escape, least, room, *behind
 
-    def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Hashable | None:
+    def _of_name(self, origin: NamePart, config: Config, reach: Reach) -> Recipe | None:
         state, count, escape, _ = config
         ranks = origin.ranks(state, count)
         if escape or len(ranks) > FEW_NAMES:
@@ -102,42 +97,27 @@ class Recipes:
         read = origin.n_read(state, count)
         ending = self._quotes.ending
         ended: list[int] = []
-        parts: list[tuple[bytes, bytes]] = []
+        parts: list[bytes | int] = []  # what is left of a name, and which suffixes may follow it
         for rank in ranks:
             rest = origin.keys[rank][read:]
             if not origin.allows(rank):
                 if origin.plain and (not rest or ending(rest)):
-                    parts.append((rest, b""))
+                    parts += rest, -1
             elif not rest:
                 ended.append(rank)
             elif ending(rest):
                 return None  # few tokens: what is behind the name is not worth a look at all suffixes
             elif not origin.plain:
-                parts.append((rest, b""))
+                parts += rest, -1
         # Only now: what is behind a name may have to be made.
-        parts += [(b"", self._behind(rank, config, reach)) for rank in ended]
-        if not origin.plain:
-            return tuple(parts)
-        plain = self._engine.plain_name(origin, config)
-        return _Same(self._engine.row_at(plain, reach)), tuple(parts)
+        for rank in ended:
+            parts += b"", self._behind(rank, config, reach)
+        plain = -1
+        if origin.plain:
+            plain = self._engine.row_at(self._engine.plain_name(origin, config), reach).number
+        return self._engine.n_words, False, "name", plain, *parts
 
-    def _behind(self, outcome: int, config: Config, reach: Reach) -> bytes:
-        """The suffixes, bits of uint32 words, that may follow a string which ends with `outcome`; none: b""."""
+    def _behind(self, outcome: int, config: Config, reach: Reach) -> int:
+        """The number of the set of suffixes that may follow a string which ends with `outcome`, -1 for none."""
         after = self._engine.perform(outcome << 2 | EXIT, config[3], reach)
-        return b"" if after is None else self._engine.suffixes_alive(after, reach)
-
-
-class _Same:
-    """A row, equal to itself alone, and as long as someone holds it."""
-
-    __slots__ = ("_hash", "_row")
-
-    def __init__(self, row: Row) -> None:
-        self._row = ref(row)
-        self._hash = id(row)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and (row := self._row()) is not None and row is other._row()
-
-    def __hash__(self) -> int:
-        return self._hash
+        return -1 if after is None else self._engine.suffixes_alive(after, reach)

@@ -77,7 +77,7 @@ class Repeats:
         return [token for token in found if not inside[token] or not is_clear(*inside[token])]
 
     def _awaited(self, node: int) -> Awaited | None:
-        return self.pushdown.units.frames.get(int(self.pushdown.stack[node, 1]))
+        return self.pushdown.units.frames.get(self.pushdown.nodes[node][1])
 
     @staticmethod
     def _in_row(row: np.ndarray, tokens: Iterable[int]) -> list[int]:

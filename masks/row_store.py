@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
-from typing import TypeVar
+from typing import Generic, TypeVar
 from weakref import ReferenceType, ref
 
 import numpy as np
 
 from .kernels.bits import fingerprint, same_bits
-from .rows import FewWords, Row
+from .rows import AllWords, FewWords, Row
 
 # Rows of 16 KB with a 128k vocabulary: 32 MB.
 MAX_ROWS = 2048
-# By fingerprint, and by recipe: many may be of one row, or of rows that nobody holds any more.
+# By words, and by recipe: of so many rows the keys are kept, as long as the rows are there.
 MAX_REFERENCES = 1 << 15
+# Keys of rows that are gone are looked for where there are twice as many as after the last time.
+FIRST_LOOK = 1 << 12
 
+Recipe = tuple[Hashable, ...]
+"""What a row follows from, see `recipes.py`. Flat: there are many, and garbage is collected among what is nested."""
 Key = TypeVar("Key")
 Held = TypeVar("Held", bound=Row)
 
@@ -35,6 +39,31 @@ class Fingerprints:
         return fingerprint(words, self._multipliers)
 
 
+class _Held(Generic[Key, Held]):
+    """Rows by some key, as long as someone holds them."""
+
+    def __init__(self) -> None:
+        self._references: dict[Key, ReferenceType[Held]] = {}
+        self._next_look = FIRST_LOOK
+
+    def get(self, key: Key) -> Held | None:
+        """The row with a key, None if there is none, or nobody holds it any more."""
+        held = self._references.get(key)
+        return None if held is None else held()
+
+    def put(self, key: Key, row: Held) -> None:
+        """Let a row have a key."""
+        if len(self._references) >= self._next_look:
+            living = {key: held for key, held in list(self._references.items()) if held() is not None}
+            self._references = living if len(living) < MAX_REFERENCES // 2 else {}
+            self._next_look = max(FIRST_LOOK, 2 * len(self._references))
+        self._references[key] = ref(row)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._references.clear()
+
+
 class RowStore:
     """Rows by their words; most places of a schema allow what others do, and many what places of others do.
 
@@ -45,9 +74,9 @@ class RowStore:
 
     def __init__(self) -> None:
         # By the number of words, and their fingerprint; few words by themselves.
-        self._rows: dict[tuple[int, int], ReferenceType[np.ndarray]] = {}
-        self._few: dict[tuple[int, bytes], ReferenceType[FewWords]] = {}
-        self._by_recipe: dict[tuple[int, Hashable], ReferenceType[Row]] = {}
+        self._rows: _Held[tuple[int, int], AllWords] = _Held()
+        self._few: _Held[tuple[int, bytes], FewWords] = _Held()
+        self._by_recipe: _Held[Recipe, Row] = _Held()
         self._last: deque[Row] = deque(maxlen=MAX_ROWS)
         self._fingerprints = Fingerprints()
 
@@ -58,46 +87,30 @@ class RowStore:
         self._by_recipe.clear()
         self._last.clear()
 
-    def keep(self, words: np.ndarray) -> np.ndarray:
-        """uint32[n], not to be changed, with the same words as `words`."""
+    def keep(self, words: np.ndarray) -> AllWords:
+        """The row of these words, uint32[n], which are copied."""
         key = len(words), self._fingerprints.of(words)
-        held = self._rows.get(key)
-        found = None if held is None else held()
-        if found is not None and same_bits(found, words):
-            return found
-        kept = words.copy()
-        if len(self._rows) >= MAX_REFERENCES:
-            self._rows = _living(self._rows)
-        self._rows[key] = ref(kept)
-        self._last.append(kept)
-        return kept
+        found = self._rows.get(key)
+        if found is None or not same_bits(found.words, words):
+            found = AllWords(words.copy())
+            self._rows.put(key, found)
+            self._last.append(found)
+        return found
 
     def keep_few(self, words: np.ndarray, n_words: int) -> FewWords:
         """The row of so many words in which only `words` have bits, see `FewWords`."""
         key = n_words, words.tobytes()
-        held = self._few.get(key)
-        found = None if held is None else held()
+        found = self._few.get(key)
         if found is None:
             found = FewWords(words, n_words)
-            if len(self._few) >= MAX_REFERENCES:
-                self._few = _living(self._few)
-            self._few[key] = ref(found)
+            self._few.put(key, found)
             self._last.append(found)
         return found
 
-    def made_by(self, recipe: Hashable, n_words: int) -> Row | None:
-        """The row of so many words that follows from `recipe`, if it is known."""
-        held = self._by_recipe.get((n_words, recipe))
-        return None if held is None else held()
+    def made_by(self, recipe: Recipe) -> Row | None:
+        """The row that follows from `recipe`, if it is known."""
+        return self._by_recipe.get(recipe)
 
-    def keep_recipe(self, recipe: Hashable, row: Row) -> None:
+    def keep_recipe(self, recipe: Recipe, row: Row) -> None:
         """Let a row, one of those that are kept, be known by its recipe."""
-        if len(self._by_recipe) >= MAX_REFERENCES:
-            self._by_recipe = _living(self._by_recipe)
-        self._by_recipe[len(row), recipe] = ref(row)
-
-
-def _living(references: dict[Key, ReferenceType[Held]]) -> dict[Key, ReferenceType[Held]]:
-    """Those of rows that someone still holds; none where most are."""
-    living = {key: held for key, held in list(references.items()) if held() is not None}
-    return living if len(living) < MAX_REFERENCES // 2 else {}
+        self._by_recipe.put(recipe, row)

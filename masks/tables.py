@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 import numpy as np
@@ -32,6 +33,8 @@ MAX_LEXEMES = 32
 # 16 KB each with 128k tokens, for each of two kinds.
 MAX_ROWS = 4096
 MAX_MERGED_BYTES = 64 << 20
+# Sets of suffixes, of some hundred bytes.
+MAX_SETS = 1 << 14
 # Exits are put together once they were asked for so many times.
 OFTEN = 4
 TWICE = 2
@@ -66,10 +69,12 @@ class LevelRow:
 
     inside : uint32[n_words], the tokens that do not end it.
     exits  : where the others do.
+    number : of no other such row there was.
     """
 
     inside: np.ndarray
     exits: Exits
+    number: int
     n_uses: int = 0
 
 
@@ -101,6 +106,8 @@ class TokenTables:
         self._first_bytes = np.append(text, np.uint8(0))[offsets[:-1]]
         self.kept = RowStore()
         self._shared: dict[str, object] = {}
+        self._numbers = count()
+        self._sets: dict[bytes, int] = {}
         self._at_most: dict[int, np.ndarray] = {}
         self._lexemes: Recent[_LexemeRows] = Recent(MAX_LEXEMES)
         self._rows: Recent[LexemeRow] = Recent(MAX_ROWS)
@@ -156,6 +163,7 @@ class TokenTables:
     def forget(self) -> None:
         """Forget the rows that schemas asked for; what follows from the vocabulary alone stays. Changes no mask."""
         self._at_most.clear()
+        self._sets.clear()
         for kept in (self._lexemes, self._rows, self._levels, self._merged, self.kept):
             kept.clear()
 
@@ -183,7 +191,19 @@ class TokenTables:
 
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
-        return LevelRow(inside, walk_trie(pushdown, start, self.all.levels, inside))
+        exits = walk_trie(pushdown, start, self.all.levels, inside)
+        return LevelRow(inside, exits, next(self._numbers))
+
+    def number_of(self, words: np.ndarray) -> int:
+        """The number of a set of suffixes, as words of bits: of no other set, and mostly the same for equal ones."""
+        key = words.tobytes()
+        number = self._sets.get(key)
+        if number is None:
+            if len(self._sets) >= MAX_SETS:
+                self._sets.clear()
+            # Of two threads that find the same set, one is told the number of the other.
+            number = self._sets.setdefault(key, next(self._numbers))
+        return number
 
     def exits_of(self, key: tuple[object, ...], row: LevelRow, *, again: bool, whole: bool) -> LevelExits:
         """The tokens of the row of `key` that leave its level.

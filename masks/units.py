@@ -20,7 +20,7 @@ from .engine import Engine
 from .item_tokens import ItemTokens, is_harmless
 from .open_text import OpenText
 from .repeats import Repeats
-from .rows import Row, dense, without
+from .rows import Row
 from .walker import Config, path_nodes, read_bytes
 
 _BYTES = [np.array([byte], np.uint8) for byte in range(256)]
@@ -81,7 +81,7 @@ class ItemReader:
 
     def _entered(self, before: int, after: int, items: Open, byte: int) -> Open:
         """`items` with those that begin here: behind a comma or a colon, or at their own first byte."""
-        parent, frame = self.pushdown.stack[after].tolist()
+        parent, frame = self.pushdown.nodes[after]
         if frame in self.units.frames and parent == before and all(place != parent for place, _ in items):
             return (*items, (parent, OpenText(b"" if byte in b",:" else bytes([byte]))))
         return items
@@ -89,7 +89,7 @@ class ItemReader:
     def _number_goes_on(self, config: Config, items: Open) -> bool:
         """Whether an item that is a number may end as one that is allowed; True where it is no number."""
         state, _, _, node = config
-        parent, frame = self.pushdown.stack[node].tolist()
+        parent, frame = self.pushdown.nodes[node]
         awaited = self.units.frames.get(frame)
         if awaited is None or not awaited.numbers or not items or items[-1][0] != parent:
             return True
@@ -144,7 +144,7 @@ class ItemReader:
 
     def filter(self, config: Config, items: Open, whole: Row) -> Row:
         """`whole`, the mask of the automaton alone, without the tokens that some value forbids."""
-        row = dense(whole)
+        row = whole.dense()
         with self.pushdown.lock:
             awaited = self._awaited(config, items)
             harmless = awaited[0][1].harmless_types() if len(awaited) == 1 else None
@@ -156,11 +156,11 @@ class ItemReader:
             if self._is_barred(config, items, nodes, harmless, token)
         ]
         barred += [token for token in repeating if self.step(config, items, token) is None]
-        return without(whole, barred)
+        return whole.without(barred)
 
     def _text_here(self, config: Config, items: Open) -> OpenText | None:
         """The text so far of the item, if one is open, on the stack level of `config`."""
-        if items and int(self.pushdown.stack[config[3], 0]) == items[-1][0]:
+        if items and self.pushdown.nodes[config[3]][0] == items[-1][0]:
             return items[-1][1]
         return None
 
@@ -170,7 +170,7 @@ class ItemReader:
         chain = self._chain(config[3])
         for place, text in items:
             node = next(node for node, parent, _ in chain if parent == place)
-            awaited = self.units.frames[int(self.pushdown.stack[node, 1])]
+            awaited = self.units.frames[self.pushdown.nodes[node][1]]
             if awaited.may_matter(text.beginning):
                 found.append((node, awaited))
         return found
@@ -179,7 +179,7 @@ class ItemReader:
         """`(node, parent, frame)` from a stack node down to the bottom."""
         found = []
         while node:
-            parent, frame = self.pushdown.stack[node].tolist()
+            parent, frame = self.pushdown.nodes[node]
             found.append((node, parent, frame))
             node = parent
         return found

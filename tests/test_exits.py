@@ -22,7 +22,6 @@ from gramask.masks.kernels.below import BYTE_GROUPS, MALFORMED, PENDING
 from gramask.masks.kernels.bits import add_common, fingerprint, same_bits
 from gramask.masks.level_trie import LevelTrie
 from gramask.masks.row_store import RowStore
-from gramask.masks.rows import dense
 from gramask.masks.tables import pack_bits
 from gramask.masks.trie import TokenTrie
 from gramask.masks.walker import Reach
@@ -207,8 +206,8 @@ def test_what_is_kept_for_other_stacks_is_what_would_be_found_anew(name: str) ->
             anew = Engine(engine.pushdown, engine.tables, 32 * engine.n_words)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(by_depth, "MAX_FRAMES", 0)  # the whole stack at once
-                assert (dense(anew.mask(matcher._config)) == dense(row)).all()
-            tokens = np.flatnonzero(np.unpackbits(dense(row).view(np.uint8), bitorder="little")).tolist()
+                assert (anew.mask(matcher._config).dense() == row.dense()).all()
+            tokens = np.flatnonzero(np.unpackbits(row.dense().view(np.uint8), bitorder="little")).tolist()
             if not matcher.advance(rng.choice(tokens)) or matcher.is_finished():
                 break
 
@@ -244,15 +243,16 @@ def test_equal_rows_are_one() -> None:
         for _ in range(3):
             words = rng.integers(2**32, size=n_words, dtype=np.uint32)
             kept = store.keep(words)
-            assert kept is not words and (kept == words).all() and store.keep(words.copy()) is kept
+            assert kept.words is not words and (kept.words == words).all()
+            assert store.keep(words.copy()) is kept
             other = words ^ np.uint32(1)
-            assert store.keep(other) is not kept and (store.keep(other) == other).all()
+            assert store.keep(other) is not kept and (store.keep(other).words == other).all()
             words[:] = 0  # it was scratch
-            assert (kept == other ^ np.uint32(1)).all()
+            assert (kept.words == other ^ np.uint32(1)).all()
 
 
 def test_rows_whose_fingerprints_are_equal_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gramask.masks.row_store.fingerprint", lambda words, multipliers: 0)
     store = RowStore()
     for words in np.eye(4, dtype=np.uint32):
-        assert (store.keep(words) == words).all()
+        assert (store.keep(words).words == words).all()

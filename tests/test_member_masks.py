@@ -256,11 +256,10 @@ def test_whole_text_is_counted(bound: dict[str, int]) -> None:
 def test_rows_are_kept_as_long_as_someone_holds_them() -> None:
     store = RowStore()
     first = store.keep(np.full(3, 7, np.uint32))
-    store.keep_recipe("seven", first)
-    store.keep_recipe("zero", store.keep(np.zeros(3, np.uint32)))
+    store.keep_recipe(("seven",), first)
+    store.keep_recipe(("zero",), store.keep(np.zeros(3, np.uint32)))
     for i in range(MAX_ROWS):
         store.keep(np.array([i, 1, 2], np.uint32))
     assert store.keep(np.full(3, 7, np.uint32)) is first
-    assert store.made_by("seven", 3) is first
-    assert store.made_by("zero", 3) is None
-    assert store.made_by("seven", 4) is None
+    assert store.made_by(("seven",)) is first
+    assert store.made_by(("zero",)) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gramask.errors import DeadEnd
 from gramask.masks.kernels.walk import _collect
 from gramask.masks.row_store import RowStore
-from gramask.masks.rows import FewWords, dense, is_empty, put_beginning, put_row, without
+from gramask.masks.rows import AllWords, FewWords
 
 N_WORDS = 50
 TOKENS = st.frozensets(st.integers(0, 32 * N_WORDS - 1), max_size=40)
@@ -42,18 +42,16 @@ def test_collected_words(tokens: frozenset[int], room: int) -> None:
 @given(TOKENS, st.integers(1, N_WORDS))
 def test_written_rows(tokens: frozenset[int], n: int) -> None:
     words = _words(tokens)
-    row = _few(words)
-    assert len(row) == len(words)
-    assert (dense(row) == words).all()
-    assert is_empty(row) == is_empty(words) == (not tokens)
-    for kept in (row, words):
+    for row in (_few(words), AllWords(words)):
+        assert row.n_words == len(words)
+        assert (row.dense() == words).all()
+        assert row.is_empty == (not tokens)
         out = np.full(n, 7, np.uint32)
-        put_beginning(kept, out)
+        row.put_beginning(out)
         assert (out == words[:n]).all()
-    for step in (1, 2):
-        for kept in (row, words.view(np.int32)):
+        for step in (1, 2):
             room = np.full(step * N_WORDS, 7, np.int32)
-            put_row(kept, room[::step])
+            row.put(room[::step])
             assert (room[::step].view(np.uint32) == words).all()
             assert step == 1 or (room[1::2] == 7).all()
 
@@ -62,15 +60,13 @@ def test_written_rows(tokens: frozenset[int], n: int) -> None:
 def test_rows_less_some_tokens(tokens: frozenset[int], less: frozenset[int]) -> None:
     words = _words(tokens)
     left = _words(tokens - less)
-    for row in (words, _few(words)):
-        before = dense(row).copy()
+    for row in (AllWords(words.copy()), _few(words)):
         if less and not tokens - less:
             with pytest.raises(DeadEnd):
-                without(row, less)
+                row.without(less)
         else:
-            found = without(row, less)
-            assert (dense(found) == left).all()
-        assert (dense(row) == before).all()
+            assert (row.without(less).dense() == left).all()
+        assert (row.dense() == words).all()
 
 
 def test_equal_rows_of_few_words_are_one() -> None:
@@ -79,3 +75,16 @@ def test_equal_rows_of_few_words_are_one() -> None:
     first, same, other, less = (store.keep_few(few, N_WORDS) for few in words)
     assert first is same
     assert len({id(row) for row in (first, other, less, store.keep_few(words[0], N_WORDS + 1))}) == 4
+
+
+def test_keys_of_rows_that_nobody_holds_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gramask.masks.row_store.FIRST_LOOK", 8)
+    store = RowStore()
+    held = store.keep_few(_few(_words(frozenset([1]))).words, N_WORDS)
+    store.keep_recipe(("held",), held)
+    store._last.clear()
+    for i in range(100):
+        store.keep_recipe((i,), FewWords(held.words, N_WORDS))
+    assert store.made_by(("held",)) is held
+    assert store.made_by((50,)) is None
+    assert len(store._by_recipe._references) < 20

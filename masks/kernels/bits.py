@@ -43,6 +43,13 @@ def any_of(tokens, mask):
 
 
 @jit
+def clear_bits(tokens, mask):
+    """Clear the bits of `tokens`, int64[n]."""
+    for i in range(tokens.shape[0]):
+        mask[tokens[i] >> 5] &= ~(np.uint32(1) << np.uint32(tokens[i] & 31))
+
+
+@jit
 def fingerprint(mask, multipliers):
     """A number that differs for most masks that differ: two sums of products modulo 2**32.
 
