@@ -18,6 +18,7 @@ from .kernels.walk import BOTTOM
 from .rows import Row
 from .tables import TokenTables
 from .walker import Exits, Reach, walk_exits
+from .walker import exits as last_exits
 
 MAX_FRAMES = 4
 """Below so many, hardly two stacks are alike, and only few tokens look there."""
@@ -112,10 +113,12 @@ class ByDepth:
         in_place, rests = here.in_place, here.rests
         if len(in_place):
             trie = self._tables.all.levels
-            in_place = walk_exits(self._pushdown, node, in_place, trie, mask, reach)
+            walk_exits(self._pushdown, node, in_place, trie, mask, reach)
+            in_place = last_exits()
         if len(rests):
             alive = _no_rests(exits)
-            rests = walk_exits(self._pushdown, node, rests, exits.rests, alive, reach)
+            walk_exits(self._pushdown, node, rests, exits.rests, alive, reach)
+            rests = last_exits()
             if any_bit(alive):
                 set_pairs(exits.tokens, exits.ends, alive, mask)
         return in_place, rests

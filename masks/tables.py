@@ -26,7 +26,7 @@ from .quoted_trie import Crossing, QuotedTrie
 from .row_store import RowStore
 from .trie import TokenTrie
 from .vocabulary import Vocabulary
-from .walker import Config, Exits, check_tokens, start_at, walk_trie
+from .walker import Config, Exits, check_tokens, exits, start_at, walk_trie
 
 T = TypeVar("T")
 MAX_LEXEMES = 32
@@ -191,8 +191,8 @@ class TokenTables:
 
     def _level_row(self, pushdown: Pushdown, start: Config) -> LevelRow:
         inside = np.zeros(self.n_words, np.uint32)
-        exits = walk_trie(pushdown, start, self.all.levels, inside)
-        return LevelRow(inside, exits, next(self._numbers))
+        walk_trie(pushdown, start, self.all.levels, inside)
+        return LevelRow(inside, exits(), next(self._numbers))
 
     def number_of(self, words: np.ndarray) -> int:
         """The number of a set of suffixes, as words of bits: of no other set, and mostly the same for equal ones."""
@@ -249,15 +249,15 @@ class _LexemeRows:
         start = start_at(self.lexicon.state(self.lexeme, local), 0, escape)
         inside = np.zeros(tables.n_words, np.uint32)
         if escape or not self._is_free(local):
-            exits = walk_trie(self.pushdown, start, tables.all.levels, inside)
-            return LexemeRow(inside, tables.all.crossings(exits))
+            walk_trie(self.pushdown, start, tables.all.levels, inside)
+            return LexemeRow(inside, tables.all.crossings(exits()))
         # So many characters are never refused: most tokens are shorter, and only the others need looking at.
         plain = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside
         short = tables.at_most(int(self.lexeme.free_characters[local]))
         np.bitwise_and(plain, short, out=inside)
         check_tokens(self.pushdown, start, tables.texts, plain & ~short, inside)
-        exits = walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
-        return LexemeRow(inside, tables.quoting.crossings(exits))
+        walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
+        return LexemeRow(inside, tables.quoting.crossings(exits()))
 
     def _is_free(self, local: int) -> bool:
         """Whether the row of plain text is a good start for the row of this state."""

@@ -40,9 +40,6 @@ Read = tuple[Config, int, Named | None]
 beginning was left); NAMED in place of that where a member name ended whose repetition the automaton does not bar. Where
 it was one, of an object that was there before and is still open, it is told as well."""
 
-_FRESH = np.zeros(kernel.N_CTL, np.int64)
-_FRESH[kernel.CTL_SHARED], _FRESH[kernel.CTL_POPPED] = kernel.NO_SHARED, kernel.LOCAL
-
 
 class Reach:
     """How far down the stack something looked: `lowest` is the least node of which the frame mattered."""
@@ -79,12 +76,6 @@ class Scratch:
         self._masks: list[np.ndarray] = []
         self._n_lent = 0
         self.ctl = np.zeros(kernel.N_CTL, np.int64)
-
-    def begin(self, config: Config) -> None:
-        """Let a kernel begin in a configuration."""
-        first = self.path[0]
-        first[0], first[1], first[2], first[3] = config
-        first[4] = 0
 
     def lend_mask(self, n_words: int) -> np.ndarray:
         """uint32[n_words], zeros, until `take_back`: the last one lent comes back first."""
@@ -148,38 +139,53 @@ def walk_trie(
     *,
     shared: int = kernel.NO_SHARED,
     reach: Reach | None = None,
-) -> Exits:
+) -> None:
     """Set the bits of all tokens of `trie` that keep `pushdown` alive from `start`.
 
     mask : uint32[n_words], changed in place. With `shared`, a stack node, it holds the row of the shared state
-    and only what differs is changed. Returns the places where the walk left the visible stack; what it looked at of
+    and only what differs is changed. `exits` are the places where the walk left the visible stack; what it looked at of
     the others is noted in `reach`.
     """
     space = scratch()
     space.need_depth(trie.max_depth)
-    ctl, path = space.ctl, space.path
-    space.begin(start)
-    path[1, kernel.CURSOR], path[1, kernel.LAST] = 1, trie.links[1, 0]
-    ctl[:] = _FRESH
-    ctl[kernel.CTL_RESUME] = 1
-    ctl[kernel.CTL_SHARED], ctl[kernel.CTL_CLEAR] = shared, shared != kernel.NO_SHARED
-    while True:
+    status = kernel.walk(
+        *pushdown.arrays,
+        space.local,
+        space.path,
+        *trie.arrays,
+        mask,
+        space.exits,
+        space.ctl,
+        *start,
+        shared,
+    )
+    while status != kernel.STEP_ALIVE:
+        if pushdown.maker is not None:
+            status = _walk_making(pushdown, pushdown.maker, space, trie, mask)
+            if status == kernel.STEP_ALIVE:
+                break
+        answer(pushdown, status, space)
         status = kernel.walk(
             *pushdown.arrays,
             space.local,
-            path,
+            space.path,
             *trie.arrays,
             mask,
             space.exits,
-            ctl,
+            space.ctl,
+            *_GO_ON,
         )
-        if status != kernel.STEP_ALIVE and pushdown.maker is not None:
-            status = _walk_making(pushdown, pushdown.maker, space, trie, mask)
-        if status == kernel.STEP_ALIVE:
-            if reach is not None:
-                reach.note(int(ctl[kernel.CTL_POPPED]))
-            return space.exits[: ctl[kernel.CTL_EXITS]].copy()
-        answer(pushdown, status, space)
+    if reach is not None:
+        reach.note(int(space.ctl[kernel.CTL_POPPED]))
+
+
+_GO_ON = kernel.GO_ON, 0, 0, 0, kernel.NO_SHARED
+
+
+def exits() -> Exits:
+    """Where the last walk of this thread left the visible stack."""
+    space = scratch()
+    return space.exits[: space.ctl[kernel.CTL_EXITS]].copy()
 
 
 def _walk_making(
@@ -193,7 +199,7 @@ def _walk_making(
     """Go on with a walk, or one `behind` a stack node and exits, with what makes the states and frames."""
     from .kernels.making import walk_making  # only for grammars
 
-    node, exits = (kernel.BOTTOM, space.exits) if behind is None else behind
+    node, begun = (kernel.BOTTOM, space.exits) if behind is None else behind
     return maker.run(
         walk_making,
         pushdown.stack,
@@ -202,7 +208,7 @@ def _walk_making(
         *trie.arrays,
         mask,
         node,
-        exits,
+        begun,
         space.exits,
         space.ctl,
         behind is not None,
@@ -210,16 +216,15 @@ def _walk_making(
 
 
 def walk_exits(
-    pushdown: Pushdown, node: int, exits: Exits, trie: LevelTrie, mask: np.ndarray, reach: Reach
-) -> Exits:
-    """Set the bits of the tokens of `trie` that go on behind `exits`, with the stack `node` below the level.
+    pushdown: Pushdown, node: int, begun: Exits, trie: LevelTrie, mask: np.ndarray, reach: Reach
+) -> None:
+    """Set the bits of the tokens of `trie` that go on behind the exits `begun`, with the stack `node` below the level.
 
-    Returns the places where the walk left the visible stack again, which may end at `node`.
+    `exits` are the places where the walk left the visible stack again, which may end at `node`.
     """
     space = scratch()
     space.need_depth(trie.max_depth)
-    ctl = space.ctl
-    ctl[:] = _FRESH
+    is_new = True
     while True:
         status = kernel.walk_exits(
             *pushdown.arrays,
@@ -228,16 +233,18 @@ def walk_exits(
             *trie.arrays,
             mask,
             node,
-            exits,
+            begun,
             space.exits,
-            ctl,
+            space.ctl,
+            is_new,
         )
         if status != kernel.STEP_ALIVE and pushdown.maker is not None:
-            status = _walk_making(pushdown, pushdown.maker, space, trie, mask, (node, exits))
+            status = _walk_making(pushdown, pushdown.maker, space, trie, mask, (node, begun))
         if status == kernel.STEP_ALIVE:
-            reach.note(int(ctl[kernel.CTL_POPPED]))
-            return space.exits[: ctl[kernel.CTL_EXITS]].copy()
+            reach.note(int(space.ctl[kernel.CTL_POPPED]))
+            return
         answer(pushdown, status, space)
+        is_new = False
 
 
 def finish(
@@ -249,10 +256,10 @@ def finish(
     """
     space = scratch()
     ctl = space.ctl
-    space.begin(config)
-    ctl[kernel.CTL_POPPED] = kernel.LOCAL
     while True:
-        status = kernel.finish(*pushdown.arrays, space.local, space.path, *spelled, mask, space.few, ctl)
+        status = kernel.finish(
+            *pushdown.arrays, space.local, space.path, *spelled, mask, space.few, ctl, *config
+        )
         if status == kernel.STEP_ALIVE:
             reach.note(int(ctl[kernel.CTL_POPPED]))
             return bool(ctl[kernel.CTL_ACCEPTS])
@@ -272,16 +279,17 @@ def check_tokens(
     texts : the bytes of all tokens in one array, and int64[V + 1] where each begins.
     """
     space = scratch()
-    ctl, path = space.ctl, space.path
-    space.begin(start)
-    ctl[:] = _FRESH
+    begin = start
     while True:
-        status = kernel.check_tokens(*pushdown.arrays, space.local, path, *texts, doubtful, mask, ctl)
+        status = kernel.check_tokens(
+            *pushdown.arrays, space.local, space.path, *texts, doubtful, mask, space.ctl, *begin
+        )
         if status == kernel.STEP_ALIVE:
             if reach is not None:
-                reach.note(int(ctl[kernel.CTL_POPPED]))
+                reach.note(int(space.ctl[kernel.CTL_POPPED]))
             return
         answer(pushdown, status, space)
+        begin = _GO_ON[:4]
 
 
 def read_bytes(pushdown: Pushdown, config: Config, text: np.ndarray) -> Config | None:

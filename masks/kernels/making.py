@@ -9,7 +9,17 @@ from ...grammar.context_free.kernels.entry import sources
 from ...grammar.context_free.kernels.making import expand, fill, resume
 from ...grammar.context_free.kernels.store import Store
 from ...jit import jit
-from .walk import CTL_MISS, CTL_OUTCOME, MISS_BYTE, MISS_FRAME, MISS_STATE, walk, walk_exits
+from .walk import (
+    CTL_MISS,
+    CTL_OUTCOME,
+    GO_ON,
+    MISS_BYTE,
+    MISS_FRAME,
+    MISS_STATE,
+    NO_SHARED,
+    walk,
+    walk_exits,
+)
 
 
 def _entry(key):
@@ -33,7 +43,7 @@ def _entry(key):
         is_behind,
         *arrays,
     ):
-        """Do what `walk_exits` does where `is_behind`, else what `walk` does, up to a miss of space.
+        """Go on with `walk_exits` where `is_behind`, else with `walk`, up to a miss of space.
 
         arrays : those of a `Store`, the table and code of the automaton among them. Raises what its kernels raise, and
         can then be called again.
@@ -58,6 +68,7 @@ def _entry(key):
                     exits,
                     left,
                     ctl,
+                    False,
                 )
             else:
                 status = walk(
@@ -74,6 +85,11 @@ def _entry(key):
                     mask,
                     left,
                     ctl,
+                    GO_ON,
+                    0,
+                    0,
+                    0,
+                    NO_SHARED,
                 )
             if status == MISS_STATE:
                 expand(s, ctl[CTL_MISS])

@@ -79,6 +79,18 @@ NAME_MASK = (1 << NAME_BITS) - 1
 _STRING_BYTES = np.int64(1) << np.int64(0x22), np.int64(1) << np.int64(0x5C - 64)  # that no row has
 
 
+GO_ON = -1  # in place of a state: not the beginning of a walk
+
+
+@inlined
+def _begin(path, ctl, state, count, escape, node):
+    """Let a walk begin in a configuration."""
+    _put(path, 0, state, count, escape, node, 0)
+    for i in range(N_CTL):
+        ctl[i] = 0
+    ctl[CTL_SHARED], ctl[CTL_POPPED] = NO_SHARED, LOCAL
+
+
 @inlined
 def _put(path, depth, state, count, escape, node, n_local):
     path[depth, STATE] = state
@@ -543,21 +555,46 @@ def _read(machine, path, text, ctl):
 
 
 @jit
-def walk(table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, exits, ctl):
-    """Set the bit of each token of a trie whose bytes keep the automaton alive from `path[0]`.
+def walk(
+    table,
+    code,
+    stack,
+    local,
+    path,
+    trie_bytes,
+    links,
+    groups,
+    spans,
+    tokens,
+    mask,
+    exits,
+    ctl,
+    start,
+    count,
+    escape,
+    start_node,
+    shared,
+):
+    """Set the bit of each token of a trie whose bytes keep the automaton alive from (start, count, escape, start_node).
 
     trie_bytes : uint8[n], links : int32[n + 1, 2], the trie in level order: first child and token id (or -1) of each
                  node; the children of a node end where those of the next one begin.
     groups : int64[n], of the characters below each node, see `below.collect_groups`.
     spans : int32[n, 2]: tokens[spans[i, 0] : spans[i, 1]] are those at and below node i.  tokens : int32[n_tokens].
-    mask  : uint32[ceil(V / 32)], bits are set, and with ctl[CTL_CLEAR] also cleared.
-    exits : int32[n, 3], appended (trie node, outcome, 1 if its byte was not consumed) where the walk leaves BOTTOM.
-    ctl   : CTL_RESUME is the depth at which to go on, 1 and `path[1]` over the root's children at first.
-    Returns STEP_ALIVE when done, or a miss, after which the same call goes on where it stopped.
+    mask  : uint32[ceil(V / 32)], bits are set; where `shared` is a stack node, it holds the row of the shared state,
+            and bits are also cleared.
+    exits : int32[n, 3], of which ctl[CTL_EXITS] become (trie node, outcome, 1 if its byte was not consumed), where the
+            walk leaves BOTTOM.
+    Returns STEP_ALIVE when done, or a miss, after which a call with GO_ON in place of `start` goes on where it stopped,
+    at depth ctl[CTL_RESUME].
     Cost: one step per node visited, siblings side by side in memory. What is below a node is not visited, but its
     tokens are, where its characters all lead from a state to itself: such are names, text and white space.
     """
     machine = (table, code, stack, local)
+    if start != GO_ON:
+        _begin(path, ctl, start, count, escape, start_node)
+        path[1, CURSOR], path[1, LAST] = 1, links[1, 0]
+        ctl[CTL_RESUME], ctl[CTL_SHARED], ctl[CTL_CLEAR] = 1, shared, shared != NO_SHARED
     depth = ctl[CTL_RESUME]
     same_state, same_groups = 0, np.int64(0)
     while depth > 0:
@@ -762,15 +799,32 @@ def _clear_all(tokens, first, last, mask):
 
 @jit
 def walk_exits(
-    table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, node, exits, left, ctl
+    table,
+    code,
+    stack,
+    local,
+    path,
+    trie_bytes,
+    links,
+    groups,
+    spans,
+    tokens,
+    mask,
+    node,
+    exits,
+    left,
+    ctl,
+    is_new,
 ):
     """Continue walks that left BOTTOM, now that the stack `node` is known to lie there, perhaps on BOTTOM again.
 
     exits : int32[n, 3], as `walk` writes them: where in the trie, the outcome, 1 if the byte there was not consumed.
     left  : int32[n, 3], appended where a walk leaves BOTTOM once more.
-    ctl   : CTL_RESUME is the exit at which to go on, CTL_INSIDE the depth in it, 0 at its beginning.
+    is_new : whether to begin; else it goes on at the exit ctl[CTL_RESUME], in it at the depth ctl[CTL_INSIDE].
     """
     machine = (table, code, stack, local)
+    if is_new:
+        _begin(path, ctl, 0, 0, 0, node)
     outcome, passed, status = -1, 0, STEP_DEAD
     for i in range(ctl[CTL_RESUME], exits.shape[0]):
         inside = ctl[CTL_INSIDE]
@@ -802,7 +856,24 @@ def walk_exits(
                 inside = 1
             ctl[CTL_RESUME] = inside
             status = walk(
-                table, code, stack, local, path, trie_bytes, links, groups, spans, tokens, mask, left, ctl
+                table,
+                code,
+                stack,
+                local,
+                path,
+                trie_bytes,
+                links,
+                groups,
+                spans,
+                tokens,
+                mask,
+                left,
+                ctl,
+                GO_ON,
+                0,
+                0,
+                0,
+                NO_SHARED,
             )
             ctl[CTL_INSIDE] = ctl[CTL_RESUME] if status >= MISS_STATE else 0
         if status >= MISS_STATE:
@@ -834,14 +905,15 @@ def _may_end(machine, path, ctl):
 
 
 @jit
-def finish(table, code, stack, local, path, duplicates, ends, mask, few, ctl):
-    """Complete the mask of `path[0]`, which is right for text tokens but for those that spell what another one does.
+def finish(table, code, stack, local, path, duplicates, ends, mask, few, ctl, state, count, escape, node):
+    """Complete the mask of a configuration, right for text tokens but for those that spell what another one does.
 
     duplicates : int32[n, 2], for each of these such a token first.  ends : int64[n], the tokens that end a text.
     few  : uint32[2, n], out: where the words are that have bits, and these words.
     ctl : CTL_ACCEPTS becomes 1 where the text may end; CTL_FEW the number of words in `few`, -1 where they are more.
     Returns STEP_ALIVE, or a miss.
     """
+    _begin(path, ctl, state, count, escape, node)
     status = _may_end((table, code, stack, local), path, ctl)
     if status >= MISS_STATE:
         return status
@@ -878,13 +950,17 @@ def _collect(mask, few):
 
 
 @jit
-def check_tokens(table, code, stack, local, path, text, offsets, doubtful, mask, ctl):
-    """Set the bit of each token in the bit set `doubtful` whose bytes keep the automaton alive from `path[0]`.
+def check_tokens(
+    table, code, stack, local, path, text, offsets, doubtful, mask, ctl, start, count, escape, start_node
+):
+    """Set the bit of each token in the bit set `doubtful` whose bytes keep the automaton alive from a configuration.
 
     text : uint8[n], offsets : int64[V + 1], token t is text[offsets[t]:offsets[t + 1]].
-    ctl  : CTL_RESUME is the word at which to go on. Returns STEP_ALIVE when done, or a miss.
+    Returns STEP_ALIVE when done, or a miss, after which a call with GO_ON goes on at the word ctl[CTL_RESUME].
     """
     machine = (table, code, stack, local)
+    if start != GO_ON:
+        _begin(path, ctl, start, count, escape, start_node)
     for word in range(ctl[CTL_RESUME], doubtful.shape[0]):
         rest = doubtful[word]
         token = word << 5
