@@ -284,13 +284,16 @@ class Engine:
             return True
         room = lexeme.high - count
         sure = room - lexeme.most_needed
-        if lexeme.onward is not None and sure < self.tables.longest:
-            return False  # some tokens reach the next stage
+        if lexeme.onward is not None and self.tables.are_most_longer(sure):
+            return False  # most tokens may reach the next stage
         if sure >= self.tables.longest:
             mask[:] = row.inside
         else:
             np.bitwise_and(row.inside, self.tables.at_most(sure), out=mask)
-            doubtful = row.inside & (self.tables.at_most(room) ^ self.tables.at_most(sure))
+            if lexeme.onward is None:
+                doubtful = row.inside & (self.tables.at_most(room) ^ self.tables.at_most(sure))
+            else:  # longer ones may reach the next stage, where other states are alive
+                doubtful = self.tables.all_texts & ~self.tables.at_most(sure)
             check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask, reach)
         self._cross(row, node, mask, reach, least=lexeme.low - count, most=room)
         return True

@@ -79,12 +79,15 @@ class Recipes:
         lexeme, local = origin.lexeme, origin.local(state)
         least, room = 0, None
         if lexeme.is_counted:
-            if escape or lexeme.onward is not None or lexeme.has_floor or lexeme.inside_character[local]:
+            if escape or lexeme.has_floor or lexeme.inside_character[local]:
                 return None
             longest = self._tables.longest
             least = max(0, min(lexeme.low - count, longest + 1))
             if lexeme.high is not None:
-                room = min(lexeme.high - count, longest + lexeme.most_needed)
+                enough = longest + lexeme.most_needed
+                room = min(lexeme.high - count, enough)
+                if room < enough and lexeme.onward is not None:
+                    return None  # some tokens may reach the next stage
         behind = [self._behind(outcome, config, reach) for outcome in lexeme.outcomes]
         n_words = self._engine.n_words
         return n_words, False, "string", lexeme.dfa.digest, local, escape, least, room, *behind

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import TypeVar
 
@@ -220,6 +221,19 @@ class TokenTables:
         begins = np.zeros(256, np.bool_)
         begins[first_bytes] = True
         return pack_bits(begins[self._first_bytes] & self.is_text, self.n_words)
+
+    @cached_property
+    def all_texts(self) -> np.ndarray:
+        """uint32[n_words]: the tokens that are texts."""
+        return pack_bits(self.is_text, self.n_words)
+
+    def are_most_longer(self, n: int) -> bool:
+        """Whether more than half of all tokens have more than `n` characters."""
+        return n < self._median_length
+
+    @cached_property
+    def _median_length(self) -> int:
+        return int(np.median(self._lengths))
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
