@@ -261,6 +261,12 @@ class Placed(Origin):
     """States of a lexeme, in the order of its DFA: `first` is, or would be, its state 1."""
 
     lexeme: Lexeme
+    text_state: int = field(init=False)
+    """The one in which whole characters lead nowhere else, as in plain text; -1 if there is none."""
+
+    def __post_init__(self) -> None:
+        is_text = self.lexeme.is_string and self.lexeme.dfa.delta is UTF8.delta
+        self.text_state = self.first + UTF8.start - 1 if is_text else -1
 
     def local(self, state: int) -> int:
         """The state of the lexeme's DFA that `state` stands for."""

@@ -62,6 +62,8 @@ MAX_NAMES = 24  # a step looks at one after the other; ALLOWED_NAMES has 31 bits
 _WHITE_SPACE = np.array([0x20, 0x09, 0x0A, 0x0D])
 
 _AHEAD = 8
+# With the code the table is replaced, which is larger: that should be seldom.
+_CODE_BEGINS, _CODE_GROWS = 1024, 4
 
 NO_LIMIT = 2**30
 MOVED = 2**28  # a frame whose head is MOVED + offset has become too small, and is there now
@@ -637,16 +639,16 @@ class Pushdown:
         offset = self._n_code
         end = offset + len(words)
         if end > len(self.code):
-            self.grow_code(offset, end)
+            self.grow_code(offset, end, max(self.n_states, self._n_cleared))
         self.code[offset:end] = words
         self._n_code = end
         return offset
 
-    def grow_code(self, used: int, needed: int) -> None:
-        """Make room for `needed` words of code, of which `used` are taken."""
-        grown = np.full(max(2 * len(self.code), needed), UNFILLED, np.int32)
+    def grow_code(self, used: int, needed: int, n_rows: int | None = None) -> None:
+        """Make room for `needed` words of code, of which `used` are taken. n_rows : of the table, all if not given."""
+        grown = np.full(max(_CODE_GROWS * len(self.code), needed), UNFILLED, np.int32)
         grown[:used] = self.code[:used]
-        self._replace(self.table.copy(), grown)
+        self._replace(_grown(self.table, len(self.table) if n_rows is None else n_rows, 0), grown)
 
 
 def _n_shared(one: bytes, other: bytes) -> int:
@@ -676,7 +678,7 @@ def _first_rows(final_space: int) -> np.ndarray:
 
 def _first_code() -> np.ndarray:
     """The frame at the bottom of the stack, behind which the text is done, and space for more."""
-    code = np.full(256, UNFILLED, np.int32)
+    code = np.full(_CODE_BEGINS, UNFILLED, np.int32)
     code[:2] = 1, goto(DONE_STATE)
     return code
 

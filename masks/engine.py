@@ -18,7 +18,6 @@ from ..grammar.pushdown import (
     NamePart,
     Pushdown,
 )
-from ..grammar.utf8 import UTF8
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .exits import LevelExits
@@ -115,10 +114,10 @@ class Engine:
     def _in_text(self, config: Config, token: int) -> Config | None:
         """The configuration behind whole characters in a string of any text, None where it has to be found out."""
         state, count, escape, node = config
-        found = None if escape else self.string_at(state)
-        if found is None or found[0].dfa.delta is not UTF8.delta or found[1] != UTF8.start:
+        origin = self.pushdown.origin(state)
+        if escape or not isinstance(origin, Placed) or origin.text_state != state:
             return None
-        lexeme = found[0]
+        lexeme = origin.lexeme
         if not lexeme.is_counted:
             return config
         count += self.tables.length_of(token)
