@@ -258,19 +258,49 @@ TEXT = Lexeme(UTF8, is_string=True)
 
 @dataclass(slots=True, eq=False)
 class Placed(Origin):
-    """States of a lexeme, in the order of its DFA: `first` is, or would be, its state 1."""
+    """States of a lexeme, in the order of its DFA: `first` is its state 1.
+
+    text_state : the one in which whole characters lead nowhere else, as in plain text; -1 if there is none.
+    """
 
     lexeme: Lexeme
-    text_state: int = field(init=False)
-    """The one in which whole characters lead nowhere else, as in plain text; -1 if there is none."""
+    text_state: int = field(init=False, default=-1)
 
     def __post_init__(self) -> None:
-        is_text = self.lexeme.is_string and self.lexeme.dfa.delta is UTF8.delta
-        self.text_state = self.first + UTF8.start - 1 if is_text else -1
+        if self._is_text:
+            self.text_state = self.first + UTF8.start - 1
+
+    @property
+    def _is_text(self) -> bool:
+        return self.lexeme.is_string and self.lexeme.dfa.delta is UTF8.delta
 
     def local(self, state: int) -> int:
         """The state of the lexeme's DFA that `state` stands for."""
         return state - self.first + 1
+
+
+@dataclass(slots=True, eq=False)
+class Scattered(Placed):
+    """States of a lexeme that were placed one by one: one object for all of them, which may be many.
+
+    states : by those of the DFA.
+    """
+
+    states: dict[int, int] = field(default_factory=dict)
+    _locals: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.text_state = -1
+
+    def add(self, local: int, state: int) -> None:
+        """Let `state` stand for state `local` of the DFA."""
+        self._locals[state] = local
+        self.states[local] = state
+        if local == UTF8.start and self._is_text:
+            self.text_state = state
+
+    def local(self, state: int) -> int:
+        return self._locals[state]
 
 
 class Lexicon:
@@ -279,7 +309,7 @@ class Lexicon:
     def __init__(self, pushdown: Pushdown) -> None:
         self.pushdown = pushdown
         self._first_state: dict[Lexeme, int] = {}
-        self._states: dict[tuple[Lexeme, int], int] = {}
+        self._scattered: dict[Lexeme, Scattered] = {}
         self._fillers: dict[Lexeme, Expand] = {}
 
     def start(self, lexeme: Lexeme) -> int:
@@ -327,16 +357,18 @@ class Lexicon:
         return first
 
     def _single(self, lexeme: Lexeme, local: int) -> int:
-        state = self._states.get((lexeme, local))
+        placed = self._scattered.get(lexeme)
+        state = None if placed is None else placed.states.get(local)
         if state is not None:
             return state
         with self.pushdown.lock:
-            state = self._states.get((lexeme, local))
+            first = self.pushdown.n_states
+            placed = self._scattered.setdefault(lexeme, Scattered(first, lexeme))
+            state = placed.states.get(local)
             if state is None:
-                state = self.pushdown.n_states
-                origin = Placed(state - local + 1, lexeme)
-                self.pushdown.new_states(1, self._filler(lexeme), origin)
-                self._states[lexeme, local] = state
+                state = first
+                placed.add(local, state)
+                self.pushdown.new_states(1, self._filler(lexeme), placed)
         return state
 
     def _filler(self, lexeme: Lexeme) -> Expand:

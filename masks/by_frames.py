@@ -9,6 +9,9 @@ from ..grammar.pushdown import Alike, Pushdown
 from .walker import Config, Reach
 
 T = TypeVar("T")
+Key = int | tuple[int, int, int]
+"""A state; with a count and an escape where there are any; or the number of a table and a frame."""
+_FRAME_BITS = 32
 
 
 class ByFrames(Generic[T]):
@@ -29,8 +32,8 @@ class ByFrames(Generic[T]):
         self._n = 0
         self._n_tables = 0
         # An answer, or the number of a table, which has more by the frame on top of what is left of the stack. All in
-        # one dict: of very many, each is work for every collection of garbage.
-        self._found: dict[tuple[int, ...], Any] = {}
+        # one dict, and by numbers: of very many objects, each is work for every collection of garbage.
+        self._found: dict[Key, Any] = {}
 
     def __len__(self) -> int:
         return self._n
@@ -43,11 +46,12 @@ class ByFrames(Generic[T]):
     def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
         """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
         state, count, escape, node = config
-        entry = self._found.get((self._states.get(state, state), count, escape))
+        first = self._states.get(state, state)
+        entry = self._found.get((first, count, escape) if count or escape else first)
         while entry.__class__ is int:
             reach.note(node)
             node, frame = self._pushdown.nodes[node]
-            entry = self._found.get((entry, self._frames.get(frame, frame)))
+            entry = self._found.get(entry << _FRAME_BITS | self._frames.get(frame, frame))
         if entry is None:
             own = Reach()
             entry = make(config, own)
@@ -61,12 +65,13 @@ class ByFrames(Generic[T]):
             self.clear()
         self._n += 1
         state, count, escape, node = config
-        key: tuple[int, ...] = (self._states.get(state, state), count, escape)
+        first = self._states.get(state, state)
+        key: Key = (first, count, escape) if count or escape else first
         while node >= lowest:  # a node has a greater number than those below it
             table = self._found.get(key)
             if table.__class__ is not int:
                 self._n_tables += 1
                 table = self._found[key] = self._n_tables
             node, frame = self._pushdown.nodes[node]
-            key = (table, self._frames.get(frame, frame))
+            key = table << _FRAME_BITS | self._frames.get(frame, frame)
         self._found[key] = found
