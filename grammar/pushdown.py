@@ -311,7 +311,7 @@ class Alike:
         self.frames: dict[int, int] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class NameFrame:
     """The frame under a member name of an object that allows names nobody declares.
 

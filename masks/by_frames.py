@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from ..grammar.pushdown import Alike, Pushdown
+from .kernels.walk import LOCAL
 from .walker import Config, Reach
 
 T = TypeVar("T")
@@ -43,20 +44,22 @@ class ByFrames(Generic[T]):
         self._found.clear()
         self._n = 0
 
-    def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach) -> T:
-        """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`."""
+    def get(self, config: Config, make: Callable[[Config, Reach], T], reach: Reach | None) -> T:
+        """The answer for `config`, made if it is new. What was looked at for it is noted in `reach`, if it is given."""
         state, count, escape, node = config
-        first = self._states.get(state, state)
+        first, lowest = self._states.get(state, state), LOCAL
         entry = self._found.get((first, count, escape) if count or escape else first)
         while entry.__class__ is int:
-            reach.note(node)
+            lowest = node
             node, frame = self._pushdown.nodes[node]
             entry = self._found.get(entry << _FRAME_BITS | self._frames.get(frame, frame))
         if entry is None:
             own = Reach()
             entry = make(config, own)
-            reach.note(own.lowest)
+            lowest = min(lowest, own.lowest)
             self._keep(config, own.lowest, entry)
+        if reach is not None:
+            reach.note(lowest)
         found: T = entry
         return found
 

@@ -47,7 +47,6 @@ class Constraint:
         self.n_words = (n_logits + 31) // 32
         self.eos_ids = frozenset(vocabulary.eos_ids)
         tables = tables_of(vocabulary)
-        self.is_text = tables.text_flags
         # Of a JSON Schema; says whether the masks enforce all of it.
         self._compiled = _compiled(source, options)
         pushdown = automaton_of(source, options) if self._compiled is None else self._compiled.pushdown

@@ -163,7 +163,7 @@ class Engine:
         """The text tokens allowed in `config`, and EOS where it accepts. Raises DeadEnd if there are none."""
         row = self.masks.get(config)
         if row is None:
-            row = self.row_at(config, Reach())
+            row = self._rows.get(config, self._find_row, None)
             if row.is_empty:
                 raise DeadEnd(
                     "no token of the vocabulary continues the text",

@@ -109,10 +109,12 @@ class Matcher:
 
     def _after(self, token_id: int) -> tuple[Config, Seen] | None:
         config, engine = self._config, self._engine
+        texts = engine.tables.text_flags
         # What was read before needs no checks. Where items must differ, it does not depend on the configuration alone.
         read = None if engine.unit_frames else engine.steps.get((config, token_id))
         if read is None:
-            if not self._is_text(token_id):
+            if not (0 <= token_id < len(texts) and texts[token_id] and config is not FINISHED):
+                self._check_id(token_id)
                 return (FINISHED, NOTHING_SEEN) if self._ends_here(token_id) else None
             read = None if engine.unit_frames else engine.read_new(config, token_id)
             # A first read may be what makes it known that there are items to look after.
@@ -134,16 +136,13 @@ class Matcher:
             kept = self._constraint.names.after(config, names, self._past, token_id, after, nodes)
         return None if kept is None else (after, _seen(NO_ITEMS, kept))
 
-    def _is_text(self, token_id: int) -> bool:
-        constraint = self._constraint
-        if not 0 <= token_id < constraint.n_logits:
+    def _check_id(self, token_id: int) -> None:
+        n_logits = self._constraint.n_logits
+        if not 0 <= token_id < n_logits:
             raise GramaskError(
-                f"token id {token_id} is outside [0, {constraint.n_logits})",
+                f"token id {token_id} is outside [0, {n_logits})",
                 hint="pass n_logits= if the model has more logits than the tokenizer has tokens",
             )
-        if self._config is FINISHED or token_id >= len(constraint.is_text):
-            return False
-        return constraint.is_text[token_id] == 1
 
     def _ends_here(self, token_id: int) -> bool:
         """Whether this is an EOS token and the text is complete."""

@@ -31,7 +31,7 @@ Held = tuple[tuple[int, tuple[HeldName, ...] | None], ...]
 """Tokens, each with the names in it; None where it repeats one of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
     """What seen names may change about a mask.
 
@@ -79,16 +79,16 @@ class NameMasks:
             runs_out = self._pushdown.names_run_out
             among = self._tokens.next_name if runs_out else self._engine.tables.two_names
             return row.without(self._tried(config, names, history, self._present(among, row)))
-        place = self._places.get(config)
-        if place is None:
-            place = self._new_place(config)
+        place = self._places.get(config) or self._new_place(config)
         if place is _IDLE and not self._pushdown.names_run_out:
             return row
         wrong = self._wrong(config, names, history, row, place)
         return row.without(wrong) if wrong else row
 
     def _new_place(self, config: Config) -> Place:
-        kind = self._kind(config[0])
+        kind = self._kinds.get(config[0])
+        if kind is None:
+            kind = self._kind(config[0])
         inside = self._reader.place_of_name(config) if kind == _STRING else None
         row = self._engine.mask(config)
         if len(self._places) >= MAX_PLACES:
@@ -177,11 +177,12 @@ class NameMasks:
         if kind is None:
             pushdown = self._pushdown
             pushdown.ensure(state)
-            if pushdown.table[state, _QUOTE] == UNFILLED:
-                pushdown.fill_transition(state, _QUOTE)
-            operation = int(pushdown.table[state, _QUOTE])
-            if pushdown.table[state, FLAGS] & STRING:
+            row = pushdown.table[state]
+            operation = int(row[_QUOTE])
+            if row[FLAGS] & STRING:
                 kind = _STRING
+            elif operation == UNFILLED:
+                kind = _BEFORE_NAME  # perhaps, and if so the first of its object
             elif operation & 3 == PUSH and int(pushdown.code[(operation >> 2) + 2]) in pushdown.name_frames:
                 kind = _BEFORE_NAME
             else:

@@ -16,15 +16,16 @@ _numbers = count()
 class Row:
     """The allowed tokens of a place, not to be changed.
 
-    number : of no other row there was.  n_words : so many words of 32 tokens.
+    number : of no other row there was.  n_words : so many words of 32 tokens.  is_empty : whether no token is allowed.
     holds_names : whether some token holds a whole member name, None where nobody has asked.
     """
 
-    __slots__ = ("__weakref__", "holds_names", "n_words", "number")
+    __slots__ = ("__weakref__", "holds_names", "is_empty", "n_words", "number")
 
-    def __init__(self, n_words: int) -> None:
+    def __init__(self, n_words: int, *, is_empty: bool) -> None:
         self.number = next(_numbers)
         self.n_words = n_words
+        self.is_empty = is_empty
         self.holds_names: bool | None = None
 
     def put(self, out: np.ndarray) -> None:
@@ -37,11 +38,6 @@ class Row:
 
     def dense(self) -> np.ndarray:
         """All words, uint32[n_words], not to be changed."""
-        raise NotImplementedError
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no token is allowed."""
         raise NotImplementedError
 
     def _less(self, tokens: Iterable[int]) -> Row:
@@ -64,7 +60,7 @@ class AllWords(Row):
     __slots__ = ("_signed", "words")
 
     def __init__(self, words: np.ndarray) -> None:
-        super().__init__(len(words))
+        super().__init__(len(words), is_empty=not any_bit(words))
         self.words = words
         self._signed = words.view(np.int32)
 
@@ -76,10 +72,6 @@ class AllWords(Row):
 
     def dense(self) -> np.ndarray:
         return self.words
-
-    @property
-    def is_empty(self) -> bool:
-        return not any_bit(self.words)
 
     def _less(self, tokens: Iterable[int]) -> AllWords:
         left = self.words.copy()
@@ -96,7 +88,7 @@ class FewWords(Row):
     __slots__ = ("_index", "words")
 
     def __init__(self, words: np.ndarray, n_words: int) -> None:
-        super().__init__(n_words)
+        super().__init__(n_words, is_empty=not words[1].any())
         self.words = words
         self._index: dict[int, int] | None = None
 
@@ -113,10 +105,6 @@ class FewWords(Row):
         out = np.empty(self.n_words, np.int32)
         put_words(self.words, out)
         return out.view(np.uint32)
-
-    @property
-    def is_empty(self) -> bool:
-        return not any_bit(self.words[1])
 
     def _less(self, tokens: Iterable[int]) -> FewWords:
         index = self._index

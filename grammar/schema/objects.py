@@ -19,7 +19,7 @@ from .shapes import Goal
 _MANY_MISSING = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class MembersLeft:
     """What an object still has to have under the alternatives `run`, see `pushdown.MembersLeft`."""
 
