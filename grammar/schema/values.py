@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ...errors import CompileBudgetExceeded
+from ..dfa import table_bytes
 from ..lexemes import Lexeme, Lexicon, relabelled
 from ..pushdown import (
     DEAD,
@@ -30,6 +31,7 @@ from ..pushdown import (
     goto,
     leave,
 )
+from ..recent import CACHE_BYTES, Recent
 from . import string_grammars
 from .arrays import ArrayPlan
 from .canonical import canonical, value_of
@@ -62,6 +64,17 @@ _JUNCTIONS: dict[object, tuple[int, ...]] = {
 ObjectRun = tuple[tuple[ObjectPlan, int, Hashable], ...]
 ArrayRun = tuple[tuple[ArrayPlan, int, Hashable], ...]
 Run = tuple[tuple[ObjectPlan | ArrayPlan, int, Hashable], ...]
+Beginnings = tuple[int, str | None, list[Lexeme]]
+"""See `ValueStates.beginnings`; not to be changed."""
+
+
+def _size(found: Beginnings) -> int:
+    """The memory of the automata, and some for what is beside them."""
+    return 256 + sum(table_bytes(lexeme.dfa) for lexeme in found[2])
+
+
+_SAID: Recent[Beginnings] = Recent(CACHE_BYTES, _size)
+"""By what subschemas say that stand by themselves, whatever their document."""
 
 
 @dataclass(eq=False)
@@ -109,7 +122,7 @@ class ValueStates:
         # By identity: objects are compared member by member, and which lives is kept with its plan.
         self._shape_plans: dict[int, tuple[object, ObjectPlan | ArrayPlan]] = {}
         self._live: dict[Goal, list[Shape]] = {}
-        self._beginnings: dict[Position, tuple[int, str | None, list[Lexeme]]] = {}
+        self._beginnings: dict[Position, Beginnings] = {}
         self._plain_objects: dict[SimpleObjectPlan, PlainObject] = {}
         self._grammars: dict[str, int] = {}
         self._may_wait = False  # for the value of an item: never without arrays whose items must differ
@@ -157,21 +170,37 @@ class ValueStates:
             key = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
             self.pushdown.origins[state] = Portable(state, key)
 
-    def beginnings(self, position: Position) -> tuple[int, str | None, list[Lexeme]]:
+    def beginnings(self, position: Position) -> Beginnings:
         """The types of values at `position`, the grammar that strings have by themselves, the lexemes of all others."""
         found = self._beginnings.get(position)
         if found is None:
-            shapes = list(map(self.live, position))
-            types = list(map(_union_of_types, shapes))
-            any_type = 0
-            for bits in types:
-                any_type |= bits
-            is_alone = any_type & STRING_TYPE and len(position) == 1
-            grammar = only_grammar(_strings_of(shapes[0])) if is_alone else None
-            scalars = any_type & ~(OBJECT | ARRAY | (STRING_TYPE if grammar is not None else 0))
-            lexemes = self._scalars(position, shapes, types, scalars) if scalars else []
-            found = self._beginnings[position] = any_type, grammar, lexemes
+            words = self._words(position)
+            if words is None:
+                found = self._new_beginnings(position)
+            else:
+                found = _SAID.get(words, lambda: self._new_beginnings(position))
+            self._beginnings[position] = found
         return found
+
+    def _words(self, position: Position) -> Hashable | None:
+        """Equal in any document for positions at which values begin alike; None where nothing is known to be."""
+        if len(position) > 1 or len(position[0]) != 1:
+            return None
+        document = self.emptiness.goals.document
+        words = document.alike.words.get(position[0][0])
+        return None if words is None else (words, document.annotate_formats)
+
+    def _new_beginnings(self, position: Position) -> Beginnings:
+        shapes = list(map(self.live, position))
+        types = list(map(_union_of_types, shapes))
+        any_type = 0
+        for bits in types:
+            any_type |= bits
+        is_alone = any_type & STRING_TYPE and len(position) == 1
+        grammar = only_grammar(_strings_of(shapes[0])) if is_alone else None
+        scalars = any_type & ~(OBJECT | ARRAY | (STRING_TYPE if grammar is not None else 0))
+        lexemes = self._scalars(position, shapes, types, scalars) if scalars else []
+        return any_type, grammar, lexemes
 
     def _scalars(
         self, position: Position, shapes: list[list[Shape]], types: list[int], any_type: int
