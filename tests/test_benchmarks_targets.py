@@ -244,7 +244,7 @@ def _measure(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in FIGURES if name not in ("apply", "first")])
+@pytest.mark.parametrize("name", [name for name in FIGURES if name not in ("apply", "first", "floor")])
 def test_figures_without_peers(name: str, options: Options, tmp_path: Path) -> None:
     """Each in its own fresh process; a peer that is not there is named."""
     found = _measure(name, options, tmp_path)
@@ -263,6 +263,14 @@ def test_figures_without_peers(name: str, options: Options, tmp_path: Path) -> N
     assert any(row.verdict != NOT_RUN for row in figure_rows(list(found.values()))) == (
         name in ("fork", "second")
     )
+
+
+@pytest.mark.slow
+def test_less_is_left_the_more_is_known(options: Options, tmp_path: Path) -> None:
+    values = _measure("floor", options, tmp_path)["gramask"]["values"]
+    assert values["schemas"] == 4 and values["masks"] > 20
+    averages = [values[f"{name}_average_us"] for name in ("first", "states_known", "all_known")]
+    assert averages == sorted(averages, reverse=True)
 
 
 @pytest.mark.slow
