@@ -79,9 +79,13 @@ class Origin:
 
 @dataclass(slots=True, eq=False)
 class Portable(Origin):
-    """States whose languages up to the end of their stack level are equal for equal keys and distances from `first`."""
+    """States whose languages up to the end of their stack level are equal for equal keys and distances from `first`.
+
+    is_common : whether many automata have them.
+    """
 
     key: tuple[object, ...]
+    is_common: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ...errors import CompileBudgetExceeded
 from ..dfa import table_bytes
-from ..lexemes import Lexeme, Lexicon, relabelled
+from ..lexemes import TEXT, Lexeme, Lexicon, relabelled
 from ..pushdown import (
     DEAD,
     GOTO,
@@ -149,7 +149,7 @@ class ValueStates:
             return state
         state = self.intern(("value", position), lambda state, row: self._expand_value(position, state, row))
         if position == (ANYTHING,):
-            self.pushdown.origins[state] = Portable(state, ("any value", self.space))
+            self.pushdown.origins[state] = Portable(state, ("any value", self.space), is_common=True)
         return state
 
     def _expand_value(self, position: Position, state: int, row: Row) -> None:
@@ -168,7 +168,8 @@ class ValueStates:
             row[0x5B] = goto(self._array_first(position))
         if not any_type & (OBJECT | ARRAY) and grammar is None:
             key = ("scalar", self.space, *(lexeme.key for lexeme in lexemes))
-            self.pushdown.origins[state] = Portable(state, key)
+            is_common = all(lexeme is TEXT or not lexeme.is_string for lexeme in lexemes)
+            self.pushdown.origins[state] = Portable(state, key, is_common)
 
     def beginnings(self, position: Position) -> Beginnings:
         """The types of values at `position`, the grammar that strings have by themselves, the lexemes of all others."""
