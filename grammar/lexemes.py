@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -359,17 +360,20 @@ class Lexicon:
     def _single(self, lexeme: Lexeme, local: int) -> int:
         placed = self._scattered.get(lexeme)
         state = None if placed is None else placed.states.get(local)
-        if state is not None:
-            return state
+        return self._scatter(lexeme, [local])[local] if state is None else state
+
+    def _scatter(self, lexeme: Lexeme, locals_: Collection[int]) -> dict[int, int]:
+        """The pushdown states of all that are placed so far, among them some states of the lexeme's DFA."""
+        placed = self._scattered.get(lexeme)
+        if placed is not None and placed.states.keys() >= set(locals_):
+            return placed.states
         with self.pushdown.lock:
-            first = self.pushdown.n_states
-            placed = self._scattered.setdefault(lexeme, Scattered(first, lexeme))
-            state = placed.states.get(local)
-            if state is None:
-                state = first
+            placed = self._scattered.setdefault(lexeme, Scattered(self.pushdown.n_states, lexeme))
+            missing = [local for local in locals_ if local not in placed.states]
+            first = self.pushdown.new_states(len(missing), self._filler(lexeme), placed)
+            for state, local in enumerate(missing, first):
                 placed.add(local, state)
-                self.pushdown.new_states(1, self._filler(lexeme), placed)
-        return state
+        return placed.states
 
     def _filler(self, lexeme: Lexeme) -> Expand:
         """What fills the rows of a lexeme's states: one for all of them, of which there may be many."""
@@ -399,6 +403,9 @@ class Lexicon:
     def _move(self, lexeme: Lexeme, local: int, row: Row) -> None:
         delta = lexeme.dfa.delta[local]
         bytes_ = np.flatnonzero(delta)
-        targets = delta[bytes_].tolist()
-        states = {target: self.state(lexeme, target) << 2 for target in dict.fromkeys(targets)}
-        row[bytes_] = [states[target] for target in targets]
+        if lexeme.is_small:
+            row[bytes_] = delta[bytes_] + (self._first(lexeme) - 1) << 2
+        else:
+            targets = delta[bytes_].tolist()
+            states = self._scatter(lexeme, dict.fromkeys(targets))
+            row[bytes_] = [states[target] << 2 for target in targets]
