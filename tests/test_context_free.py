@@ -205,10 +205,10 @@ def test_long_lists_need_no_memory(grammar: str, text: str) -> None:
     matcher = compiled.matcher()
     for byte in text[:2_000].encode():
         assert matcher.advance(byte)
-    known = n_states(compiled), compiled.engine.pushdown._n_nodes
+    known = n_states(compiled), len(compiled.engine.pushdown.nodes)
     for byte in text[2_000:-1].encode():
         assert matcher.advance(byte)
-    assert (n_states(compiled), compiled.engine.pushdown._n_nodes) == known
+    assert (n_states(compiled), len(compiled.engine.pushdown.nodes)) == known
     assert matcher.advance(ord(text[-1]))
     assert matcher.is_accepting()
 

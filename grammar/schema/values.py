@@ -187,9 +187,10 @@ class ValueStates:
         """Equal in any document for positions at which values begin alike; None where nothing is known to be."""
         if len(position) > 1 or len(position[0]) != 1:
             return None
-        document = self.emptiness.goals.document
-        words = document.alike.words.get(position[0][0])
-        return None if words is None else (words, document.annotate_formats)
+        document, number = self.emptiness.goals.document, position[0][0]
+        words = document.alike.words.get(number)
+        # What is left out of it may have been decided since.
+        return None if words is None or number in document.left_out else (words, document.annotate_formats)
 
     def _new_beginnings(self, position: Position) -> Beginnings:
         shapes = list(map(self.live, position))
