@@ -24,7 +24,6 @@ from .pushdown import (
     FLAGS,
     NO_LIMIT,
     READY,
-    ROW_WIDTH,
     STRING,
     Expand,
     Origin,
@@ -176,28 +175,19 @@ class Lexeme:
         outside[:, _CONTINUATION] = False
         return ~outside.any(axis=1) & (self.dfa.label < 0)
 
-    def rows(self) -> np.ndarray:
-        """The rows of all states but the dead one, as if state 1 were state 0 of the pushdown. int32[n, ROW_WIDTH]."""
+    def write_rows(self, first: int, rows: np.ndarray) -> None:
+        """Write the rows of all states but the dead one, state 1 being `first`, to int32[n_states - 1, ROW_WIDTH]."""
         delta, label = self.dfa.delta[1:], self.dfa.label[1:]
-        rows = np.zeros((len(delta), ROW_WIDTH), np.int32)
-        rows[:, :256] = np.where(delta > 0, (delta - 1) << 2, 0)
+        moved = delta + (first - 1)
+        moved <<= 2
+        np.multiply(moved, delta > 0, out=rows[:, :256])
+        rows[:, 256:] = 0
         rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
-        rows[:, FLAGS] = READY
-        if self.is_string:
-            rows[:, FLAGS] |= self.string_flags[1:]
         if self.bounds is not None:
             least, greatest = self.bounds
             rows[:, COUNT_LO], rows[:, COUNT_HI] = least[1:], greatest[1:]
             rows[:, END_LO] = self.low
-        return rows
-
-    @cached_property
-    def template(self) -> tuple[np.ndarray, np.ndarray]:
-        """All `rows`, and 1 in them where they hold a state, 0 elsewhere: int32[n_states - 1, ROW_WIDTH] each."""
-        rows = self.rows()
-        moves = np.zeros_like(rows)
-        moves[:, :256] = self.dfa.delta[1:] > 0
-        return rows, moves
+        rows[:, FLAGS] = READY | self.string_flags[1:] if self.is_string else READY  # last: they are complete
 
     @cached_property
     def string_flags(self) -> np.ndarray:
@@ -348,12 +338,9 @@ class Lexicon:
             first = self._first_state.get(lexeme)
             if first is None:
                 pushdown = self.pushdown
-                template, moves = lexeme.template
-                origin = Placed(pushdown.n_states, lexeme)
-                first = pushdown.new_states(len(template), None, origin)
-                rows = pushdown.table[first : first + len(template)]
-                np.multiply(moves, first << 2, out=rows)
-                np.add(rows, template, out=rows)
+                n = lexeme.dfa.n_states - 1
+                first = pushdown.new_states(n, None, Placed(pushdown.n_states, lexeme))
+                lexeme.write_rows(first, pushdown.table[first : first + n])
                 self._first_state[lexeme] = first
         return first
 
