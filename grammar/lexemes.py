@@ -24,6 +24,7 @@ from .pushdown import (
     FLAGS,
     NO_LIMIT,
     READY,
+    ROW_WIDTH,
     STRING,
     Expand,
     Origin,
@@ -37,6 +38,8 @@ from .utf8 import UTF8
 _CONTINUATION = slice(0x80, 0xC0)
 # Lexemes of at most so many states are placed whole: copying their rows costs less than asking for them one by one.
 _AT_ONCE = 64
+# Rows of so few states take less time to copy than to write; most lexemes that many schemas have are such.
+_FEW_STATES = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +180,23 @@ class Lexeme:
 
     def write_rows(self, first: int, rows: np.ndarray) -> None:
         """Write the rows of all states but the dead one, state 1 being `first`, to int32[n_states - 1, ROW_WIDTH]."""
+        if self.dfa.n_states > _FEW_STATES:
+            self._new_rows(first, rows)
+            return
+        ready, moves = self._template
+        np.multiply(moves, first << 2, out=rows)
+        np.add(rows, ready, out=rows)
+
+    @cached_property
+    def _template(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows for `first` = 0, and 1 in them where they hold a state, 0 elsewhere: int32[n, ROW_WIDTH] each."""
+        rows = np.empty((self.dfa.n_states - 1, ROW_WIDTH), np.int32)
+        self._new_rows(0, rows)
+        moves = np.zeros_like(rows)
+        moves[:, :256] = self.dfa.delta[1:] > 0
+        return rows, moves
+
+    def _new_rows(self, first: int, rows: np.ndarray) -> None:
         delta, label = self.dfa.delta[1:], self.dfa.label[1:]
         moved = delta + (first - 1)
         moved <<= 2

@@ -12,6 +12,7 @@ import numpy as np
 from ..grammar.dfa import literals
 from ..grammar.pushdown import FLAGS, PUSH, STRING, UNFILLED, NameFrame
 from .kernels.bits import any_of, copy_bits
+from .name_set import NameSet
 from .names import HeldName, NameReader, Names
 from .quote_tokens import QuoteTokens
 from .rows import Row
@@ -39,12 +40,16 @@ class Place:
     begins : whether a name may begin next.
     held   : the tokens with whole names; None where that depends on what was read before.
     content : what was read of the name; None where that depends on what was read before.
+    at     : the stack node of the object of which a name begins or goes on.
+    is_plain : whether the seen names of that object, what was read of the name, and which tokens end strings say all.
     """
 
     inside: tuple[int, NameFrame] | None
     begins: bool
     held: Held | None
     content: bytes | None
+    at: int
+    is_plain: bool
 
     @property
     def is_idle(self) -> bool:
@@ -52,7 +57,7 @@ class Place:
         return self.inside is None and not self.begins and self.held == ()
 
 
-_IDLE = Place(None, False, (), None)
+_IDLE = Place(None, False, (), None, 0, False)
 
 
 class NameMasks:
@@ -80,10 +85,26 @@ class NameMasks:
             among = self._tokens.next_name if runs_out else self._engine.tables.two_names
             return row.without(self._tried(config, names, history, self._present(among, row)))
         place = self._places.get(config) or self._new_place(config)
-        if place is _IDLE and not self._pushdown.names_run_out:
+        if self._pushdown.names_run_out:
+            wrong = self._wrong(config, names, history, row, place)
+        elif place is _IDLE:
             return row
-        wrong = self._wrong(config, names, history, row, place)
+        elif place.is_plain:
+            seen = _seen_at(names, place.at)
+            wrong = [] if seen is None else self._repeating(seen, place)
+        else:
+            wrong = self._wrong(config, names, history, row, place)
         return row.without(wrong) if wrong else row
+
+    def _repeating(self, seen: NameSet, place: Place) -> list[int]:
+        """The tokens that end one of the seen names, in a plain place."""
+        tokens, content = self._tokens, place.content
+        if place.inside is None:
+            return [token for name in seen for token in tokens.whole(name)]
+        if not content:
+            return [token for name in seen for token in tokens.ending(name)]
+        near = seen.beginning_with(content)
+        return [token for name in near for token in tokens.ending(name[len(content) :])] if near else near
 
     def _new_place(self, config: Config) -> Place:
         kind = self._kinds.get(config[0])
@@ -99,7 +120,9 @@ class NameMasks:
         else:
             content = None if inside is None else self._reader.content_known(config)
             held = self._held(config, row, inside is not None)
-            found = Place(inside, kind == _BEFORE_NAME, held, content)
+            at = config[3] if inside is None else inside[0]
+            is_known = inside is None or (content is not None and not config[2] and not inside[1].runs_out)
+            found = Place(inside, kind == _BEFORE_NAME, held, content, at, held == () and is_known)
         self._places[config] = found
         if found.is_idle:
             self._engine.idle.add(config)
@@ -137,12 +160,11 @@ class NameMasks:
             wrong = list(self._tried(config, names, history, self._present(tokens.name_inside, row)))
         else:
             wrong = [token for token, held in place.held if _repeats(held, names)]
-        at = config[3] if place.inside is None else place.inside[0]
-        seen = names[-1][1] if names[-1][0] == at else dict(names).get(at)
+        seen = _seen_at(names, place.at)
         if seen and place.inside is not None:
             content = place.content
             if content is None:
-                content = self._reader.content(config, history, at)
+                content = self._reader.content(config, history, place.at)
             near = seen.beginning_with(content)
             if near and (config[2] or place.inside[1].runs_out):
                 towards = self._towards(near, content, config[2])
@@ -222,6 +244,11 @@ class NameMasks:
                 found = self._reader.step(config, items, token)
                 if found is not None and self._reader.after(config, names, history, token, *found) is None:
                     yield token
+
+
+def _seen_at(names: Names, at: int) -> NameSet | None:
+    """The names that were seen in the object at a stack node, if there are any."""
+    return names[-1][1] if names[-1][0] == at else dict(names).get(at)
 
 
 def _repeats(held: tuple[HeldName, ...] | None, names: Names) -> bool:

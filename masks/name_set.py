@@ -17,7 +17,10 @@ class NameSet:
         self._parts = parts
 
     def __contains__(self, name: bytes) -> bool:
-        return any(name in part for part in self._parts)
+        for part in self._parts:  # a generator would take longer than it looks
+            if name in part:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self._parts:

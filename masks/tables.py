@@ -100,6 +100,7 @@ class TokenTables:
             np.frombuffer(b"".join(vocabulary.tokens), np.uint8).copy(),
             np.cumsum([0, *map(len, vocabulary.tokens)], dtype=np.int64),
         )
+        self._offsets = memoryview(self.texts[1])  # quicker for one token
         self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
         self.is_text[list(vocabulary.special_ids)] = False
         self.text_flags = self.is_text.tobytes()  # quicker for one token
@@ -179,8 +180,7 @@ class TokenTables:
 
     def text_of(self, token: int) -> np.ndarray:
         """The bytes of a token, uint8[n]."""
-        text, offsets = self.texts
-        return text[offsets[token] : offsets[token + 1]]
+        return self.texts[0][self._offsets[token] : self._offsets[token + 1]]
 
     def length_of(self, token: int) -> int:
         """The characters of a token, read as string content."""
