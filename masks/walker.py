@@ -304,18 +304,17 @@ def read_text(pushdown: Pushdown, config: Config, text: np.ndarray) -> Read | No
     Until the next call, `path_nodes` tells more about the way.
     """
     space = scratch()
-    n = len(text)
-    space.need_depth(n)
-    path, ctl = space.path, space.ctl
+    space.need_depth(len(text))
+    ctl = space.ctl
     while True:
-        status = kernel.advance(*pushdown.arrays, space.local, path, *config, text, ctl)
+        status = kernel.advance(*pushdown.arrays, space.local, space.path, *config, text, ctl)
         if status == kernel.STEP_ALIVE:
-            state, count, escape, node = path[n, :4].tolist()
+            state, count, escape, node, lowest, n_named = ctl[kernel.CTL_END :].tolist()
             if node >= kernel.LOCAL:
                 node = _interned(pushdown, space.local, node)
-            if ctl[kernel.CTL_NAMED]:
+            if n_named:
                 return (state, count, escape, node), NAMED, _one_name(ctl)
-            return (state, count, escape, node), int(ctl[kernel.CTL_LOWEST]), None
+            return (state, count, escape, node), lowest, None
         if status == kernel.STEP_DEAD:
             return None
         answer(pushdown, status, space)

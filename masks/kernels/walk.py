@@ -73,7 +73,9 @@ STATE, COUNT, ESCAPE, NODE, N_LOCAL, CURSOR, LAST = 0, 1, 2, 3, 4, 5, 6
 CTL_RESUME, CTL_MISS, CTL_OUTCOME, CTL_EXITS, CTL_SHARED, CTL_CLEAR, CTL_NAMED = 0, 1, 2, 3, 4, 5, 6
 CTL_LOWEST, CTL_STAGE, CTL_POPPED, CTL_INSIDE, CTL_ACCEPTS = 7, 8, 9, 10, 11
 # Of the last watched outcome: the frame, the outcome, the stack node below.
-CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, CTL_FEW, N_CTL = 12, 13, 14, 15, 16
+CTL_NAME_FRAME, CTL_NAME_OUTCOME, CTL_NAME_PLACE, CTL_FEW = 12, 13, 14, 15
+# Behind a text: the configuration, CTL_LOWEST and CTL_NAMED, side by side for a caller who takes them all at once.
+CTL_END, N_CTL = 16, 22
 NO_SHARED = -2
 NAME_MASK = (1 << NAME_BITS) - 1
 _STRING_BYTES = np.int64(1) << np.int64(0x22), np.int64(1) << np.int64(0x5C - 64)  # that no row has
@@ -530,10 +532,15 @@ def step(machine, path, depth, byte, ctl):
 
 @jit
 def advance(table, code, stack, local, path, state, count, escape, node, text, ctl):
-    """Read all bytes of `text` in a configuration, see `_read`."""
+    """Read all bytes of `text` in a configuration, see `_read`; where all are read, what is behind is at CTL_END."""
     _put(path, 0, state, count, escape, node, 0)
     ctl[CTL_SHARED] = NO_SHARED
-    return _read((table, code, stack, local), path, text, ctl)
+    status = _read((table, code, stack, local), path, text, ctl)
+    if status == STEP_ALIVE:
+        for i in range(N_LOCAL):
+            ctl[CTL_END + i] = path[text.shape[0], i]
+        ctl[CTL_END + N_LOCAL], ctl[CTL_END + N_LOCAL + 1] = ctl[CTL_LOWEST], ctl[CTL_NAMED]
+    return status
 
 
 @jit
