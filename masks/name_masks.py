@@ -100,9 +100,13 @@ class NameMasks:
         """The tokens that end one of the seen names, in a plain place."""
         tokens, content = self._tokens, place.content
         if place.inside is None:
-            return [token for name in seen for token in tokens.whole(name)]
+            if seen.whole is None:
+                seen.whole = [token for name in seen for token in tokens.whole(name)]
+            return seen.whole
         if not content:
-            return [token for name in seen for token in tokens.ending(name)]
+            if seen.ending is None:
+                seen.ending = [token for name in seen for token in tokens.ending(name)]
+            return seen.ending
         near = seen.beginning_with(content)
         return [token for name in near for token in tokens.ending(name[len(content) :])] if near else near
 

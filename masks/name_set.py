@@ -11,10 +11,14 @@ class NameSet:
     Parts have falling sizes; one that a new name makes as large as the part before it is joined to that.
     """
 
-    __slots__ = ("_parts",)
+    __slots__ = ("_next", "_parts", "ending", "whole")
 
     def __init__(self, parts: tuple[frozenset[bytes], ...] = ()) -> None:
         self._parts = parts
+        self._next: dict[bytes, NameSet] | None = None
+        # For who asks which tokens end one of the names, or are one in quotes: found out once.
+        self.ending: list[int] | None = None
+        self.whole: list[int] | None = None
 
     def __contains__(self, name: bytes) -> bool:
         for part in self._parts:  # a generator would take longer than it looks
@@ -45,6 +49,17 @@ class NameSet:
         while parts and len(parts[-1]) <= len(joined):
             parts, joined = parts[:-1], joined | parts[-1]
         return NameSet((*parts, joined))
+
+    def adding_again(self, name: bytes) -> tuple[NameSet, bool]:
+        """The same, the same object whenever that is asked for; and whether it was for the first time."""
+        found = None if self._next is None else self._next.get(name)
+        if found is not None:
+            return found, False
+        found = self.adding(name)
+        if self._next is None:
+            self._next = {}
+        self._next[name] = found
+        return found, True
 
 
 NO_NAMES_SEEN = NameSet()

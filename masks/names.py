@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Names = tuple[tuple[int, NameSet], ...]
 """The open objects, outermost first, with forgotten names: the stack node of each, and the names as UTF-8."""
 NO_NAMES: Names = ()
+MAX_NAME_SETS = 1 << 12
+"""Sets of names that are kept, those that nobody holds included."""
 _QUOTE = 0x22
 _BACKSLASH = 0x5C
 _IN_ESCAPE = b'"\\/bfnrtu0123456789abcdef'
@@ -61,6 +63,7 @@ class NameReader:
         self.engine = engine
         self.pushdown = engine.pushdown
         self.items = ItemReader(engine)
+        self._no_names, self._n_kept = NameSet(), 0
 
     def after(
         self,
@@ -87,6 +90,8 @@ class NameReader:
         frame = self.pushdown.name_frames[named.frame]
         if named.outcome < len(frame.keys):
             name = frame.keys[named.outcome]
+            if not frame.all_declare:
+                return self._with_declared(_open(names, named.lowest), named.place, name)
         elif (self.place_of_name(config) or (None,))[0] != named.place:
             name = self._whole_name(config, token)
         else:
@@ -94,6 +99,18 @@ class NameReader:
             text = self.engine.tables.text_of(token).tobytes()
             name = content_of(self._raw(history, named.place) + text[: _first_quote(text, config[2])])
         return _added(_open(names, named.lowest), named.place, name, frame)
+
+    def _with_declared(self, names: Names, place: int, name: bytes) -> Names | None:
+        """`names` with a declared one more: objects mostly have the members that others had, in the same order."""
+        is_first = not names or names[-1][0] != place
+        seen = self._no_names if is_first else names[-1][1]
+        if name in seen:
+            return None
+        added, is_new = seen.adding_again(name)
+        self._n_kept += is_new
+        if self._n_kept > MAX_NAME_SETS:  # what nobody holds is forgotten
+            self._no_names, self._n_kept = NameSet(), 0
+        return (*names, (place, added)) if is_first else (*names[:-1], (place, added))
 
     def _whole_name(self, config: Config, token: int) -> bytes:
         """The name that begins and ends in a token."""
