@@ -108,7 +108,7 @@ class NameMasks:
                 seen.ending = [token for name in seen for token in tokens.ending(name)]
             return seen.ending
         near = seen.beginning_with(content)
-        return [token for name in near for token in tokens.ending(name[len(content) :])] if near else near
+        return [token for name in near for token in tokens.ending(name[len(content) :])]
 
     def _new_place(self, config: Config) -> Place:
         kind = self._kinds.get(config[0])

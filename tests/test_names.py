@@ -14,7 +14,7 @@ from strategies import EOS, byte_tokens, tokenize
 
 import gramask
 from gramask.masks import closing_search
-from gramask.masks.name_set import NO_NAMES_SEEN
+from gramask.masks.name_set import NO_NAMES_SEEN, NameSet
 
 ALPHABET = [b"{", b"}", b'"', b":", b",", b"1", b"d", b"e"]
 PAIRS = [left + right for left in ALPHABET for right in ALPHABET]
@@ -260,6 +260,39 @@ def test_a_set_of_names_is_one() -> None:
         stages.append((found, len(expected)))
         assert set(found) == expected and len(found) == len(expected) and name in found
     assert all(len(stage) == n and b"x" not in stage for stage, n in stages)
+
+
+def test_sets_of_declared_names_are_the_same_objects() -> None:
+    root = NameSet()
+    one, is_new = root.adding_again(b"a")
+    assert is_new and set(one) == {b"a"} and len(root) == 0
+    assert root.adding_again(b"a") == (one, False)
+    two, _ = one.adding_again(b"b")
+    other, _ = root.adding_again(b"b")[0].adding_again(b"a")
+    assert set(two) == set(other) == {b"a", b"b"} and one.adding_again(b"b")[0] is two
+
+
+@pytest.mark.parametrize("limit", [0, 3, 1 << 12])
+def test_forgotten_sets_change_nothing(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """No name comes twice, whether the sets of those before were kept or not."""
+    monkeypatch.setattr("gramask.masks.names.MAX_NAME_SETS", limit)
+    names = ["a", "ab", "b", "c"]
+    item = {"type": "object", "properties": {name: {"type": "integer"} for name in names}}
+    constraint = gramask.compile({"type": "array", "items": item}, VOCABULARY, order="any", cache=False)
+    matcher = constraint.matcher()
+    mask = np.empty(constraint.n_words, np.int32)
+    for order in (names, names, names[::-1], names[1:], names):
+        text = "{" if matcher.fork().advance(ord("{")) else ",{"
+        text = "[{" if matcher.fork().advance(ord("[")) else text
+        for i, name in enumerate(order):
+            assert all(map(matcher.advance, f'{text}"{name}":1'.encode()))
+            text = ","
+            for seen in names:
+                ahead = matcher.fork()
+                assert all(map(ahead.advance, f',"{seen}'.encode()))
+                ahead.fill_mask(mask)
+                assert (mask[ord('"') >> 5] >> (ord('"') & 31) & 1) == (seen not in order[: i + 1])
+        assert matcher.advance(ord("}"))
 
 
 def test_a_history_of_many_names_stays_small() -> None:
