@@ -124,7 +124,7 @@ class CharDfa:
 
 def minimal_char_dfa(rows: list[list[int]], labels: list[int], start: int) -> CharDfa:
     """The trimmed quotient of a complete DFA whose state 0 is dead; unreachable states go."""
-    block_of = equivalence_blocks(rows, labels)
+    block_of = equivalence_blocks(rows, labels).tolist()
     number = {block_of[DEAD]: DEAD}
     reached = [DEAD]
 
@@ -142,7 +142,7 @@ def minimal_char_dfa(rows: list[list[int]], labels: list[int], start: int) -> Ch
 
 def quotient(rows: list[list[int]], labels: list[int]) -> tuple[CharDfa, list[int]]:
     """The quotient of a complete DFA whose state 0 is dead, wherever it begins, and which of its states each one is."""
-    block_of = equivalence_blocks(rows, labels)
+    block_of = equivalence_blocks(rows, labels).tolist()
     number = {block: i for i, block in enumerate(dict.fromkeys(block_of))}
     first = {number[block]: state for state, block in reversed(list(enumerate(block_of)))}
     kept = [first[i] for i in range(len(number))]

@@ -6,20 +6,23 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import CompileBudgetExceeded
-from .partition import Row, equivalence_blocks
+from .byte_classes import Columns, joint_classes
+from .kernels.dfas import multiply, number
+from .partition import equivalence_blocks
 
 DEAD = 0
 NOT_ACCEPTING = -1
 DEFAULT_BUDGET = 20_000
 _SIDE_BY_SIDE = 4
 """More automata than these are joined two by two."""
+_ROOM = 256
+"""The states that a product has room for at first."""
 UNBOUNDED = 1 << 40
 """Stands for "no greatest length" in `code_point_lengths`."""
 
@@ -40,6 +43,7 @@ class ByteDfa:
     start: int
     label: NDArray[np.int32]
     _digest: bytes | None = field(default=None, init=False, repr=False)
+    _columns: Columns | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         # Cached instances are shared between callers and threads.
@@ -54,13 +58,27 @@ class ByteDfa:
     def is_empty(self) -> bool:
         return self.start == DEAD
 
+    def with_labels(self, label: NDArray[np.int32]) -> ByteDfa:
+        """The same automaton with other outcomes, which must keep it canonical. label : int32[n_states]."""
+        other = ByteDfa(self.delta, self.start, label)
+        object.__setattr__(other, "_columns", self._columns)
+        return other
+
+    @property
+    def columns(self) -> Columns:
+        """The distinct columns of `delta`."""
+        if self._columns is None:
+            object.__setattr__(self, "_columns", Columns.of(self.delta))
+        assert self._columns is not None
+        return self._columns
+
     @property
     def digest(self) -> bytes:
         """16 bytes that identify the labelled language."""
         if self._digest is None:
             content = hashlib.blake2b(digest_size=16)
-            content.update(np.ascontiguousarray(self.label).tobytes())
-            content.update(np.ascontiguousarray(self.delta).tobytes())
+            for part in (self.label, self.columns.class_of, self.columns.table):
+                content.update(np.ascontiguousarray(part).tobytes())
             object.__setattr__(self, "_digest", content.digest())
         assert self._digest is not None
         return self._digest
@@ -90,81 +108,47 @@ def check_budget(n_states: int, budget: int) -> None:
         )
 
 
-def build_dfa(rows: Sequence[Row], labels: Row, start: int, byte_class: Row | NDArray[np.integer]) -> ByteDfa:
+def build_dfa(rows: ArrayLike, labels: ArrayLike, start: int, byte_class: ArrayLike) -> ByteDfa:
     """Minimise, trim and number.
 
-    rows       : successors over byte classes; state 0 must be DEAD.
-    byte_class : the class of each of the 256 bytes.
+    rows       : int[n_states, n_classes], successors over byte classes; state 0 must be DEAD.
+    labels     : int[n_states].
+    byte_class : int[256], the class of each byte.
     """
-    block_of = equivalence_blocks(rows, labels)
-    return number_states(rows, labels, start, byte_class, block_of)
+    table = np.asarray(rows, dtype=np.int32)
+    return number_states(table, labels, start, byte_class, equivalence_blocks(table, labels))
 
 
 def number_states(
-    rows: Sequence[Row],
-    labels: Row,
+    rows: ArrayLike,
+    labels: ArrayLike,
     start: int,
-    byte_class: Row | NDArray[np.integer],
-    block_of: Sequence[int] | None = None,
+    byte_class: ArrayLike,
+    block_of: NDArray[np.int32] | None = None,
 ) -> ByteDfa:
     """The canonical DFA of the quotient by `block_of`; without it `rows` must be minimal already."""
-    if block_of is None:
-        block_of = range(len(rows))
-    classes = np.asarray(byte_class)
     # Classes in the order of their first bytes give the numbering that single bytes would give.
-    used, first = np.unique(classes, return_index=True)
-    used = used[np.argsort(first)]
-    columns = used.tolist()
-    number = {block_of[DEAD]: DEAD}
-    reached = []
-    if block_of[start] not in number:
-        number[block_of[start]] = 1
-        reached.append(start)
-    table = [[DEAD] * len(columns)]
-    for state in reached:
-        row = rows[state]
-        out = []
-        for column in columns:
-            target = row[column]
-            block = block_of[target]
-            if block not in number:
-                number[block] = len(number)
-                reached.append(target)
-            out.append(number[block])
-        table.append(out)
-    position = np.empty(int(classes.max()) + 1, dtype=np.intp)
-    position[used] = np.arange(used.size)
-    delta = np.array(table, dtype=np.int32)[:, position[classes]]
-    label = np.array([NOT_ACCEPTING] + [labels[state] for state in reached], dtype=np.int32)
-    return ByteDfa(np.ascontiguousarray(delta), min(1, len(reached)), label)
-
-
-@lru_cache(maxsize=1)
-def _weights(size: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(1, 1 << 62, size, dtype=np.int64)
-
-
-def _column_weights(n_states: int) -> NDArray[np.int64]:
-    """Factors for hashing columns: any will do, since equality is checked."""
-    return _weights(1 << max(12, (n_states - 1).bit_length()))[:n_states]
-
-
-def byte_classes(delta: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Group the bytes whose columns are equal.
-
-    Returns int64[256], the class of each byte, and for each class its first byte.
-    """
-    keys = _column_weights(delta.shape[0]) @ delta.astype(np.int64)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    if not np.array_equal(delta[:, first[inverse]], delta):  # two columns share a hash
-        _, first, inverse = np.unique(delta, axis=1, return_index=True, return_inverse=True)
-    return inverse.reshape(-1).astype(np.int64), first.astype(np.int64)
+    classes, first, position = np.unique(byte_class, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    columns = np.ascontiguousarray(np.asarray(rows, dtype=np.int32)[:, classes[order]])
+    if block_of is None:
+        block_of = np.arange(len(columns), dtype=np.int32)
+    n_blocks = int(block_of.max()) + 1
+    reached = np.empty(n_blocks, np.int32)
+    table = np.empty((n_blocks, columns.shape[1]), np.int32)
+    n_reached = number(columns, block_of, int(start), np.full(n_blocks, -1, np.int32), reached, table)
+    label = np.asarray(labels, dtype=np.int32)[reached[:n_reached]]
+    label[DEAD] = NOT_ACCEPTING
+    column_of = np.empty_like(order)
+    column_of[order] = np.arange(order.size)
+    delta = table[:n_reached, column_of[position.reshape(-1)]]
+    return ByteDfa(np.ascontiguousarray(delta), min(1, n_reached - 1), label)
 
 
 def minimize(delta: NDArray[np.int32], start: int, label: NDArray[np.int32]) -> ByteDfa:
     """The canonical DFA of any complete DFA over bytes whose state 0 is DEAD."""
-    byte_class, first = byte_classes(np.asarray(delta, dtype=np.int32))
-    return build_dfa(delta[:, first].tolist(), label.tolist(), start, byte_class)
+    columns = Columns.of(np.asarray(delta, dtype=np.int32))
+    return build_dfa(columns.table, label, start, columns.class_of)
 
 
 def crawl(
@@ -192,30 +176,43 @@ def crawl(
             out.append((low, high, ids[target]))
         check_budget(len(order), budget)
         edges.append(out)
-    byte_class = _classes_of_edges(edges)
-    width = byte_class[255] + 1
-    rows = [[DEAD] * width]
-    for out in edges:
-        row = [DEAD] * width
-        for low, high, number in out:
-            for column in range(byte_class[low], byte_class[high] + 1):
-                if row[column] != DEAD:
-                    raise ValueError(f"overlapping transitions on bytes {low} to {high}")
-                row[column] = number
-        rows.append(row)
-    return build_dfa(rows, [NOT_ACCEPTING] + [label(state) for state in order], 1, byte_class)
+    labels = [NOT_ACCEPTING] + [label(state) for state in order]
+    return number_edges([[], *edges], labels, 1, minimal=False)
 
 
-def _classes_of_edges(edges: Iterable[Iterable[tuple[int, int, int]]]) -> list[int]:
-    cuts = [0] * 257
-    for out in edges:
-        for low, high, _ in out:
-            cuts[low] = cuts[high + 1] = 1
+def number_edges(
+    edges: Sequence[Sequence[tuple[int, int, int]]], labels: ArrayLike, start: int, *, minimal: bool
+) -> ByteDfa:
+    """The canonical DFA of transitions `(low byte, high byte, target)`, disjoint in each state; state 0 is DEAD.
+
+    minimal : no two of the states accept the same texts.
+    """
+    byte_class, rows = _rows_of_edges(edges)
+    return number_states(
+        rows, labels, start, byte_class, None if minimal else equivalence_blocks(rows, labels)
+    )
+
+
+def _rows_of_edges(
+    edges: Sequence[Sequence[tuple[int, int, int]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Byte classes that all edges respect: int64[256], and the rows over these."""
+    source = np.repeat(np.arange(len(edges)), [len(out) for out in edges])
+    low, high, target = np.array([edge for out in edges for edge in out], np.int64).reshape(-1, 3).T
+    cuts = np.zeros(257, np.int64)
+    cuts[low] = cuts[high + 1] = 1
     cuts[0] = 0
-    classes: list[int] = []
-    for byte in range(256):
-        classes.append((classes[-1] if classes else 0) + cuts[byte])
-    return classes
+    byte_class = np.cumsum(cuts[:256])
+    first, last = byte_class[low], byte_class[high]
+    width = last - first + 1
+    # All classes of the first edge, then all of the second one, and so on.
+    edge = np.repeat(np.arange(low.size), width)
+    column = np.arange(edge.size) - np.repeat(np.cumsum(width) - width - first, width)
+    rows = np.zeros((len(edges), int(byte_class[255]) + 1), np.int32)
+    rows[source[edge], column] = target[edge]
+    if np.count_nonzero(rows) < np.count_nonzero(target[edge]):
+        raise ValueError("overlapping transitions")
+    return byte_class, rows
 
 
 def literals(
@@ -305,54 +302,42 @@ EMPTY = ByteDfa(np.zeros((1, 256), np.int32), DEAD, np.full(1, NOT_ACCEPTING, np
 
 
 class _Product:
-    """The reachable part of the product of several DFAs, over their joint byte classes."""
+    """The reachable part of the product of several DFAs, over their joint byte classes.
 
-    def __init__(
-        self, dfas: Sequence[ByteDfa], alive: Callable[[tuple[int, ...]], bool], budget: int
-    ) -> None:
-        self.byte_class, first = joint_classes([dfa.delta for dfa in dfas])
-        tables = [dfa.delta[:, first].tolist() for dfa in dfas]
-        start = tuple(dfa.start for dfa in dfas)
-        self.states: list[tuple[int, ...]] = [(DEAD,) * len(dfas)]
-        self.rows: list[list[int]] = [[DEAD] * first.size]
-        self.start = int(alive(start))
-        if not self.start:
-            return
-        self.states.append(start)
-        ids = {start: 1}
-        for state in islice(self.states, 1, None):  # grows as it is read
-            row = []
-            for target in zip(*[table[q] for table, q in zip(tables, state)]):
-                number = ids.get(target)
-                if number is None:
-                    number = ids[target] = len(self.states) if alive(target) else DEAD
-                    if number:
-                        self.states.append(target)
-                row.append(number)
-            self.rows.append(row)
-            check_budget(len(self.states), budget)
+    needed : which components must not be dead; one of all must not be in any case.
+    states : int32[n_states, n_components], the components of each state; state 0 is the dead one.
+    """
 
-    def build(self, label: Callable[[tuple[int, ...]], int]) -> ByteDfa:
-        labels = [NOT_ACCEPTING] + [label(state) for state in self.states[1:]]
+    def __init__(self, dfas: Sequence[ByteDfa], needed: Sequence[bool], budget: int) -> None:
+        self.byte_class, first = joint_classes([dfa.columns for dfa in dfas])
+        tables = np.ascontiguousarray(np.concatenate([dfa.delta[:, first] for dfa in dfas]))
+        sizes = np.array([dfa.n_states for dfa in dfas])
+        start = np.array([dfa.start for dfa in dfas], np.int32)
+        self.start = int(start.any() and start[list(needed)].all())
+        self.states = np.zeros((_ROOM, len(dfas)), np.int32)
+        self.states[1] = start
+        rows = np.zeros((_ROOM, first.size), np.int32)
+        progress = np.array([1 + self.start, 1])
+        arguments = tables, np.cumsum(sizes) - sizes, np.array(needed), progress
+        while not multiply(*arguments, self.states, rows, np.full(2 * len(rows), -1, np.int32)):
+            check_budget(len(rows), budget)
+            self.states, rows = (
+                np.concatenate([old, *[np.zeros_like(old)] * 3]) for old in (self.states, rows)
+            )
+        n_states = int(progress[0])
+        check_budget(n_states, budget)
+        self.states, self.rows = self.states[:n_states], rows[:n_states]
+
+    def build(self, labels: NDArray[np.int32]) -> ByteDfa:
+        """labels : int[n_states], -1 for the dead one."""
         return build_dfa(self.rows, labels, self.start, self.byte_class)
-
-
-def joint_classes(deltas: Iterable[NDArray[np.int32]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """As `byte_classes`, of several tables at once."""
-    joint = np.zeros(256, dtype=np.int64)
-    first = joint[:1]
-    for delta in deltas:
-        _, first, joint = np.unique(
-            joint * 256 + byte_classes(delta)[0], return_index=True, return_inverse=True
-        )
-    return joint, first
 
 
 def intersect(a: ByteDfa, b: ByteDfa, *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts in both, labelled as in `a`."""
-    found = _Product((a, b), all, budget)
-    label_a, label_b = a.label.tolist(), b.label.tolist()
-    return found.build(lambda q: label_a[q[0]] if label_b[q[1]] != NOT_ACCEPTING else NOT_ACCEPTING)
+    found = _Product((a, b), (True, True), budget)
+    accepts = b.label[found.states[:, 1]] != NOT_ACCEPTING
+    return found.build(np.where(accepts, a.label[found.states[:, 0]], NOT_ACCEPTING))
 
 
 def union(*dfas: ByteDfa, budget: int = DEFAULT_BUDGET) -> ByteDfa:
@@ -362,21 +347,19 @@ def union(*dfas: ByteDfa, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     if len(dfas) > _SIDE_BY_SIDE:
         half = len(dfas) // 2
         return union(union(*dfas[:half], budget=budget), union(*dfas[half:], budget=budget), budget=budget)
-    found = _Product(dfas, any, budget)
-    labels = [dfa.label.tolist() for dfa in dfas]
-
-    def first_label(state: tuple[int, ...]) -> int:
-        outcomes = (label[q] for label, q in zip(labels, state))
-        return next((outcome for outcome in outcomes if outcome != NOT_ACCEPTING), NOT_ACCEPTING)
-
-    return found.build(first_label)
+    found = _Product(dfas, [False] * len(dfas), budget)
+    labels = dfas[-1].label[found.states[:, -1]]
+    for i in range(len(dfas) - 2, -1, -1):
+        mine = dfas[i].label[found.states[:, i]]
+        labels = np.where(mine != NOT_ACCEPTING, mine, labels)
+    return found.build(labels)
 
 
 def difference(a: ByteDfa, b: ByteDfa, *, budget: int = DEFAULT_BUDGET) -> ByteDfa:
     """The texts in `a` and not in `b`, labelled as in `a`."""
-    found = _Product((a, b), lambda q: q[0] != DEAD, budget)
-    label_a, label_b = a.label.tolist(), b.label.tolist()
-    return found.build(lambda q: label_a[q[0]] if label_b[q[1]] == NOT_ACCEPTING else NOT_ACCEPTING)
+    found = _Product((a, b), (True, False), budget)
+    accepts = b.label[found.states[:, 1]] != NOT_ACCEPTING
+    return found.build(np.where(accepts, NOT_ACCEPTING, a.label[found.states[:, 0]]))
 
 
 def product(
@@ -387,7 +370,7 @@ def product(
     Returns the DFA and its vectors: where its label is `i`, exactly the components with a true
     `vectors[i][component]` accept. Texts that no component accepts have label -1.
     """
-    accepting = [np.where(dfa.label == NOT_ACCEPTING, NOT_ACCEPTING, 0).tolist() for dfa in dfas]
+    accepting = [np.where(dfa.label == NOT_ACCEPTING, NOT_ACCEPTING, 0) for dfa in dfas]
     dfa, vectors = _labelled(dfas, accepting, budget)
     return dfa, [tuple(label == 0 for label in vector) for vector in vectors]
 
@@ -396,38 +379,33 @@ def labelled_product(
     dfas: Sequence[ByteDfa], *, budget: int = DEFAULT_BUDGET
 ) -> tuple[ByteDfa, list[tuple[int, ...]]]:
     """As `product`, with the label of each component, -1 where it does not accept."""
-    return _labelled(dfas, [dfa.label.tolist() for dfa in dfas], budget)
+    return _labelled(dfas, [dfa.label for dfa in dfas], budget)
 
 
 def _labelled(
-    dfas: Sequence[ByteDfa], labels: list[list[int]], budget: int
+    dfas: Sequence[ByteDfa], labels: Sequence[NDArray[np.integer]], budget: int
 ) -> tuple[ByteDfa, list[tuple[int, ...]]]:
     if len(dfas) > _SIDE_BY_SIDE:
         return _labelled_halves(dfas, labels, budget)
-    found = _Product(dfas, any, budget)
-    nowhere = (NOT_ACCEPTING,) * len(dfas)
-    number: dict[tuple[int, ...], int] = {}
-
-    def outcome(state: tuple[int, ...]) -> int:
-        vector = tuple([label[q] for label, q in zip(labels, state)])
-        return NOT_ACCEPTING if vector == nowhere else number.setdefault(vector, len(number))
-
-    dfa = found.build(outcome)
+    found = _Product(dfas, [False] * len(dfas), budget)
+    outcomes = zip(*[label[column].tolist() for label, column in zip(labels, found.states.T)])
+    number_of: dict[tuple[int, ...], int] = {(NOT_ACCEPTING,) * len(dfas): NOT_ACCEPTING}
+    dfa = found.build(np.array([number_of.setdefault(vector, len(number_of) - 1) for vector in outcomes]))
     # The order of discovery belongs to the input; that of the canonical states to the language.
     seen = {label: i for i, label in enumerate(dict.fromkeys(dfa.label[dfa.label >= 0].tolist()))}
-    vectors = list(number)
-    relabel = np.array([seen.get(old, 0) for old in range(len(number))] + [NOT_ACCEPTING], dtype=np.int32)
-    return ByteDfa(dfa.delta, dfa.start, relabel[dfa.label]), [vectors[old] for old in seen]
+    vectors = list(number_of)[1:]
+    relabel = np.array([seen.get(old, 0) for old in range(len(vectors))] + [NOT_ACCEPTING], dtype=np.int32)
+    return dfa.with_labels(relabel[dfa.label]), [vectors[old] for old in seen]
 
 
 def _labelled_halves(
-    dfas: Sequence[ByteDfa], labels: list[list[int]], budget: int
+    dfas: Sequence[ByteDfa], labels: Sequence[NDArray[np.integer]], budget: int
 ) -> tuple[ByteDfa, list[tuple[int, ...]]]:
     """The same by halves. No half has more states than the whole, and rows of many components are dear."""
     half = len(dfas) // 2
     left, left_vectors = _labelled(dfas[:half], labels[:half], budget)
     right, right_vectors = _labelled(dfas[half:], labels[half:], budget)
-    dfa, pairs = _labelled([left, right], [left.label.tolist(), right.label.tolist()], budget)
+    dfa, pairs = _labelled([left, right], [left.label, right.label], budget)
     # -1, "not accepted", is the last of each list.
     left_vectors.append((NOT_ACCEPTING,) * half)
     right_vectors.append((NOT_ACCEPTING,) * (len(dfas) - half))
@@ -474,10 +452,10 @@ def _covers(intervals: list[tuple[int, int]], low: int, high: int) -> bool:
 
 def _weighted_successors(dfa: ByteDfa) -> list[list[tuple[int, int]]]:
     """For each state its distinct (target, 1 if a lead byte leads there, else 0)."""
-    first = byte_classes(dfa.delta)[1]
-    lead = np.concatenate([first[first < 0x80], np.flatnonzero(np.arange(256) >= 0xC0)])
+    columns = dfa.columns
+    lead = np.concatenate([columns.within(0, 0x80), columns.within(0xC0, 0x100)], axis=1)
     found: list[list[tuple[int, int]]] = []
-    for leads, inner in zip(dfa.delta[:, lead].tolist(), dfa.delta[:, 0x80:0xC0].tolist()):
+    for leads, inner in zip(lead.tolist(), columns.within(0x80, 0xC0).tolist()):
         found.append([(t, 1) for t in {*leads} - {DEAD}] + [(t, 0) for t in {*inner} - {DEAD}])
     return found
 
@@ -567,7 +545,7 @@ def bounded_length(dfa: ByteDfa, low: int, high: int | None, *, budget: int = DE
 
 def _length_classes(dfa: ByteDfa) -> tuple[NDArray[np.int64], list[int]]:
     """Byte classes that tell continuation bytes from others, and the first byte of each."""
-    keys = byte_classes(dfa.delta)[0] * 2
+    keys = dfa.columns.class_of * 2
     keys[0x80:0xC0] += 1
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     return inverse, first.tolist()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .byte_classes import Columns
 from .dfa import DEAD, ByteDfa
 from .recent import CACHE_BYTES, recently
 
@@ -14,11 +15,15 @@ MANY = 1 << 40
 BYTES_PER_STATE = 4 * 257
 
 
-def distinct_edges(delta: np.ndarray) -> list[tuple[int, int, int]]:
+def distinct_edges(columns: Columns) -> list[tuple[int, int, int]]:
     """`(source, target, number of bytes)` for each two states of which one leads to the other; DEAD left out."""
-    source, byte = np.nonzero(delta)
-    pairs, n_bytes = np.unique(source.astype(np.int64) * len(delta) + delta[source, byte], return_counts=True)
-    sources, targets = np.divmod(pairs, len(delta))
+    n_states = len(columns.table)
+    source, column = np.nonzero(columns.table)
+    keys = source.astype(np.int64) * n_states + columns.table[source, column]
+    pairs, pair_of = np.unique(keys, return_inverse=True)
+    n_bytes = np.zeros(pairs.size, np.int64)
+    np.add.at(n_bytes, pair_of, columns.n_bytes[column])
+    sources, targets = np.divmod(pairs, n_states)
     return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
 
 
@@ -27,7 +32,7 @@ def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
     """For each state the number of texts that are accepted from it, at most MANY."""
     into: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
     n_open = [0] * dfa.n_states
-    for before, after, n_bytes in distinct_edges(dfa.delta):
+    for before, after, n_bytes in distinct_edges(dfa.columns):
         into[after].append((before, n_bytes))
         n_open[before] += 1
     total = [MANY] * dfa.n_states

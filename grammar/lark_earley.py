@@ -18,13 +18,12 @@ from .char_automata import Budget
 from .context_free.machine import compile_rules
 from .context_free.rules import Rules
 from .context_free.viability import Stuck
-from .dfa import ByteDfa
+from .dfa import ByteDfa, number_edges
 from .grammar import Grammar, GrammarRefused, Terminal
 from .nodes import Call, Choice, Concat, Literal, Node, Repeat
 from .pushdown import Pushdown
 from .scanner import FIRST_LABEL
 from .scanner_build import build_scanners
-from .utf8 import number_edges
 
 _TOP = "%text"
 _GAP = "%ignored"
@@ -56,7 +55,7 @@ def _automaton(terminal: Terminal) -> ByteDfa:
             "end the terminal before what follows",
             terminal.name,
         )
-    return number_edges(scanner.states.edges, scanner.label, scanner.start)
+    return number_edges(scanner.states.edges, scanner.label, scanner.start, minimal=True)
 
 
 def _rules(grammar: Grammar, lexed: Mapping[str, ByteDfa], complete: bool) -> Rules:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import CompileBudgetExceeded
+from .byte_classes import Columns
 from .dfa import ByteDfa, code_point_lengths, table_bytes
 from .finite import runs_out
 from .pushdown import (
@@ -35,7 +36,8 @@ from .pushdown import (
 from .recent import CACHE_BYTES, recently
 from .utf8 import UTF8
 
-_CONTINUATION = slice(0x80, 0xC0)
+_CONTINUATION = (0x80, 0xC0)
+_LEADS = ((0, 0x80), (0xC0, 0x100))
 # Lexemes of at most so many states are placed whole: copying their rows costs less than asking for them one by one.
 _AT_ONCE = 64
 # Rows of so few states take less time to copy than to write; most lexemes that many schemas have are such.
@@ -133,7 +135,7 @@ class Lexeme:
     @cached_property
     def free_states(self) -> np.ndarray:
         """bool[n_states]: every code point may follow, with every spelling of its bytes."""
-        return _takes_any(self.dfa.delta)
+        return _takes_any(self.dfa.columns)
 
     @cached_property
     def free_characters(self) -> np.ndarray:
@@ -141,11 +143,10 @@ class Lexeme:
 
         Breadth first, backwards from the states that refuse some character.
         """
-        source, byte = np.nonzero(self.dfa.delta)
-        # A character is counted where it begins: at the transition on its lead byte.
-        begins = (byte & 0xC0) != 0x80
         n = self.dfa.n_states
-        edges = np.unique((self.dfa.delta[source, byte].astype(np.int64) * n + source) * 2 + begins)
+        edges = np.unique(
+            np.concatenate([*self._edges_into(_LEADS, 1), *self._edges_into([_CONTINUATION], 0)])
+        )
         first = np.searchsorted(edges, np.arange(n + 1) * (2 * n)).tolist()
         sources, costs = (edges // 2 % n).tolist(), (edges % 2).tolist()
         distance = [NO_LIMIT] * n
@@ -159,6 +160,14 @@ class Lexeme:
                     distance[sources[i]] = distance[state] + costs[i]
                     (queue.append if costs[i] else queue.appendleft)(sources[i])
         return np.array(distance, np.int32)
+
+    def _edges_into(self, bytes_: Sequence[tuple[int, int]], cost: int) -> Iterator[np.ndarray]:
+        """int64[n]: (target, source, cost) as one number, for all transitions on ranges of bytes."""
+        n = self.dfa.n_states
+        for low, after in bytes_:
+            table = self.dfa.columns.within(low, after)
+            source, column = np.nonzero(table)
+            yield (table[source, column].astype(np.int64) * n + source) * 2 + cost
 
     @cached_property
     def has_floor(self) -> bool:
@@ -174,9 +183,10 @@ class Lexeme:
     @cached_property
     def inside_character(self) -> np.ndarray:
         """bool[n_states]: between the bytes of one character."""
-        outside = self.dfa.delta != 0
-        outside[:, _CONTINUATION] = False
-        return ~outside.any(axis=1) & (self.dfa.label < 0)
+        inside: np.ndarray = self.dfa.label < 0
+        for low, after in _LEADS:
+            inside &= ~(self.dfa.columns.within(low, after) != 0).any(axis=1)
+        return inside
 
     def write_rows(self, first: int, rows: np.ndarray) -> None:
         """Write the rows of all states but the dead one, state 1 being `first`, to int32[n_states - 1, ROW_WIDTH]."""
@@ -213,7 +223,7 @@ class Lexeme:
     def string_flags(self) -> np.ndarray:
         """int32[n_states]."""
         flags = np.full(self.dfa.n_states, STRING | (COUNTED if self.is_counted else 0), np.int32)
-        flags[~self.inside_character & (self.dfa.delta != 0).any(axis=1)] |= ESCAPABLE
+        flags[~self.inside_character & (self.dfa.columns.table != 0).any(axis=1)] |= ESCAPABLE
         # With a bound the target's own bound decides, except in plain text, where all bounds are alike.
         if self.dfa is UTF8 or not self.is_counted:
             flags[self.free_states] |= ANY_CHARACTER
@@ -232,34 +242,36 @@ def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
     """`lexeme` with outcome `labels[i]` in place of `i`."""
     old = lexeme.dfa.label
     new = np.where(old >= 0, np.array(labels, np.int32)[old], old).astype(np.int32)
-    dfa, onward = ByteDfa(lexeme.dfa.delta, lexeme.dfa.start, new), lexeme.onward
+    dfa, onward = lexeme.dfa.with_labels(new), lexeme.onward
     if onward is not None and onward.stage is not None:
         onward = replace(onward, stage=relabelled(onward.stage, labels))
     return Lexeme(dfa, lexeme.is_string, lexeme.low, lexeme.high, onward)
 
 
-def _takes_any(delta: np.ndarray) -> np.ndarray:
+def _takes_any(columns: Columns) -> np.ndarray:
     """bool[n_states]: whether there are transitions for every well-formed UTF-8 character (RFC 3629, section 4)."""
-    ascii_only = (delta[:, :0x80] != 0).all(axis=1)
+    ascii_only = (columns.within(0, 0x80) != 0).all(axis=1)
     if not ascii_only.any():
         return ascii_only  # nothing to look further into: most lexemes are lists of texts
-    one = (delta[:, 0x80:0xC0] != 0).all(axis=1)  # takes any one continuation byte
-    two = one[delta[:, 0x80:0xC0]].all(axis=1)
-    three = two[delta[:, 0x80:0xC0]].all(axis=1)
-    after_e0 = one[delta[:, 0xA0:0xC0]].all(axis=1)
-    after_ed = one[delta[:, 0x80:0xA0]].all(axis=1)
-    after_f0 = two[delta[:, 0x90:0xC0]].all(axis=1)
-    after_f4 = two[delta[:, 0x80:0x90]].all(axis=1)
+
+    def all_to(targets: np.ndarray, low: int, after: int) -> np.ndarray:
+        """bool[n_states]: whether all these bytes lead to states among `targets`."""
+        found: np.ndarray = targets[columns.within(low, after)].all(axis=1)
+        return found
+
+    one = (columns.within(0x80, 0xC0) != 0).all(axis=1)  # takes any one continuation byte
+    two = all_to(one, 0x80, 0xC0)
+    three = all_to(two, 0x80, 0xC0)
     leads = [
         ascii_only,
-        one[delta[:, 0xC2:0xE0]].all(axis=1),
-        after_e0[delta[:, 0xE0]],
-        two[delta[:, 0xE1:0xED]].all(axis=1),
-        after_ed[delta[:, 0xED]],
-        two[delta[:, 0xEE:0xF0]].all(axis=1),
-        after_f0[delta[:, 0xF0]],
-        three[delta[:, 0xF1:0xF4]].all(axis=1),
-        after_f4[delta[:, 0xF4]],
+        all_to(one, 0xC2, 0xE0),
+        all_to(all_to(one, 0xA0, 0xC0), 0xE0, 0xE1),
+        all_to(two, 0xE1, 0xED),
+        all_to(all_to(one, 0x80, 0xA0), 0xED, 0xEE),
+        all_to(two, 0xEE, 0xF0),
+        all_to(all_to(two, 0x90, 0xC0), 0xF0, 0xF1),
+        all_to(three, 0xF1, 0xF4),
+        all_to(all_to(two, 0x80, 0x90), 0xF4, 0xF5),
     ]
     return np.logical_and.reduce(leads)
 

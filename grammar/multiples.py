@@ -122,7 +122,7 @@ class _Divisor:
         digits = range(self.weight)
         kinds = [2 * self._power_of(number) + (number % self.coprime == 0) for number in digits]
         longer = [[(10 * number + digit) % self.weight for digit in range(10)] for number in digits]
-        blocks = equivalence_blocks(longer, kinds)
+        blocks = equivalence_blocks(longer, kinds).tolist()
         least: dict[int, int] = {}
         return [least.setdefault(block, number) for number, block in enumerate(blocks)]
 

@@ -37,7 +37,7 @@ def staged(lexemes: Sequence[Lexeme]) -> tuple[Lexeme, Vectors] | None:
             return None
         label = _labels(dfa, accepts, lexemes, first, last, numbers)
         onward = None if last == NO_LIMIT else Onward(after, entered, _bounds(counts, first, last))
-        after = _stage(ByteDfa(dfa.delta, dfa.start, label), counts[0] <= counts[1], last, onward)
+        after = _stage(dfa.with_labels(label), counts[0] <= counts[1], last, onward)
         entered = counts[0] <= counts[1]
     assert after is not None
     return (after if entered[dfa.start] else NO_STRING), tuple(numbers)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
-from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, check_budget, number_states
+import numpy as np
+
+from .dfa import DEAD, DEFAULT_BUDGET, NOT_ACCEPTING, ByteDfa, check_budget, number_edges
 from .partition import Row
 
 MAX_CODE_POINT = 0x10FFFF
@@ -190,7 +192,7 @@ def lower_to_bytes(
     content, and what a state reads next (a continuation byte or none) tells the levels apart.
     """
     edges = byte_edges(rows, intervals, budget=budget)
-    return number_edges(edges, [*labels, *[NOT_ACCEPTING] * (len(edges) - len(rows))], start)
+    return number_edges(edges, [*labels, *[NOT_ACCEPTING] * (len(edges) - len(rows))], start, minimal=True)
 
 
 def byte_edges(
@@ -204,29 +206,36 @@ def byte_edges(
     return table.edges
 
 
-def number_edges(edges: Sequence[Iterable[tuple[int, int, int]]], labels: Row, start: int) -> ByteDfa:
-    """The canonical DFA of minimal transitions given as disjoint ranges of bytes."""
-    cuts = [0] * 257
-    for out in edges:
-        for low, high, _ in out:
-            cuts[low] = cuts[high + 1] = 1
-    byte_class, current = [], 0
-    for byte in range(256):
-        current += cuts[byte] if byte else 0
-        byte_class.append(current)
-    rows = []
-    for out in edges:
-        row = [DEAD] * (current + 1)
-        for low, high, target in out:
-            for column in range(byte_class[low], byte_class[high] + 1):
-                row[column] = target
-        rows.append(row)
-    return number_states(rows, labels, start, byte_class)
+_ONE_LEFT, _TWO_LEFT, _THREE_LEFT = 2, 4, 7
+_WELL_FORMED = (
+    (1, 0x00, 0x7F, 1),
+    (1, 0xC2, 0xDF, _ONE_LEFT),
+    (1, 0xE0, 0xE0, 3),
+    (1, 0xE1, 0xEC, _TWO_LEFT),
+    (1, 0xED, 0xED, 5),
+    (1, 0xEE, 0xEF, _TWO_LEFT),
+    (1, 0xF0, 0xF0, 6),
+    (1, 0xF1, 0xF3, _THREE_LEFT),
+    (1, 0xF4, 0xF4, 8),
+    (_ONE_LEFT, 0x80, 0xBF, 1),
+    (3, 0xA0, 0xBF, _ONE_LEFT),
+    (_TWO_LEFT, 0x80, 0xBF, _ONE_LEFT),
+    (5, 0x80, 0x9F, _ONE_LEFT),
+    (6, 0x90, 0xBF, _TWO_LEFT),
+    (_THREE_LEFT, 0x80, 0xBF, _TWO_LEFT),
+    (8, 0x80, 0x8F, _TWO_LEFT),
+)
+"""State, first byte, last byte, next state: what may follow in UTF-8 (The Unicode Standard, table 3-7)."""
 
 
 def _all_text() -> ByteDfa:
-    intervals = [(0, 0x7F, 0), (0x80, SURROGATES[0] - 1, 0), (SURROGATES[1] + 1, MAX_CODE_POINT, 0)]
-    return lower_to_bytes([[DEAD], [1]], [NOT_ACCEPTING, 0], 1, intervals)
+    # Written down, in the canonical form: kernels that could find it would be loaded with this module.
+    delta = np.zeros((9, 256), np.int32)
+    for state, low, high, target in _WELL_FORMED:
+        delta[state, low : high + 1] = target
+    label = np.full(9, NOT_ACCEPTING, np.int32)
+    label[1] = 0
+    return ByteDfa(delta, 1, label)
 
 
 UTF8 = _all_text()

@@ -10,6 +10,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from ..byte_classes import Columns
 from ..dfa import NOT_ACCEPTING, ByteDfa, minimize, product
 from ..finite import MANY, distinct_edges, texts
 from ..regex import compile_pattern
@@ -191,7 +192,7 @@ def _renumbered(dfa: ByteDfa, said: tuple[Said, ...]) -> Classes:
     used = list(dict.fromkeys(dfa.label[dfa.label >= 0].tolist()))
     position = np.full(len(said) + 1, NOT_ACCEPTING, np.int32)
     position[used] = np.arange(len(used))
-    return Classes(ByteDfa(dfa.delta, dfa.start, position[dfa.label]), tuple(said[i] for i in used))
+    return Classes(dfa.with_labels(position[dfa.label]), tuple(said[i] for i in used))
 
 
 def only_labels(dfa: ByteDfa, kept: dict[int, int]) -> ByteDfa:
@@ -216,7 +217,7 @@ def trimmed(delta: np.ndarray, start: int, label: np.ndarray) -> ByteDfa:
 def _can_reach(delta: np.ndarray, goals: np.ndarray) -> np.ndarray:
     """bool[n_states]: the states from which one of `goals` (bool[n_states]) can be reached."""
     before: list[list[int]] = [[] for _ in range(len(delta))]
-    for source, target, _ in distinct_edges(delta):
+    for source, target, _ in distinct_edges(Columns.of(delta)):
         before[target].append(source)
     alive: np.ndarray = goals.copy()
     todo = np.flatnonzero(goals).tolist()
@@ -237,7 +238,7 @@ def n_names(classes: Classes) -> list[int]:
     dfa = classes.dfa
     after: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
     n_open = [0] * dfa.n_states
-    for source, target, n_bytes in distinct_edges(dfa.delta):
+    for source, target, n_bytes in distinct_edges(dfa.columns):
         after[source].append((target, n_bytes))
         n_open[target] += 1
     n_ways = [0] * dfa.n_states

@@ -1,0 +1,1 @@
+"""What is done with automata in flat arrays."""
