@@ -21,11 +21,11 @@ from ..grammar.pushdown import (
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .exits import LevelExits
-from .kernels.bits import add_common, set_pairs
+from .kernels.bits import add_common, count_bits, set_pairs
 from .levels import Level, Levels
 from .recipes import Recipes, accepts_of
 from .rows import Row
-from .tables import LevelRow, LexemeRow, TokenTables
+from .tables import MANY_DOUBTFUL, LevelRow, LexemeRow, TokenTables
 from .walker import (
     Config,
     Reach,
@@ -283,19 +283,34 @@ class Engine:
             return True
         room = lexeme.high - count
         sure = room - lexeme.most_needed
-        if lexeme.onward is not None and self.tables.are_most_longer(sure):
-            return False  # most tokens may reach the next stage
         if sure >= self.tables.longest:
             mask[:] = row.inside
         else:
-            np.bitwise_and(row.inside, self.tables.at_most(sure), out=mask)
+            short = self.tables.at_most(sure)
+            np.bitwise_and(row.inside, short, out=mask)
             if lexeme.onward is None:
-                doubtful = row.inside & (self.tables.at_most(room) ^ self.tables.at_most(sure))
+                doubtful = row.inside & (self.tables.at_most(room) ^ short)
             else:  # longer ones may reach the next stage, where other states are alive
-                doubtful = self.tables.all_texts & ~self.tables.at_most(sure)
+                doubtful = self.tables.in_strings & ~short
+                known = doubtful & self._in_both_stages(lexeme, local, count, row)
+                mask |= known
+                doubtful ^= known
+                if count_bits(doubtful) > MANY_DOUBTFUL:
+                    mask[:] = 0
+                    return False
             check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask, reach)
         self._cross(row, node, mask, reach, least=lexeme.low - count, most=room)
         return True
+
+    def _in_both_stages(self, lexeme: Lexeme, local: int, count: int, row: LexemeRow) -> np.ndarray:
+        """uint32[n_words]: tokens whose states are alive in a stage and the next one, wherever the one ends in them."""
+        after = lexeme.next_stage
+        if after is None or lexeme.most_needed > 0 or after.has_floor:
+            return np.zeros_like(row.inside)
+        both = row.inside & self.tables.row(after.dfa, local, 0).inside
+        return (
+            both if after.high is None else both & self.tables.at_most(after.high - count - after.most_needed)
+        )
 
     def _fill_level(self, level: Level, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""

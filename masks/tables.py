@@ -22,6 +22,7 @@ from ..grammar.recent import Recent
 from . import disk_cache
 from .content_length import content_lengths
 from .exits import LARGE, LevelExits, exits_in_place, merged_exits
+from .kernels.bits import count_bits
 from .level_trie import LevelTrie
 from .quoted_trie import Crossing, QuotedTrie
 from .row_store import RowStore
@@ -39,8 +40,8 @@ MAX_SETS = 1 << 14
 # Exits are put together once they were asked for so many times.
 OFTEN = 4
 TWICE = 2
-# With fewer free characters more tokens are in doubt than a walk of the whole trie looks at.
-MIN_FREE = 6
+# To read so many tokens one by one takes about as long as to walk over all of them.
+MANY_DOUBTFUL = 8192
 # Raise it when an array or the meaning of a row changes: what is on disk is keyed by it.
 TABLES_FORMAT = 4
 
@@ -223,17 +224,9 @@ class TokenTables:
         return pack_bits(begins[self._first_bytes] & self.is_text, self.n_words)
 
     @cached_property
-    def all_texts(self) -> np.ndarray:
-        """uint32[n_words]: the tokens that are texts."""
-        return pack_bits(self.is_text, self.n_words)
-
-    def are_most_longer(self, n: int) -> bool:
-        """Whether more than half of all tokens have more than `n` characters."""
-        return n < self._median_length
-
-    @cached_property
-    def _median_length(self) -> int:
-        return int(np.median(self._lengths))
+    def in_strings(self) -> np.ndarray:
+        """uint32[n_words]: the tokens that some string may go on with, those included that end it."""
+        return self._plain[TEXT.dfa.start].inside | pack_ids(self.with_quote.tolist(), self.n_words)
 
     def at_most(self, n: int) -> np.ndarray:
         """uint32[n_words]: the tokens with at most `n` characters, read as string content."""
@@ -262,25 +255,24 @@ class _LexemeRows:
         tables = self.tables
         start = start_at(self.lexicon.state(self.lexeme, local), 0, escape)
         inside = np.zeros(tables.n_words, np.uint32)
-        if escape or not self._is_free(local):
+        doubtful = None if escape else self._doubtful(local)
+        if doubtful is None:
             walk_trie(self.pushdown, start, tables.all.levels, inside)
             return LexemeRow(inside, tables.all.crossings(exits()))
-        # So many characters are never refused: most tokens are shorter, and only the others need looking at.
-        plain = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside
-        short = tables.at_most(int(self.lexeme.free_characters[local]))
-        np.bitwise_and(plain, short, out=inside)
-        check_tokens(self.pushdown, start, tables.texts, plain & ~short, inside)
+        np.bitwise_xor(tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside, doubtful, out=inside)
+        check_tokens(self.pushdown, start, tables.texts, doubtful, inside)
         walk_trie(self.pushdown, start, tables.quoting.levels, np.zeros(tables.n_words, np.uint32))
         return LexemeRow(inside, tables.quoting.crossings(exits()))
 
-    def _is_free(self, local: int) -> bool:
-        """Whether the row of plain text is a good start for the row of this state."""
-        lexeme = self.lexeme
-        return (
-            lexeme is not TEXT
-            and not lexeme.inside_character[local]
-            and lexeme.free_characters[local] >= MIN_FREE
-        )
+    def _doubtful(self, local: int) -> np.ndarray | None:
+        """uint32[n_words]: tokens of plain text that the state may not allow; None where they are many."""
+        lexeme, tables = self.lexeme, self.tables
+        if lexeme is TEXT or lexeme.inside_character[local]:
+            return None
+        # So many characters are never refused: most tokens are shorter.
+        short = tables.at_most(int(lexeme.free_characters[local]))
+        doubtful: np.ndarray = tables.row(TEXT.dfa, TEXT.dfa.start, 0).inside & ~short
+        return None if count_bits(doubtful) > MANY_DOUBTFUL else doubtful
 
 
 def _plain_arrays(rows: Mapping[int, LexemeRow]) -> dict[str, np.ndarray]:

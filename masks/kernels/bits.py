@@ -91,3 +91,16 @@ def copy_bits(pairs, mask):
             mask[other >> 5] |= bit
         else:
             mask[other >> 5] &= ~bit
+
+
+@jit
+def count_bits(mask):
+    """How many bits are set."""
+    total = 0
+    for i in range(mask.shape[0]):
+        pairs = mask[i] - (mask[i] >> np.uint32(1) & np.uint32(0x55555555))
+        fours = (pairs & np.uint32(0x33333333)) + (pairs >> np.uint32(2) & np.uint32(0x33333333))
+        eights = fours + (fours >> np.uint32(4)) & np.uint32(0x0F0F0F0F)
+        total += (eights & np.uint32(0xFF)) + (eights >> np.uint32(8) & np.uint32(0xFF))
+        total += (eights >> np.uint32(16) & np.uint32(0xFF)) + (eights >> np.uint32(24))
+    return total
