@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .kernels.dfas import distinct_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,27 +39,21 @@ class Columns:
         return self.table[:, np.unique(self.class_of[low:after])]
 
 
-@lru_cache(maxsize=1)
-def _weights(size: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(1, 1 << 62, size, dtype=np.int64)
-
-
-def _column_weights(n_states: int) -> NDArray[np.int64]:
-    """Factors for hashing columns: any will do, since equality is checked."""
-    return _weights(1 << max(12, (n_states - 1).bit_length()))[:n_states]
-
-
 def byte_classes(delta: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Group the bytes whose columns are equal.
 
     Returns int64[256], the class of each byte, and for each class its first byte, ascending.
     """
-    keys = _column_weights(delta.shape[0]) @ delta.astype(np.int64)
-    first, classes = _in_order(keys)
-    if not np.array_equal(delta[:, first[classes]], delta):  # two columns share a hash
-        _, inverse = np.unique(delta, axis=1, return_inverse=True)
-        first, classes = _in_order(inverse.reshape(-1))
-    return classes, first
+    found = np.empty((3, 256), np.int64)
+    n_classes = distinct_columns(read_only(delta), *found)
+    return found[0], found[1, :n_classes]
+
+
+def read_only(array: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The array for a kernel that is compiled for those that are not to be changed, whether this one is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _in_order(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from ..errors import CompileBudgetExceeded
-from .byte_classes import Columns
 from .dfa import ByteDfa, code_point_lengths, table_bytes
 from .finite import runs_out
+from .kernels.lexemes import look_at_characters, move, move_apart, write_bounds, write_rows
 from .pushdown import (
     ANY_CHARACTER,
     BEYOND,
@@ -25,7 +25,6 @@ from .pushdown import (
     FLAGS,
     NO_LIMIT,
     READY,
-    ROW_WIDTH,
     STRING,
     Expand,
     Origin,
@@ -40,8 +39,6 @@ _CONTINUATION = (0x80, 0xC0)
 _LEADS = ((0, 0x80), (0xC0, 0x100))
 # Lexemes of at most so many states are placed whole: copying their rows costs less than asking for them one by one.
 _AT_ONCE = 64
-# Rows of so few states take less time to copy than to write; most lexemes that many schemas have are such.
-_FEW_STATES = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +132,7 @@ class Lexeme:
     @cached_property
     def free_states(self) -> np.ndarray:
         """bool[n_states]: every code point may follow, with every spelling of its bytes."""
-        return _takes_any(self.dfa.columns)
+        return self._characters[1]
 
     @cached_property
     def free_characters(self) -> np.ndarray:
@@ -183,41 +180,26 @@ class Lexeme:
     @cached_property
     def inside_character(self) -> np.ndarray:
         """bool[n_states]: between the bytes of one character."""
-        inside: np.ndarray = self.dfa.label < 0
-        for low, after in _LEADS:
-            inside &= ~(self.dfa.columns.within(low, after) != 0).any(axis=1)
-        return inside
+        return self._characters[0]
+
+    @cached_property
+    def _characters(self) -> tuple[np.ndarray, np.ndarray]:
+        n_states = self.dfa.n_states
+        inside, takes_any = np.empty((2, n_states), np.bool_)
+        look_at_characters(self.dfa.delta, self.dfa.label, np.empty(n_states, np.uint8), inside, takes_any)
+        return inside, takes_any
 
     def write_rows(self, first: int, rows: np.ndarray) -> None:
         """Write the rows of all states but the dead one, state 1 being `first`, to int32[n_states - 1, ROW_WIDTH]."""
-        if self.dfa.n_states > _FEW_STATES:
-            self._new_rows(first, rows)
-            return
-        ready, moves = self._template
-        np.multiply(moves, first << 2, out=rows)
-        np.add(rows, ready, out=rows)
+        write_rows(self.dfa.delta, self.dfa.label, self._flags, first, rows)
+        if self.bounds is not None:
+            write_bounds(*self.bounds, self.low, rows)
 
     @cached_property
-    def _template(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows for `first` = 0, and 1 in them where they hold a state, 0 elsewhere: int32[n, ROW_WIDTH] each."""
-        rows = np.empty((self.dfa.n_states - 1, ROW_WIDTH), np.int32)
-        self._new_rows(0, rows)
-        moves = np.zeros_like(rows)
-        moves[:, :256] = self.dfa.delta[1:] > 0
-        return rows, moves
-
-    def _new_rows(self, first: int, rows: np.ndarray) -> None:
-        delta, label = self.dfa.delta[1:], self.dfa.label[1:]
-        moved = delta + (first - 1)
-        moved <<= 2
-        np.multiply(moved, delta > 0, out=rows[:, :256])
-        rows[:, 256:] = 0
-        rows[:, END] = np.where(label >= 0, leave(0) + (label << 2), 0)
-        if self.bounds is not None:
-            least, greatest = self.bounds
-            rows[:, COUNT_LO], rows[:, COUNT_HI] = least[1:], greatest[1:]
-            rows[:, END_LO] = self.low
-        rows[:, FLAGS] = READY | self.string_flags[1:] if self.is_string else READY  # last: they are complete
+    def _flags(self) -> np.ndarray:
+        if self.is_string:
+            return self.string_flags | READY
+        return np.full(self.dfa.n_states, READY, np.int32)
 
     @cached_property
     def string_flags(self) -> np.ndarray:
@@ -246,34 +228,6 @@ def relabelled(lexeme: Lexeme, labels: tuple[int, ...]) -> Lexeme:
     if onward is not None and onward.stage is not None:
         onward = replace(onward, stage=relabelled(onward.stage, labels))
     return Lexeme(dfa, lexeme.is_string, lexeme.low, lexeme.high, onward)
-
-
-def _takes_any(columns: Columns) -> np.ndarray:
-    """bool[n_states]: whether there are transitions for every well-formed UTF-8 character (RFC 3629, section 4)."""
-    ascii_only = (columns.within(0, 0x80) != 0).all(axis=1)
-    if not ascii_only.any():
-        return ascii_only  # nothing to look further into: most lexemes are lists of texts
-
-    def all_to(targets: np.ndarray, low: int, after: int) -> np.ndarray:
-        """bool[n_states]: whether all these bytes lead to states among `targets`."""
-        found: np.ndarray = targets[columns.within(low, after)].all(axis=1)
-        return found
-
-    one = (columns.within(0x80, 0xC0) != 0).all(axis=1)  # takes any one continuation byte
-    two = all_to(one, 0x80, 0xC0)
-    three = all_to(two, 0x80, 0xC0)
-    leads = [
-        ascii_only,
-        all_to(one, 0xC2, 0xE0),
-        all_to(all_to(one, 0xA0, 0xC0), 0xE0, 0xE1),
-        all_to(two, 0xE1, 0xED),
-        all_to(all_to(one, 0x80, 0xA0), 0xED, 0xEE),
-        all_to(two, 0xEE, 0xF0),
-        all_to(all_to(two, 0x90, 0xC0), 0xF0, 0xF1),
-        all_to(three, 0xF1, 0xF4),
-        all_to(all_to(two, 0x80, 0x90), 0xF4, 0xF5),
-    ]
-    return np.logical_and.reduce(leads)
 
 
 TEXT = Lexeme(UTF8, is_string=True)
@@ -306,14 +260,15 @@ class Placed(Origin):
 class Scattered(Placed):
     """States of a lexeme that were placed one by one: one object for all of them, which may be many.
 
-    states : by those of the DFA.
+    states : int32[n_states], by those of the DFA; 0 for those that are not placed.
     """
 
-    states: dict[int, int] = field(default_factory=dict)
+    states: np.ndarray = field(init=False)
     _locals: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.text_state = -1
+        self.states = np.zeros(self.lexeme.dfa.n_states, np.int32)
 
     def add(self, local: int, state: int) -> None:
         """Let `state` stand for state `local` of the DFA."""
@@ -377,22 +332,17 @@ class Lexicon:
         return first
 
     def _single(self, lexeme: Lexeme, local: int) -> int:
-        placed = self._scattered.get(lexeme)
-        state = None if placed is None else placed.states.get(local)
-        return self._scatter(lexeme, [local])[local] if state is None else state
-
-    def _scatter(self, lexeme: Lexeme, locals_: Collection[int]) -> dict[int, int]:
-        """The pushdown states of all that are placed so far, among them some states of the lexeme's DFA."""
-        placed = self._scattered.get(lexeme)
-        if placed is not None and placed.states.keys() >= set(locals_):
-            return placed.states
         with self.pushdown.lock:
-            placed = self._scattered.setdefault(lexeme, Scattered(self.pushdown.n_states, lexeme))
-            missing = [local for local in locals_ if local not in placed.states]
-            first = self.pushdown.new_states(len(missing), self._filler(lexeme), placed)
-            for state, local in enumerate(missing, first):
-                placed.add(local, state)
-        return placed.states
+            placed = self._apart(lexeme)
+            if not placed.states[local]:
+                placed.add(local, self.pushdown.new_states(1, self._filler(lexeme), placed))
+            return int(placed.states[local])
+
+    def _apart(self, lexeme: Lexeme) -> Scattered:
+        placed = self._scattered.get(lexeme)
+        if placed is None:
+            placed = self._scattered[lexeme] = Scattered(self.pushdown.n_states, lexeme)
+        return placed
 
     def _filler(self, lexeme: Lexeme) -> Expand:
         """What fills the rows of a lexeme's states: one for all of them, of which there may be many."""
@@ -420,11 +370,12 @@ class Lexicon:
             row[BEYOND] = self.state(onward.stage, local)
 
     def _move(self, lexeme: Lexeme, local: int, row: Row) -> None:
-        delta = lexeme.dfa.delta[local]
-        bytes_ = np.flatnonzero(delta)
+        pushdown, delta = self.pushdown, lexeme.dfa.delta
         if lexeme.is_small:
-            row[bytes_] = delta[bytes_] + (self._first(lexeme) - 1) << 2
-        else:
-            targets = delta[bytes_].tolist()
-            states = self._scatter(lexeme, dict.fromkeys(targets))
-            row[bytes_] = [states[target] << 2 for target in targets]
+            move(delta, local, self._first(lexeme), row)
+            return
+        placed, fresh = self._apart(lexeme), np.empty(256, np.int32)
+        n_fresh = move_apart(delta, local, placed.states, pushdown.n_states, fresh, row)
+        first = pushdown.new_states(n_fresh, self._filler(lexeme), placed)
+        for state, at in enumerate(fresh[:n_fresh].tolist(), first):
+            placed.add(at, state)

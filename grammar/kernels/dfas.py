@@ -1,4 +1,4 @@
-"""Automata over classes of bytes: products, equivalent states, canonical numbers."""
+"""Automata over bytes and classes of these: equal columns, equivalent states, canonical numbers, products."""
 
 from __future__ import annotations
 
@@ -7,6 +7,47 @@ import numpy as np
 from ...jit import jit
 
 _DEAD = 0
+
+
+@jit
+def distinct_columns(delta, class_of, first, scratch):
+    """Group the bytes whose columns are equal.
+
+    delta : int32[n, 256].
+    class_of, first : int64[256], out: the class of each byte, and the first byte of each class, ascending.
+    scratch : int64[256].
+    Returns the number of classes. Cost: a look at each number.
+    """
+    n_classes = 1
+    class_of[:] = 0
+    first[0] = 0
+    for state in range(delta.shape[0]):
+        # What leads to another state than the first byte of its class leaves it, with all that leads to the same one.
+        row, n_before = delta[state], n_classes
+        for byte in range(256):
+            old = class_of[byte]
+            if row[byte] != row[first[old]]:
+                found = n_before
+                while found < n_classes and (scratch[found] != old or row[first[found]] != row[byte]):
+                    found += 1
+                if found == n_classes:
+                    first[found], scratch[found] = byte, old
+                    n_classes += 1
+                class_of[byte] = found
+    # They are numbered as they were found.
+    n_seen = 0
+    for byte in range(256):
+        old = class_of[byte]
+        if first[old] == byte:
+            scratch[old] = n_seen
+            n_seen += 1
+        class_of[byte] = scratch[old]
+    n_seen = 0
+    for byte in range(256):
+        if class_of[byte] == n_seen:
+            first[n_seen] = byte
+            n_seen += 1
+    return n_classes
 
 
 @jit
