@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .byte_classes import Columns
-from .dfa import DEAD, ByteDfa
+from .dfa import ByteDfa
+from .kernels.dfas import count_ways
 from .recent import CACHE_BYTES, recently
 
 MANY = 1 << 40
@@ -15,39 +17,36 @@ MANY = 1 << 40
 BYTES_PER_STATE = 4 * 257
 
 
-def distinct_edges(columns: Columns) -> list[tuple[int, int, int]]:
-    """`(source, target, number of bytes)` for each two states of which one leads to the other; DEAD left out."""
+def distinct_edges(columns: Columns) -> NDArray[np.int64]:
+    """int64[3, n]: source, target and number of bytes for each two states of which one leads to the other but DEAD."""
     n_states = len(columns.table)
     source, column = np.nonzero(columns.table)
-    keys = source.astype(np.int64) * n_states + columns.table[source, column]
+    keys = source * n_states + columns.table[source, column]
     pairs, pair_of = np.unique(keys, return_inverse=True)
     n_bytes = np.zeros(pairs.size, np.int64)
     np.add.at(n_bytes, pair_of, columns.n_bytes[column])
-    sources, targets = np.divmod(pairs, n_states)
-    return list(zip(sources.tolist(), targets.tolist(), n_bytes.tolist(), strict=True))
+    return np.array([*np.divmod(pairs, n_states), n_bytes])
+
+
+def ways(edges: NDArray[np.int64], begin: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What comes to each state by all ways along `edges` (from, to, factor), each beginning with what `begin` says.
+
+    int64[n_states], at most MANY; that much as well on and behind cycles, to which ways have no end.
+    """
+    n_states, n_edges = len(begin), edges.shape[1]
+    amounts, is_settled = begin.copy(), np.empty(n_states, np.bool_)
+    scratch = (np.empty(n, np.int64) for n in (n_states + 1, n_edges, n_states, n_states))
+    count_ways(edges, amounts, is_settled, MANY, *scratch)
+    amounts[~is_settled] = MANY
+    return amounts
 
 
 @recently(CACHE_BYTES, lambda totals: BYTES_PER_STATE * len(totals))
 def n_texts(dfa: ByteDfa) -> tuple[int, ...]:
     """For each state the number of texts that are accepted from it, at most MANY."""
-    into: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
-    n_open = [0] * dfa.n_states
-    for before, after, n_bytes in distinct_edges(dfa.columns):
-        into[after].append((before, n_bytes))
-        n_open[before] += 1
-    total = [MANY] * dfa.n_states
-    partial = (dfa.label >= 0).astype(int).tolist()
-    # A state on a cycle, or before one, is never closed: it accepts infinitely many texts.
-    ready = [state for state in range(dfa.n_states) if n_open[state] == 0]
-    for state in ready:
-        total[state] = min(partial[state], MANY)
-        for before, count in into[state]:
-            partial[before] += count * total[state]
-            n_open[before] -= 1
-            if n_open[before] == 0:
-                ready.append(before)
-    total[DEAD] = 0
-    return tuple(total)
+    edges = distinct_edges(dfa.columns)
+    totals = ways(edges[[1, 0, 2]], (dfa.label >= 0).astype(np.int64))
+    return tuple(totals.tolist())
 
 
 def runs_out(dfa: ByteDfa) -> bool:

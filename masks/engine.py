@@ -21,7 +21,7 @@ from ..grammar.pushdown import (
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .exits import LevelExits
-from .kernels.bits import add_common, count_bits, set_pairs
+from .kernels.bits import add_common, any_bit, count_bits, set_pairs
 from .levels import Level, Levels
 from .recipes import Recipes, accepts_of
 from .rows import Row
@@ -276,31 +276,44 @@ class Engine:
             return True
         if escape or lexeme.inside_character[local] or lexeme.has_floor:
             return False
-        row = self.tables.row(lexeme.dfa, local, 0)
-        if lexeme.high is None:
-            mask[:] = row.inside
-            self._cross(row, node, mask, reach, least=lexeme.low - count)
-            return True
-        room = lexeme.high - count
-        sure = room - lexeme.most_needed
-        if sure >= self.tables.longest:
+        room = None if lexeme.high is None else lexeme.high - count
+        if room is None or room - lexeme.most_needed >= self.tables.longest:
+            row = self.tables.row(lexeme.dfa, local, 0)
             mask[:] = row.inside
         else:
-            short = self.tables.at_most(sure)
-            np.bitwise_and(row.inside, short, out=mask)
-            if lexeme.onward is None:
-                doubtful = row.inside & (self.tables.at_most(room) ^ short)
-            else:  # longer ones may reach the next stage, where other states are alive
-                doubtful = self.tables.in_strings & ~short
-                known = doubtful & self._in_both_stages(lexeme, local, count, row)
-                mask |= known
-                doubtful ^= known
-                if count_bits(doubtful) > MANY_DOUBTFUL:
-                    mask[:] = 0
-                    return False
-            check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask, reach)
+            known = self._fill_near_end(lexeme, local, config, room, mask, reach)
+            if known is None:
+                return False
+            row = known
         self._cross(row, node, mask, reach, least=lexeme.low - count, most=room)
         return True
+
+    def _fill_near_end(
+        self, lexeme: Lexeme, local: int, config: Config, room: int, mask: np.ndarray, reach: Reach
+    ) -> LexemeRow | None:
+        """Set the bits of what stays in a string with `room` characters left; None, with no bit set, to walk instead.
+
+        Returns the row of the lexeme's state without a bound.
+        """
+        short = self.tables.at_most(room - lexeme.most_needed)
+        doubtful = self.tables.in_strings & ~short
+        if lexeme.onward is None:
+            doubtful &= self.tables.at_most(room)
+            if count_bits(doubtful) > MANY_DOUBTFUL:
+                return None
+        row = self.tables.row(lexeme.dfa, local, 0)
+        if lexeme.onward is None:
+            doubtful &= row.inside
+        else:  # longer ones may reach the next stage, where other states are alive
+            known = doubtful & self._in_both_stages(lexeme, local, config[1], row)
+            doubtful ^= known
+            if count_bits(doubtful) > MANY_DOUBTFUL:
+                return None
+            mask |= known
+        mask |= row.inside & short
+        if any_bit(doubtful):
+            check_tokens(self.pushdown, config, self.tables.texts, doubtful, mask, reach)
+        return row
 
     def _in_both_stages(self, lexeme: Lexeme, local: int, count: int, row: LexemeRow) -> np.ndarray:
         """uint32[n_words]: tokens whose states are alive in a stage and the next one, wherever the one ends in them."""
@@ -308,9 +321,9 @@ class Engine:
         if after is None or lexeme.most_needed > 0 or after.has_floor:
             return np.zeros_like(row.inside)
         both = row.inside & self.tables.row(after.dfa, local, 0).inside
-        return (
-            both if after.high is None else both & self.tables.at_most(after.high - count - after.most_needed)
-        )
+        if after.high is not None:
+            both &= self.tables.at_most(after.high - count - after.most_needed)
+        return both
 
     def _fill_level(self, level: Level, mask: np.ndarray, reach: Reach) -> None:
         """The same where what happens on this stack level is known from elsewhere, and only the exits are not."""

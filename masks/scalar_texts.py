@@ -141,7 +141,7 @@ def _distances(lexeme: Lexeme, label: int) -> list[int]:
     # They have the same states, of which each has those that are alive there.
     delta = np.maximum.reduce([stage.dfa.delta for stage in stages])
     into: list[list[tuple[int, int]]] = [[] for _ in delta]
-    for source, target, _ in distinct_edges(Columns.of(delta)):
+    for source, target, _ in distinct_edges(Columns.of(delta)).T.tolist():
         bytes_ = np.flatnonzero(delta[source] == target)
         into[target].append((source, int(CONTENT_COST[bytes_].min()) if lexeme.is_string else 1))
     found = [_NEVER] * len(delta)

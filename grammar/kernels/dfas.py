@@ -263,3 +263,41 @@ def _find(states, candidate, buckets):
         bucket = (bucket + 1) & (buckets.shape[0] - 1)
     buckets[bucket] = candidate
     return candidate
+
+
+@jit
+def count_ways(edges, amounts, is_settled, many, first_edge, order, n_open, todo):
+    """Add up along all ways what states begin with.
+
+    edges : int64[3, e]: from which state, to which, and by how much what is passed on is multiplied, at most 256.
+    amounts : int64[n], in: what each state begins with; out: with what all ways to it bring, at most `many`.
+    is_settled : bool[n], out: not on a cycle, nor behind one.
+    many : below 2**54.  first_edge, order, n_open, todo : int64[n + 1], int64[e], int64[n], int64[n], scratch.
+    """
+    n_states = amounts.shape[0]
+    first_edge[:], n_open[:], is_settled[:] = 0, 0, False
+    for edge in range(edges.shape[1]):
+        first_edge[edges[0, edge]] += 1
+        n_open[edges[1, edge]] += 1
+    for state in range(n_states):
+        first_edge[state + 1] += first_edge[state]
+    for edge in range(edges.shape[1]):
+        first_edge[edges[0, edge]] -= 1
+        order[first_edge[edges[0, edge]]] = edge
+    n_todo = 0
+    for state in range(n_states):
+        if n_open[state] == 0:
+            todo[n_todo] = state
+            n_todo += 1
+    here = 0
+    while here < n_todo:
+        state = todo[here]
+        is_settled[state] = True
+        for i in range(first_edge[state], first_edge[state + 1]):
+            after = edges[1, order[i]]
+            amounts[after] = min(amounts[after] + edges[2, order[i]] * amounts[state], many)
+            n_open[after] -= 1
+            if n_open[after] == 0:
+                todo[n_todo] = after
+                n_todo += 1
+        here += 1

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..byte_classes import Columns
 from ..dfa import NOT_ACCEPTING, ByteDfa, minimize, product
-from ..finite import MANY, distinct_edges, texts
+from ..finite import MANY, distinct_edges, texts, ways
 from ..regex import compile_pattern
 from ..utf8 import UTF8
 from .shapes import ANYTHING, Goal, Names, Objects, Rule, conjoin
@@ -217,7 +217,7 @@ def trimmed(delta: np.ndarray, start: int, label: np.ndarray) -> ByteDfa:
 def _can_reach(delta: np.ndarray, goals: np.ndarray) -> np.ndarray:
     """bool[n_states]: the states from which one of `goals` (bool[n_states]) can be reached."""
     before: list[list[int]] = [[] for _ in range(len(delta))]
-    for source, target, _ in distinct_edges(Columns.of(delta)):
+    for source, target, _ in distinct_edges(Columns.of(delta)).T.tolist():
         before[target].append(source)
     alive: np.ndarray = goals.copy()
     todo = np.flatnonzero(goals).tolist()
@@ -236,22 +236,11 @@ def n_names(classes: Classes) -> list[int]:
     many names lead there.
     """
     dfa = classes.dfa
-    after: list[list[tuple[int, int]]] = [[] for _ in range(dfa.n_states)]
-    n_open = [0] * dfa.n_states
-    for source, target, n_bytes in distinct_edges(dfa.columns):
-        after[source].append((target, n_bytes))
-        n_open[target] += 1
-    n_ways = [0] * dfa.n_states
-    n_ways[dfa.start] = 1
-    settled = [state for state in range(1, dfa.n_states) if n_open[state] == 0]
-    for state in settled:
-        for target, n_bytes in after[state]:
-            n_ways[target] = min(n_ways[target] + n_bytes * n_ways[state], MANY)
-            n_open[target] -= 1
-            if n_open[target] == 0:
-                settled.append(target)
+    begin = np.zeros(dfa.n_states, np.int64)
+    begin[dfa.start] = 1
+    n_ways = ways(distinct_edges(dfa.columns), begin)
     found = [0] * len(classes.said)
-    for state, kind in enumerate(dfa.label.tolist()):
+    for n, kind in zip(n_ways.tolist(), dfa.label.tolist()):
         if kind >= 0:
-            found[kind] = MANY if n_open[state] else min(found[kind] + n_ways[state], MANY)
+            found[kind] = min(found[kind] + n, MANY)
     return found

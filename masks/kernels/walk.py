@@ -269,28 +269,74 @@ def _any_alive(machine, state, count, first, last, ctl):
         if 0xD800 <= point <= 0xDFFF:
             point = 0xE000
             continue
+        # As many at once as share all bytes but the last one or two.
         length = _utf8_length(point)
+        end = min(last, 0xD7FF if point < 0xD800 else 0x10FFFF)
+        while _utf8_length(end) > length:
+            end = (0x7F, 0x7FF, 0xFFFF)[length - 1]
+        is_pair = length > 1 and not point & 0x3F and point + 0x3F <= end
+        shift, index = (6, length - 2) if is_pair else (0, length - 1)
+        low, n = _utf8_byte(point, length, index), (end + 1 - point) >> shift
+        high = low + n - 1 if index == 0 else min(low + n - 1, 0xBF)
         here = state
-        index = 0
-        while index < length:
-            if not table[here, FLAGS] & READY:
+        for i in range(index):
+            if here != 0 and not table[here, FLAGS] & READY:
                 ctl[CTL_MISS] = here
                 return MISS_STATE
-            operation = table[here, _utf8_byte(point, length, index)]
-            if operation == 0:
-                break
-            # A push leaves the declared names for the lexeme of all others.
-            here = operation >> 2 if operation & 3 == GOTO else code[operation >> 2]
-            index += 1
-        if index == length:
+            here = _target(table, code, here, _utf8_byte(point, length, i))
+        status = STEP_DEAD
+        if is_pair:
+            status = _any_pair(table, code, here, count, low, high, flags, ctl)
+        elif here != 0:
+            status = _any_byte(table, code, here, count, low, high, flags, ctl)
+        if status != STEP_DEAD:
+            return status
+        point += (high - low + 1) << shift
+    return STEP_DEAD
+
+
+@jit
+def _any_pair(table, code, state, count, low, high, flags, ctl):
+    """Whether a byte of [low, high] and one of continuation lead to where `count` characters may be."""
+    if state == 0:
+        return STEP_DEAD
+    if not table[state, FLAGS] & READY:
+        ctl[CTL_MISS] = state
+        return MISS_STATE
+    before = 0
+    for byte in range(low, high + 1):
+        here = _target(table, code, state, byte)
+        if here != before and here != 0:
+            before = here
+            status = _any_byte(table, code, here, count, 0x80, 0xBF, flags, ctl)
+            if status != STEP_DEAD:
+                return status
+    return STEP_DEAD
+
+
+@jit
+def _any_byte(table, code, state, count, low, high, flags, ctl):
+    """Whether a byte of [low, high] leads there; `flags` are those of the state before the character."""
+    if not table[state, FLAGS] & READY:
+        ctl[CTL_MISS] = state
+        return MISS_STATE
+    before = 0
+    for byte in range(low, high + 1):
+        here = _target(table, code, state, byte)
+        if here != before and here != 0:
+            before = here
             status = _in_bounds(table, here, count, ctl) if flags & COUNTED else STEP_ALIVE
             if status != STEP_DEAD:
                 return status
-            index -= 1
-        # No code point with these first index + 1 bytes is alive: skip them all.
-        shift = 6 * (length - 1 - index)
-        point = ((point >> shift) + 1) << shift
     return STEP_DEAD
+
+
+@inlined
+def _target(table, code, state, byte):
+    """The state behind a byte of a character, 0 for none."""
+    operation = table[state, byte]
+    # A push leaves the declared names for the lexeme of all others.
+    return operation >> 2 if operation & 3 == GOTO else code[operation >> 2]
 
 
 @jit
