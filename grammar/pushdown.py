@@ -349,6 +349,7 @@ class Pushdown:
     alike        : states, and stack symbols, that no text tells apart in which at most one member name ends: for each
                    the first of them.
     maker        : the one that makes all states and frames, if there is one.
+    parts        : objects that make them and have references to it, or to each other, see `release`.
     nodes : `(parent, frame)` of each persistent stack node; node 0 is the empty stack.
     stack : the same for kernels, int32[capacity, 2].
     """
@@ -376,11 +377,31 @@ class Pushdown:
         self._fill: dict[int, Fill] = {}
         self._makers: list[Maker] = []
         self.maker: Maker | None = None
+        self.parts: list[object] = []
+        self._n_users = 0
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
         self.nodes = [(0, 0), (0, self.root_frame)]
         self._numbers = {(0, self.root_frame): self.root_node}
+
+    def use(self) -> None:
+        """Count one more who reads texts with the automaton."""
+        with self.lock:
+            self._n_users += 1
+
+    def release(self) -> None:
+        """Count one less; the last one ends the automaton, and nothing may be asked of it any more.
+
+        What makes states refers to the automaton, and that to what makes states. Such a cycle stays in memory until
+        Python looks for garbage, which takes the longer the more there is, and falls on some token of another text.
+        """
+        with self.lock:
+            self._n_users -= 1
+            is_last = self._n_users == 0
+        if is_last:
+            for part in (*self.parts, self):
+                vars(part).clear()
 
     @property
     def n_states(self) -> int:

@@ -23,7 +23,7 @@ from .by_frames import ByFrames
 from .exits import LevelExits
 from .kernels.bits import add_common, any_bit, count_bits, set_pairs
 from .levels import Level, Levels
-from .recipes import Recipes, accepts_of
+from .recipes import accepts_of, recipe_of
 from .rows import Row
 from .tables import MANY_DOUBTFUL, LevelRow, LexemeRow, TokenTables
 from .walker import (
@@ -82,8 +82,11 @@ class Engine:
         self.steps: dict[tuple[Config, int], Read | None] = {}  # what `read` found
         self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
         self.levels = Levels(pushdown)
-        self._recipes = Recipes(self)
         self._accepting: dict[Config, bool] = {}
+        pushdown.use()
+
+    def __del__(self) -> None:
+        self.pushdown.release()
 
     @property
     def may_repeat_at_once(self) -> bool:
@@ -179,7 +182,7 @@ class Engine:
         return self._rows.get(config, self._find_row, reach)
 
     def _find_row(self, config: Config, reach: Reach) -> Row:
-        recipe = self._recipes.of(config, reach)
+        recipe = recipe_of(self, config, reach)
         if recipe is None:
             return self._make_row(config, reach)
         row = self.tables.kept.made_by(recipe)

@@ -131,6 +131,7 @@ def _build(
     is_lenient = options.unsupported == "validate"
     kind = LenientStates if is_lenient else GuardedStates
     states = kind(pushdown, goals, emptiness, space=space, in_order=options.order == "schema")
+    pushdown.parts += [states, emptiness, emptiness.plans, document]
     try:
         if not emptiness.is_live((root,)):
             raise explain(goals, emptiness, (root,))
