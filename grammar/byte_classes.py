@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.dfas import distinct_columns
+from . import kernels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ def byte_classes(delta: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[n
     Returns int64[256], the class of each byte, and for each class its first byte, ascending.
     """
     found = np.empty((3, 256), np.int64)
-    n_classes = distinct_columns(read_only(delta), *found)
+    n_classes = kernels.dfas.distinct_columns(read_only(delta), *found)
     return found[0], found[1, :n_classes]
 
 

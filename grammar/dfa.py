@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import CompileBudgetExceeded
+from . import kernels
 from .byte_classes import Columns, joint_classes
-from .kernels.dfas import multiply, number
-from .kernels.texts import NODE_FIELDS, number_nodes, share_endings
 from .partition import equivalence_blocks
 
 DEAD = 0
@@ -137,7 +136,9 @@ def number_states(
     n_blocks = int(block_of.max()) + 1
     reached = np.empty(n_blocks, np.int32)
     table = np.empty((n_blocks, columns.shape[1]), np.int32)
-    n_reached = number(columns, block_of, int(start), np.full(n_blocks, -1, np.int32), reached, table)
+    n_reached = kernels.dfas.number(
+        columns, block_of, int(start), np.full(n_blocks, -1, np.int32), reached, table
+    )
     label = np.asarray(labels, dtype=np.int32)[reached[:n_reached]]
     label[DEAD] = NOT_ACCEPTING
     column_of = np.empty_like(order)
@@ -235,8 +236,8 @@ def literals(
             raise ValueError(f"two labels for {text!r}")
     lengths = np.array([0, *map(len, spelled)], np.int64)
     n_nodes = int(lengths.sum()) + 1
-    nodes = np.empty((NODE_FIELDS, n_nodes), np.int32)
-    n_kept = share_endings(
+    nodes = np.empty((kernels.texts.NODE_FIELDS, n_nodes), np.int32)
+    n_kept = kernels.texts.share_endings(
         np.frombuffer(b"".join(spelled) or b"\0", np.uint8),
         np.cumsum(lengths),
         np.array([label for _, label in pairs], np.int32),
@@ -247,7 +248,7 @@ def literals(
     check_budget(n_kept, budget)
     delta = np.zeros((n_kept + 1, 256), np.int32)
     label = np.empty(n_kept + 1, np.int32)
-    number_nodes(nodes, np.empty(n_kept + 1, np.int32), delta, label)
+    kernels.texts.number_nodes(nodes, np.empty(n_kept + 1, np.int32), delta, label)
     return ByteDfa(delta, 1, label)
 
 
@@ -273,7 +274,7 @@ class _Product:
         rows = np.zeros((_ROOM, first.size), np.int32)
         progress = np.array([1 + self.start, 1])
         arguments = tables, np.cumsum(sizes) - sizes, np.array(needed), progress
-        while not multiply(*arguments, self.states, rows, np.full(2 * len(rows), -1, np.int32)):
+        while not kernels.dfas.multiply(*arguments, self.states, rows, np.full(2 * len(rows), -1, np.int32)):
             check_budget(len(rows), budget)
             self.states, rows = (
                 np.concatenate([old, *[np.zeros_like(old)] * 3]) for old in (self.states, rows)

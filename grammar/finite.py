@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .byte_classes import Columns
 from .dfa import ByteDfa
-from .kernels.dfas import count_ways
 from .recent import CACHE_BYTES, recently
 
 MANY = 1 << 40
@@ -36,7 +36,7 @@ def ways(edges: NDArray[np.int64], begin: NDArray[np.int64]) -> NDArray[np.int64
     n_states, n_edges = len(begin), edges.shape[1]
     amounts, is_settled = begin.copy(), np.empty(n_states, np.bool_)
     scratch = (np.empty(n, np.int64) for n in (n_states + 1, n_edges, n_states, n_states))
-    count_ways(edges, amounts, is_settled, MANY, *scratch)
+    kernels.dfas.count_ways(edges, amounts, is_settled, MANY, *scratch)
     amounts[~is_settled] = MANY
     return amounts
 

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import CompileBudgetExceeded
+from . import kernels
 from .dfa import ByteDfa, code_point_lengths, table_bytes
 from .finite import runs_out
-from .kernels.lexemes import look_at_characters, move, move_apart, write_bounds, write_rows
 from .pushdown import (
     ANY_CHARACTER,
     BEYOND,
@@ -186,14 +186,15 @@ class Lexeme:
     def _characters(self) -> tuple[np.ndarray, np.ndarray]:
         n_states = self.dfa.n_states
         inside, takes_any = np.empty((2, n_states), np.bool_)
-        look_at_characters(self.dfa.delta, self.dfa.label, np.empty(n_states, np.uint8), inside, takes_any)
+        kinds = np.empty(n_states, np.uint8)
+        kernels.lexemes.look_at_characters(self.dfa.delta, self.dfa.label, kinds, inside, takes_any)
         return inside, takes_any
 
     def write_rows(self, first: int, rows: np.ndarray) -> None:
         """Write the rows of all states but the dead one, state 1 being `first`, to int32[n_states - 1, ROW_WIDTH]."""
-        write_rows(self.dfa.delta, self.dfa.label, self._flags, first, rows)
+        kernels.lexemes.write_rows(self.dfa.delta, self.dfa.label, self._flags, first, rows)
         if self.bounds is not None:
-            write_bounds(*self.bounds, self.low, rows)
+            kernels.lexemes.write_bounds(*self.bounds, self.low, rows)
 
     @cached_property
     def _flags(self) -> np.ndarray:
@@ -372,10 +373,10 @@ class Lexicon:
     def _move(self, lexeme: Lexeme, local: int, row: Row) -> None:
         pushdown, delta = self.pushdown, lexeme.dfa.delta
         if lexeme.is_small:
-            move(delta, local, self._first(lexeme), row)
+            kernels.lexemes.move(delta, local, self._first(lexeme), row)
             return
         placed, fresh = self._apart(lexeme), np.empty(256, np.int32)
-        n_fresh = move_apart(delta, local, placed.states, pushdown.n_states, fresh, row)
+        n_fresh = kernels.lexemes.move_apart(delta, local, placed.states, pushdown.n_states, fresh, row)
         first = pushdown.new_states(n_fresh, self._filler(lexeme), placed)
         for state, at in enumerate(fresh[:n_fresh].tolist(), first):
             placed.add(at, state)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .kernels.dfas import refine
+from . import kernels
 
 Row = Sequence[int]
 """The successors of a state over some classes of input."""
@@ -28,5 +28,7 @@ def equivalence_blocks(rows: ArrayLike, labels: ArrayLike) -> NDArray[np.int32]:
     n_states, n_classes = table.shape
     before = np.empty((n_classes, n_states), np.int32)
     first_before = np.empty((n_classes, n_states + 1), np.int32)
-    refine(table, values.size, block_of, first_before, before, np.empty((_SCRATCH, n_states), np.int32))
+    kernels.dfas.refine(
+        table, values.size, block_of, first_before, before, np.empty((_SCRATCH, n_states), np.int32)
+    )
     return block_of

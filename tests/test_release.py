@@ -22,7 +22,9 @@ SCHEMA: dict[str, Any] = {
         "a": {"type": "string", "maxLength": 5},
         "b": {"enum": ["x", "yy", 3]},
         "c": {"type": "array", "items": {"$ref": "#"}, "uniqueItems": True},
-        "d": {"anyOf": [{"type": "number", "multipleOf": 3}, {"patternProperties": {"^x": {"type": "null"}}}]},
+        "d": {
+            "anyOf": [{"type": "number", "multipleOf": 3}, {"patternProperties": {"^x": {"type": "null"}}}]
+        },
     },
     "required": ["a"],
 }
