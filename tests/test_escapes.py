@@ -20,7 +20,7 @@ from gramask.grammar.schema import scalars
 VOCABULARY = gramask.Vocabulary([*byte_tokens(), EOS], eos_ids=[256])
 PATTERNS = [
     "^[0-9]*$", "[0-9]{3}", "^[a-zé-ü]*$", "^€", "^[\\u0430-\\u044f]+$", "^\\D*$", "^[\\u2000-\\u3fff\\u5abc]*$",
-    "^[😀-😿]*$", "^a?[\\ud7ff\\ue000]*$", "^[^\\u0000-\\uffff]*$", "^.[\\u0800-\\u1fff]*$", "^[߿-ࠀ]*$",
+    "^\\u0080*$", "^\\u0800*$", "^\\ue000*$", "^\\u1000*$", "^\\uffff*$", "^[😀-😿]*$", "^a?[\\ud7ff\\ue000]*$", "^[^\\u0000-\\uffff]*$", "^.[\\u0800-\\u1fff]*$", "^[߿-ࠀ]*$",
 ]  # fmt: skip
 BEGINNINGS = ["", "0", "é€", "00", "😀00"]
 UNICODE = "^.*$"
