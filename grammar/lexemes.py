@@ -172,10 +172,13 @@ class Lexeme:
         return self.bounds is not None and bool((self.bounds[0][1:] > 0).any())
 
     @cached_property
-    def most_needed(self) -> int:
-        """The most characters that any state needs before its lexeme can end."""
+    def most_needed(self) -> list[int]:
+        """For each state the most characters that one ahead of it needs before the lexeme can end."""
         assert self.bounds is not None and self.high is not None
-        return min(self.high, NO_LIMIT) - int(self.bounds[1][1:].min())
+        needed = min(self.high, NO_LIMIT) - self.bounds[1]
+        kernels.dfas.greatest_ahead(np.ascontiguousarray(self.dfa.columns.table), needed)
+        found: list[int] = needed.tolist()
+        return found
 
     @cached_property
     def inside_character(self) -> np.ndarray:

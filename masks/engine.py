@@ -280,7 +280,7 @@ class Engine:
         if escape or lexeme.inside_character[local] or lexeme.has_floor:
             return False
         room = None if lexeme.high is None else lexeme.high - count
-        if room is None or room - lexeme.most_needed >= self.tables.longest:
+        if room is None or room - lexeme.most_needed[local] >= self.tables.longest:
             row = self.tables.row(lexeme.dfa, local, 0)
             mask[:] = row.inside
         else:
@@ -298,7 +298,7 @@ class Engine:
 
         Returns the row of the lexeme's state without a bound.
         """
-        short = self.tables.at_most(room - lexeme.most_needed)
+        short = self.tables.at_most(room - lexeme.most_needed[local])
         doubtful = self.tables.in_strings & ~short
         if lexeme.onward is None:
             doubtful &= self.tables.at_most(room)
@@ -321,11 +321,11 @@ class Engine:
     def _in_both_stages(self, lexeme: Lexeme, local: int, count: int, row: LexemeRow) -> np.ndarray:
         """uint32[n_words]: tokens whose states are alive in a stage and the next one, wherever the one ends in them."""
         after = lexeme.next_stage
-        if after is None or lexeme.most_needed > 0 or after.has_floor:
+        if after is None or lexeme.most_needed[local] > 0 or after.has_floor:
             return np.zeros_like(row.inside)
         both = row.inside & self.tables.row(after.dfa, local, 0).inside
         if after.high is not None:
-            both &= self.tables.at_most(after.high - count - after.most_needed)
+            both &= self.tables.at_most(after.high - count - after.most_needed[local])
         return both
 
     def _fill_level(self, level: Level, mask: np.ndarray, reach: Reach) -> None:

@@ -73,7 +73,7 @@ def _of_string(engine: Engine, origin: Placed, config: Config, reach: Reach) -> 
         longest = engine.tables.longest
         least = max(0, min(lexeme.low - count, longest + 1))
         if lexeme.high is not None:
-            enough = longest + lexeme.most_needed
+            enough = longest + lexeme.most_needed[local]
             room = min(lexeme.high - count, enough)
             if room < enough and lexeme.onward is not None:
                 return None  # some tokens may reach the next stage

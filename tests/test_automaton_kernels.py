@@ -157,3 +157,21 @@ def test_count_bits() -> None:
         words = rng.integers(2**32, size=n, dtype=np.uint32)
         words[: n // 3] = 0xFFFFFFFF
         assert count_bits(words) == sum(int(word).bit_count() for word in words)
+
+
+@pytest.mark.parametrize("pattern", [*PATTERNS, "a{3}[b-d]*", "(x{2}|yz)w{3}", "[^0]*0{4}", "a?(bc){2}"])
+def test_most_needed(pattern: str) -> None:
+    dfa = compile_regex(pattern)
+    lexeme = Lexeme(dfa, is_string=True, high=20)
+    assert lexeme.bounds is not None
+    for state in range(1, dfa.n_states):
+        assert lexeme.most_needed[state] == max(20 - lexeme.bounds[1][here] for here in reached(dfa, state))
+
+
+def reached(dfa: ByteDfa, state: int) -> set[int]:
+    found, todo = {state}, [state]
+    while todo:
+        fresh = set(dfa.delta[todo.pop()].tolist()) - {DEAD} - found
+        found |= fresh
+        todo += fresh
+    return found

@@ -301,3 +301,21 @@ def count_ways(edges, amounts, is_settled, many, first_edge, order, n_open, todo
                 todo[n_todo] = after
                 n_todo += 1
         here += 1
+
+
+@jit
+def greatest_ahead(delta, values):
+    """Make each value the greatest of the states that are reached from it, itself included.
+
+    delta : int32[n, k], values : int64[n], in and out; transitions to state 0 do not count.
+    Cost: states have mostly greater numbers than those before them, and then two looks at each transition.
+    """
+    is_new = True
+    while is_new:
+        is_new = False
+        for state in range(delta.shape[0] - 1, 0, -1):
+            for column in range(delta.shape[1]):
+                target = delta[state, column]
+                if target != _DEAD and values[target] > values[state]:
+                    values[state] = values[target]
+                    is_new = True
