@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -136,35 +134,15 @@ class Lexeme:
 
     @cached_property
     def free_characters(self) -> np.ndarray:
-        """int32[n_states]: so many characters can follow whatever they are; NO_LIMIT where nothing is ever refused.
-
-        Breadth first, backwards from the states that refuse some character.
-        """
-        n = self.dfa.n_states
-        edges = np.unique(
-            np.concatenate([*self._edges_into(_LEADS, 1), *self._edges_into([_CONTINUATION], 0)])
-        )
-        first = np.searchsorted(edges, np.arange(n + 1) * (2 * n)).tolist()
-        sources, costs = (edges // 2 % n).tolist(), (edges % 2).tolist()
-        distance = [NO_LIMIT] * n
-        queue = deque(np.flatnonzero(~self.free_states & ~self.inside_character).tolist())
-        for state in queue:
-            distance[state] = 0
-        while queue:
-            state = queue.popleft()
-            for i in range(first[state], first[state + 1]):
-                if distance[state] + costs[i] < distance[sources[i]]:
-                    distance[sources[i]] = distance[state] + costs[i]
-                    (queue.append if costs[i] else queue.appendleft)(sources[i])
-        return np.array(distance, np.int32)
-
-    def _edges_into(self, bytes_: Sequence[tuple[int, int]], cost: int) -> Iterator[np.ndarray]:
-        """int64[n]: (target, source, cost) as one number, for all transitions on ranges of bytes."""
-        n = self.dfa.n_states
-        for low, after in bytes_:
-            table = self.dfa.columns.within(low, after)
-            source, column = np.nonzero(table)
-            yield (table[source, column].astype(np.int64) * n + source) * 2 + cost
+        """int32[n_states]: so many characters can follow whatever they are; NO_LIMIT where nothing is ever refused."""
+        # A character is counted where it begins: at the transition on its lead byte.
+        columns = self.dfa.columns
+        leads = np.concatenate([columns.within(*bytes_) for bytes_ in _LEADS], axis=1)
+        refuses = ~self.free_states & ~self.inside_character
+        distances = np.where(refuses, 0, NO_LIMIT)
+        others = np.ascontiguousarray(columns.within(*_CONTINUATION))
+        kernels.dfas.least_ahead(np.ascontiguousarray(leads), others, distances)
+        return distances.astype(np.int32)
 
     @cached_property
     def has_floor(self) -> bool:

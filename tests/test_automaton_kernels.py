@@ -175,3 +175,26 @@ def reached(dfa: ByteDfa, state: int) -> set[int]:
         found |= fresh
         todo += fresh
     return found
+
+
+@pytest.mark.parametrize("pattern", [*PATTERNS, ".{3}[b-d].*", "(.{2}|é😀)[^w]{3}.*", "[^]{5}", "a?(.{2}b)*"])
+def test_free_characters(pattern: str) -> None:
+    dfa = compile_regex(pattern)
+    lexeme = Lexeme(dfa, is_string=True)
+    # Characters of each kind that the patterns tell apart, and of each length.
+    letters = [bytes([byte]) for byte in range(128)] + [c.encode() for c in "éüàж€\uffff😀\U0010ffff"]
+    for state in range(1, dfa.n_states):
+        if lexeme.inside_character[state]:
+            continue
+        here, free = {state}, 0
+        while free < 2 * dfa.n_states and all(takes_any(dfa, one) for one in here):
+            here = {behind(dfa, one, letter) for one in here for letter in letters}
+            free += 1
+        found = int(lexeme.free_characters[state])
+        assert found == free if free < 2 * dfa.n_states else found > 1 << 20
+
+
+def behind(dfa: ByteDfa, state: int, letter: bytes) -> int:
+    for byte in letter:
+        state = int(dfa.delta[state, byte])
+    return state

@@ -319,3 +319,24 @@ def greatest_ahead(delta, values):
                 if target != _DEAD and values[target] > values[state]:
                     values[state] = values[target]
                     is_new = True
+
+
+@jit
+def least_ahead(leads, others, distances):
+    """Make each distance the least of any way: to a state ahead, with its own distance at the end.
+
+    leads, others : int32[n, k], int32[n, m], transitions that count one and such that count nothing; none to state 0.
+    distances : int64[n], in: of ways without a step, and out.  Cost: as `greatest_ahead`.
+    """
+    is_new = True
+    while is_new:
+        is_new = False
+        for state in range(leads.shape[0] - 1, 0, -1):
+            before = distances[state]
+            for column in range(leads.shape[1]):
+                if leads[state, column] != _DEAD:
+                    distances[state] = min(distances[state], distances[leads[state, column]] + 1)
+            for column in range(others.shape[1]):
+                if others[state, column] != _DEAD:
+                    distances[state] = min(distances[state], distances[others[state, column]])
+            is_new |= distances[state] < before
