@@ -37,9 +37,20 @@ def contradict(goals: Goals, a: Shape, b: Shape) -> bool:
     """
     if a is ANY_SHAPE or b is ANY_SHAPE:
         return not (a.types and b.types)
-    if not a.types & b.types:
+    types = a.types & b.types
+    if not types or (types == OBJECT and _told_apart(goals, a.objects, b.objects)):
         return True
     return _is_empty(goals, a & b, _DEPTH, _told_by(b.objects))
+
+
+def _told_apart(goals: Goals, a: Objects, b: Objects) -> bool:
+    """Whether a member that objects must have tells them apart: so are most alternatives, and it takes no conjunction."""
+    for name in dict.fromkeys((*a.required, *b.required)):
+        if name in a.properties and name in b.properties:
+            goal = conjoin(_firm_member(a, name), _firm_member(b, name))
+            if _no_value(goals, goal, _DEPTH):
+                return True
+    return False
 
 
 def contradicts_itself(goals: Goals, shape: Shape) -> bool:
