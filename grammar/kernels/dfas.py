@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...jit import jit
+from ...jit import inner, jit
 
 _DEAD = 0
 
@@ -79,7 +79,7 @@ def refine(rows, n_blocks, block_of, first_before, before, scratch):
     return n_blocks
 
 
-@jit
+@inner
 def _list_predecessors(rows, first_before, before):
     """before[c, first_before[c, q]:first_before[c, q + 1]] are the states that class c leads to q."""
     n_states, n_columns = rows.shape
@@ -100,7 +100,7 @@ def _list_predecessors(rows, first_before, before):
         counts[n_states] = n_states
 
 
-@jit
+@inner
 def _list_members(n_blocks, block_of, begins, ends, elements, place, marked):
     """elements[begins[b]:ends[b]] are the states of block b; place is where each state stands there."""
     n_states = block_of.shape[0]
@@ -120,7 +120,7 @@ def _list_members(n_blocks, block_of, begins, ends, elements, place, marked):
     marked[:] = 0
 
 
-@jit
+@inner
 def _states_before(column, begin, end, elements, first_before, before, hits):
     """The states that one class leads to elements[begin:end], each one once."""
     n_hits = 0
@@ -132,7 +132,7 @@ def _states_before(column, begin, end, elements, first_before, before, hits):
     return n_hits
 
 
-@jit
+@inner
 def _mark(hits, n_hits, block_of, begins, elements, place, marked, touched):
     """Move the states to the front of their blocks. touched : int32[n], out: these blocks. Returns how many."""
     n_touched = 0
@@ -150,7 +150,7 @@ def _mark(hits, n_hits, block_of, begins, elements, place, marked, touched):
     return n_touched
 
 
-@jit
+@inner
 def _split(block, n_blocks, block_of, begins, ends, elements, marked):
     """Part the marked states of a block from the others. Returns the number of blocks."""
     cut = begins[block] + marked[block]
@@ -233,7 +233,7 @@ def multiply(tables, first_rows, needed, progress, states, rows, buckets):
     return True
 
 
-@jit
+@inner
 def _is_alive(state, needed):
     is_alive = False
     for part in range(state.shape[0]):
@@ -244,7 +244,7 @@ def _is_alive(state, needed):
     return is_alive
 
 
-@jit
+@inner
 def _find(states, candidate, buckets):
     """The state that has the components of `candidate`: itself, and then it is kept, if there was none."""
     key = np.uint64(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...jit import jit
+from ...jit import inner, jit
 from ..pushdown import COUNT_HI, COUNT_LO, END, END_LO, EXIT, FLAGS, ROW_WIDTH
 
 # What a state takes, as bits: anything at all; any one, two or three bytes of continuation; any of these behind one of
@@ -48,7 +48,7 @@ def look_at_characters(delta, label, kinds, inside, takes_any):
         takes_any[state] &= _all_leads(delta[state], kinds)
 
 
-@jit
+@inner
 def _all_leads(row, kinds):
     return (
         _all_lead(row, 0xC2, 0xE0, kinds, _ONE)
@@ -62,7 +62,7 @@ def _all_leads(row, kinds):
     )
 
 
-@jit
+@inner
 def _all_lead(row, low, after, kinds, kind):
     """Whether all these bytes lead to states that take what `kind` says."""
     for byte in range(low, after):

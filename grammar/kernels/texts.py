@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...jit import jit
+from ...jit import inner, jit
 
 _NONE = -1
 BYTE, LABEL, CHILD, SIBLING, LAST, SAME = range(6)
@@ -42,13 +42,13 @@ def share_endings(text, offsets, labels, path, nodes, buckets):
     return n_kept
 
 
-@jit
+@inner
 def _mixed(key, value):
     key = (key ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
     return key ^ key >> np.uint64(29)
 
 
-@jit
+@inner
 def _build_trie(text, offsets, labels, path, nodes):
     """Write the nodes, in preorder; returns how many there are."""
     n_nodes, depth = 1, 0
@@ -78,7 +78,7 @@ def _build_trie(text, offsets, labels, path, nodes):
     return n_nodes
 
 
-@jit
+@inner
 def _are_alike(nodes, one, other):
     if nodes[LABEL, one] != nodes[LABEL, other]:
         return False

@@ -44,7 +44,7 @@ def contradict(goals: Goals, a: Shape, b: Shape) -> bool:
 
 
 def _told_apart(goals: Goals, a: Objects, b: Objects) -> bool:
-    """Whether a member that objects must have tells them apart: so are most alternatives, and it takes no conjunction."""
+    """Whether a member that objects must have tells them apart: so are most alternatives, without a conjunction."""
     for name in dict.fromkeys((*a.required, *b.required)):
         if name in a.properties and name in b.properties:
             goal = conjoin(_firm_member(a, name), _firm_member(b, name))

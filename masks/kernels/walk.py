@@ -45,7 +45,7 @@ from ...grammar.pushdown import (
     STRING,
     UNFILLED,
 )
-from ...jit import inlined, jit
+from ...jit import inlined, inner, jit
 from .below import (
     BYTE_GROUPS,
     FIRST_LEAD,
@@ -103,7 +103,7 @@ def _put(path, depth, state, count, escape, node, n_local):
     return STEP_ALIVE
 
 
-@jit
+@inner
 def _apply(machine, path, depth, operation, node, n_local, ctl):
     """Perform `operation` on the stack `node` and write the configuration to `path[depth]`."""
     _, code, stack, local = machine
@@ -145,7 +145,7 @@ def _apply(machine, path, depth, operation, node, n_local, ctl):
     return _put(path, depth, code[offset], 0, 0, node, n_local)
 
 
-@jit
+@inner
 def _in_bounds(table, state, count, ctl):
     """Whether `count` code points may have been read on entering the counted `state`, or what goes on beyond it.
 
@@ -167,7 +167,7 @@ def _in_bounds(table, state, count, ctl):
 @inlined
 def _count(table, path, depth, count, ctl):
     """Enter the counted state of `path[depth]` with `count` code points."""
-    status = _in_bounds(table, path[depth, STATE], count, ctl)
+    status = _in_bounds(table, np.int64(path[depth, STATE]), np.int64(count), ctl)
     if status == STEP_ALIVE:
         state = ctl[CTL_STAGE]
         path[depth, STATE] = state
@@ -175,7 +175,7 @@ def _count(table, path, depth, count, ctl):
     return status
 
 
-@jit
+@inner
 def _utf8_length(code_point):
     if code_point < 0x80:
         return 1
@@ -184,7 +184,7 @@ def _utf8_length(code_point):
     return 3 if code_point < 0x10000 else 4
 
 
-@jit
+@inner
 def _utf8_byte(code_point, length, index):
     """Byte `index` of the UTF-8 form of `code_point`, which is `length` bytes long."""
     if length == 1:
@@ -197,7 +197,7 @@ def _utf8_byte(code_point, length, index):
     return (0xE0 if length == 3 else 0xF0) | code_point >> shift
 
 
-@jit
+@inner
 def _name_behind(table, code, state, count, byte):
     """The count behind `byte` in NAMES, -1 where no name goes on with it."""
     names, n, depth = table[state, NAMES_AT], table[state, N_NAMES], _name_depth(table, state, count)
@@ -223,7 +223,7 @@ def _name_depth(table, state, count):
     return table[state, NAME_DEPTH] + (count & NAME_MASK)
 
 
-@jit
+@inner
 def _name_bytes(table, code, state, count):
     """The bytes with which names go on in NAMES that may come: two bit sets, below 64 and from there on."""
     names, n, depth = table[state, NAMES_AT], table[state, N_NAMES], _name_depth(table, state, count)
@@ -242,7 +242,7 @@ def _name_bytes(table, code, state, count):
             return low, high
 
 
-@jit
+@inner
 def _name_end(table, code, state, count):
     """The operation at the quote in NAMES."""
     i = count >> NAME_BITS
@@ -251,7 +251,7 @@ def _name_end(table, code, state, count):
     return table[state, END] + (i << 2) if table[state, ALLOWED_NAMES] >> i & 1 else 0
 
 
-@jit
+@inner
 def _any_alive(machine, state, count, first, last, ctl):
     """Whether some code point of [first, last] may be the next character of the string in `state`."""
     table, code, _, _ = machine
@@ -261,7 +261,7 @@ def _any_alive(machine, state, count, first, last, ctl):
     if flags & NAMES:
         # Of other names, if there are any, every character may be the next.
         for point in range(first, min(last, 0x7F) + 1):
-            if _name_behind(table, code, state, count, point) >= 0:
+            if _name_behind(table, code, state, count, np.int64(point)) >= 0:
                 return STEP_ALIVE
         return STEP_DEAD
     point = first
@@ -278,12 +278,12 @@ def _any_alive(machine, state, count, first, last, ctl):
         shift, index = (6, length - 2) if is_pair else (0, length - 1)
         low, n = _utf8_byte(point, length, index), (end + 1 - point) >> shift
         high = low + n - 1 if index == 0 else min(low + n - 1, 0xBF)
-        here = state
+        here = np.int64(state)
         for i in range(index):
             if here != 0 and not table[here, FLAGS] & READY:
                 ctl[CTL_MISS] = here
                 return MISS_STATE
-            here = _target(table, code, here, _utf8_byte(point, length, i))
+            here = np.int64(_target(table, code, here, _utf8_byte(point, length, i)))
         status = STEP_DEAD
         if is_pair:
             status = _any_pair(table, code, here, count, low, high, flags, ctl)
@@ -295,7 +295,7 @@ def _any_alive(machine, state, count, first, last, ctl):
     return STEP_DEAD
 
 
-@jit
+@inner
 def _any_pair(table, code, state, count, low, high, flags, ctl):
     """Whether a byte of [low, high] and one of continuation lead to where `count` characters may be."""
     if state == 0:
@@ -305,16 +305,16 @@ def _any_pair(table, code, state, count, low, high, flags, ctl):
         return MISS_STATE
     before = 0
     for byte in range(low, high + 1):
-        here = _target(table, code, state, byte)
+        here = np.int64(_target(table, code, state, byte))
         if here != before and here != 0:
             before = here
-            status = _any_byte(table, code, here, count, 0x80, 0xBF, flags, ctl)
+            status = _any_byte(table, code, here, count, np.int64(0x80), np.int64(0xBF), flags, ctl)
             if status != STEP_DEAD:
                 return status
     return STEP_DEAD
 
 
-@jit
+@inner
 def _any_byte(table, code, state, count, low, high, flags, ctl):
     """Whether a byte of [low, high] leads there; `flags` are those of the state before the character."""
     if not table[state, FLAGS] & READY:
@@ -322,7 +322,7 @@ def _any_byte(table, code, state, count, low, high, flags, ctl):
         return MISS_STATE
     before = 0
     for byte in range(low, high + 1):
-        here = _target(table, code, state, byte)
+        here = np.int64(_target(table, code, state, byte))
         if here != before and here != 0:
             before = here
             status = _in_bounds(table, here, count, ctl) if flags & COUNTED else STEP_ALIVE
@@ -339,14 +339,14 @@ def _target(table, code, state, byte):
     return operation >> 2 if operation & 3 == GOTO else code[operation >> 2]
 
 
-@jit
+@inner
 def _partial_alive(machine, state, count, value, n_digits, ctl):
     r"""Whether `\u` and the hex digits `value` can still become a character that `state` accepts."""
     shift = 4 * (4 - n_digits)
     first = value << shift
     last = first + (1 << shift) - 1
     if first < 0xD800 or last > 0xDFFF:
-        status = _any_alive(machine, state, count, first, last, ctl)
+        status = _any_alive(machine, state, np.int64(count), first, last, ctl)
         if status != STEP_DEAD:
             return status
     high = max(first, 0xD800)
@@ -356,14 +356,14 @@ def _partial_alive(machine, state, count, value, n_digits, ctl):
     return _any_alive(
         machine,
         state,
-        count,
+        np.int64(count),
         0x10000 + ((high - 0xD800) << 10),
         0x10000 + ((high_last - 0xD800) << 10) + 0x3FF,
         ctl,
     )
 
 
-@jit
+@inner
 def _partial_low_alive(machine, state, count, high, value, n_digits, ctl):
     """The same for the low half of a surrogate pair."""
     shift = 4 * (4 - n_digits)
@@ -372,10 +372,10 @@ def _partial_low_alive(machine, state, count, high, value, n_digits, ctl):
     if first > last:
         return STEP_DEAD
     base = 0x10000 + (high << 10) - 0xDC00
-    return _any_alive(machine, state, count, base + first, base + last, ctl)
+    return _any_alive(machine, state, np.int64(count), base + first, base + last, ctl)
 
 
-@jit
+@inner
 def _feed(machine, path, depth, point, ctl):
     """Read the decoded character `point` from the configuration at `depth - 1`; it was counted at the backslash."""
     table = machine[0]
@@ -387,7 +387,7 @@ def _feed(machine, path, depth, point, ctl):
     )
     counted = table[state, FLAGS] & COUNTED
     if table[state, FLAGS] & NAMES:
-        behind = _name_behind(table, machine[1], state, count, point)
+        behind = _name_behind(table, machine[1], state, np.int64(count), np.int64(point))
         if behind >= 0:
             return _put(path, depth, state, behind, 0, node, n_local)
     length = _utf8_length(point)
@@ -399,14 +399,14 @@ def _feed(machine, path, depth, point, ctl):
         operation = table[state, _utf8_byte(point, length, index)]
         if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
             return STEP_SHARED
-        status = _apply(machine, path, depth, operation, node, n_local, ctl)
+        status = _apply(machine, path, np.int64(depth), np.int64(operation), node, n_local, ctl)
         if status != STEP_ALIVE:
             return status
         state, node, n_local = path[depth, STATE], path[depth, NODE], path[depth, N_LOCAL]
     return _count(table, path, depth, count, ctl) if counted else STEP_ALIVE
 
 
-@jit
+@inner
 def _short_escape(byte):
     """The code point that a backslash and `byte` spell, or -1."""
     if byte == 0x22 or byte == 0x5C or byte == 0x2F:
@@ -422,7 +422,7 @@ def _short_escape(byte):
     return 0x09 if byte == 0x74 else -1
 
 
-@jit
+@inner
 def _hex_value(byte):
     if 0x30 <= byte <= 0x39:
         return byte - 0x30
@@ -430,7 +430,7 @@ def _hex_value(byte):
     return lower - 0x57 if 0x61 <= lower <= 0x66 else -1
 
 
-@jit
+@inner
 def _step_escape(machine, path, depth, byte, ctl):
     r"""One byte inside an escape.
 
@@ -466,7 +466,7 @@ def _step_escape(machine, path, depth, byte, ctl):
     return status
 
 
-@jit
+@inner
 def _finish_hex(machine, path, depth, value, ctl):
     r"""The fourth digit of a `\u` escape."""
     state, count, escape = path[depth - 1, STATE], path[depth - 1, COUNT], path[depth - 1, ESCAPE]
@@ -481,13 +481,13 @@ def _finish_hex(machine, path, depth, value, ctl):
         return _feed(machine, path, depth, value, ctl)
     high = value - 0xD800
     first = 0x10000 + (high << 10)
-    status = _any_alive(machine, state, count, first, first + 0x3FF, ctl)
+    status = _any_alive(machine, state, np.int64(count), first, first + 0x3FF, ctl)
     if status == STEP_ALIVE:
         _put(path, depth, state, count, PAIR | high << 20, path[depth - 1, NODE], path[depth - 1, N_LOCAL])
     return status
 
 
-@jit
+@inner
 def _step_string(machine, path, depth, byte, ctl):
     """One raw byte inside a JSON string, outside an escape. The state is READY."""
     table = machine[0]
@@ -502,7 +502,7 @@ def _step_string(machine, path, depth, byte, ctl):
         if flags & COUNTED and count < table[state, END_LO]:
             return STEP_DEAD
         end = _name_end(table, machine[1], state, count) if flags & NAMES else table[state, END]
-        return _apply(machine, path, depth, end, node, n_local, ctl)
+        return _apply(machine, path, np.int64(depth), np.int64(end), node, n_local, ctl)
     if byte == 0x5C:
         if not flags & ESCAPABLE:
             return STEP_DEAD
@@ -512,27 +512,27 @@ def _step_string(machine, path, depth, byte, ctl):
                 return STEP_DEAD
         if flags & COUNTED:
             count += 1
-            status = _any_alive(machine, state, count, 0, 0x10FFFF, ctl)
+            status = _any_alive(machine, state, np.int64(count), np.int64(0), np.int64(0x10FFFF), ctl)
             if status != STEP_ALIVE:
                 return status
         return _put(path, depth, state, count, 1, node, n_local)
     if byte < 0x20:
         return STEP_DEAD
     if flags & NAMES:
-        behind = _name_behind(table, machine[1], state, count, byte)
+        behind = _name_behind(table, machine[1], state, np.int64(count), np.int64(byte))
         if behind >= 0:
             return _put(path, depth, state, behind, 0, node, n_local)
     operation = table[state, byte]
     if operation & 3 == PUSH and flags & SHARED_PUSH and node == ctl[CTL_SHARED]:
         return STEP_SHARED
-    status = _apply(machine, path, depth, operation, node, n_local, ctl)
+    status = _apply(machine, path, np.int64(depth), np.int64(operation), node, n_local, ctl)
     if status == STEP_ALIVE and flags & COUNTED:
         # Counted where a character begins, so that half a character never overruns the bound.
         return _count(table, path, depth, count + (byte & 0xC0 != 0x80), ctl)
     return status
 
 
-@jit
+@inner
 def step(machine, path, depth, byte, ctl):
     """Read `byte` in the configuration `path[depth - 1]`; on STEP_ALIVE `path[depth]` is the new one."""
     if path[depth - 1, ESCAPE] != 0:
@@ -563,12 +563,12 @@ def step(machine, path, depth, byte, ctl):
             ctl[CTL_OUTCOME] = byte
             return MISS_BYTE
         if operation != 0:
-            return _apply(machine, path, depth, operation, node, n_local, ctl)
+            return _apply(machine, path, np.int64(depth), np.int64(operation), node, n_local, ctl)
         # The byte does not continue this lexeme: end it where that is possible, and read the byte one level up.
         operation = table[state, END]
         if operation == 0:
             return STEP_DEAD
-        status = _apply(machine, path, depth, operation, node, n_local, ctl)
+        status = _apply(machine, path, np.int64(depth), np.int64(operation), node, n_local, ctl)
         if status == STEP_OUT:
             return STEP_OUT_BEFORE
         if status != STEP_ALIVE:
@@ -589,7 +589,7 @@ def advance(table, code, stack, local, path, state, count, escape, node, text, c
     return status
 
 
-@jit
+@inner
 def _read(machine, path, text, ctl):
     """Read all bytes of `text` from `path[0]`. Returns STEP_ALIVE with `path[len(text)]` set, STEP_DEAD, or a miss.
 
@@ -671,7 +671,9 @@ def walk(
                 below &= ~IS_PENDING
                 state = path[depth - 1, STATE]
                 if state != same_state or not same_groups >> BYTE_GROUPS[byte] & 1:
-                    state = _behind_character(table, state, byte, ctl) if depth == 1 else 0
+                    state = (
+                        _behind_character(table, np.int64(state), np.int64(byte), ctl) if depth == 1 else 0
+                    )
             if state > 0 and state != same_state and (is_lead or state == path[depth - 1, STATE]):
                 same_state, same_groups = state, _groups_to_itself(table, state, depth, ctl)
                 if same_groups < 0:
@@ -748,7 +750,7 @@ def _skip_dead(table, code, path, depth, trie_bytes):
     return node
 
 
-@jit
+@inner
 def _note(status, node, exits, ctl):
     """Write down an exit. False if there is no room for it."""
     if status != STEP_OUT and status != STEP_OUT_BEFORE:
@@ -763,7 +765,7 @@ def _note(status, node, exits, ctl):
     return True
 
 
-@jit
+@inner
 def _common_target(table, state, first, last, ctl):
     """The state to which the bytes of [first, last] all lead on the stack level; 0 if there is none, or -miss."""
     flags = table[state, FLAGS]
@@ -782,20 +784,20 @@ def _common_target(table, state, first, last, ctl):
     return operation >> 2
 
 
-@jit
+@inner
 def _behind_character(table, state, lead, ctl):
     """The same for all characters of UTF-8 that begin with the byte `lead`."""
-    state = _common_target(table, state, lead, lead, ctl)
+    state = _common_target(table, np.int64(state), np.int64(lead), np.int64(lead), ctl)
     first, last = second_bytes(lead)
     for _ in range(n_behind(lead)):
         if state <= 0:
             break
-        state = _common_target(table, state, first, last, ctl)
+        state = _common_target(table, np.int64(state), np.int64(first), np.int64(last), ctl)
         first, last = 0x80, 0xBF
     return state
 
 
-@jit
+@inner
 def _groups_to_itself(table, state, depth, ctl):
     """The groups (bits) of whose characters each leads from `state` to itself, without any count; or -miss.
 
@@ -820,7 +822,7 @@ def _groups_to_itself(table, state, depth, ctl):
         # Most differ from the one before neither in where they lead nor in what may come behind them.
         if last == 0 or table[state, lead] != table[state, last] or not _is_same_kind(lead, last):
             last = lead
-            behind = _behind_character(table, state, lead, ctl)
+            behind = _behind_character(table, np.int64(state), np.int64(lead), ctl)
             if behind < 0 and depth == 1:
                 return np.int64(behind)
         if behind != state:
@@ -834,7 +836,7 @@ def _is_same_kind(lead, other):
     return n_behind(lead) == n_behind(other) and second_bytes(lead) == second_bytes(other)
 
 
-@jit
+@inner
 def _set_all(tokens, first, last, mask):
     """Set the bits of `tokens[first:last]`."""
     for i in range(first, last):
@@ -842,7 +844,7 @@ def _set_all(tokens, first, last, mask):
         mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
 
 
-@jit
+@inner
 def _clear_all(tokens, first, last, mask):
     """Clear them."""
     for i in range(first, last):
@@ -885,7 +887,7 @@ def walk_exits(
             outcome, status = exits[i, 1], STEP_ALIVE  # `path` is as it was
         elif exits[i, 1] != outcome:
             outcome = exits[i, 1]
-            status = _apply(machine, path, 0, outcome << 2 | EXIT, node, 0, ctl)
+            status = _apply(machine, path, np.int64(0), np.int64(outcome << 2 | EXIT), node, 0, ctl)
             passed = ctl[CTL_OUTCOME]
             if status == STEP_ALIVE and path[0, STATE] == 0:
                 status = STEP_DEAD
@@ -935,7 +937,7 @@ def walk_exits(
     return STEP_ALIVE
 
 
-@jit
+@inner
 def _may_end(machine, path, ctl):
     """Whether the text may end at `path[0]`; `path[1]` is scratch."""
     table = machine[0]
@@ -951,7 +953,9 @@ def _may_end(machine, path, ctl):
         operation = table[state, END]
         if operation == 0 or flags & STRING or path[at, ESCAPE] != 0:
             return STEP_DEAD
-        status = _apply(machine, path, 1, operation, path[at, NODE], path[at, N_LOCAL], ctl)
+        status = _apply(
+            machine, path, np.int64(1), np.int64(operation), path[at, NODE], path[at, N_LOCAL], ctl
+        )
         if status != STEP_ALIVE:
             return status
         at = 1
@@ -983,7 +987,7 @@ def finish(table, code, stack, local, path, duplicates, ends, mask, few, ctl, st
     return STEP_ALIVE
 
 
-@jit
+@inner
 def _collect(mask, few):
     """Write the words that have bits to `few`, see `finish`. Returns their number, -1 where they are more."""
     n = 0
