@@ -102,7 +102,7 @@ class TokenTables:
             np.cumsum([0, *map(len, vocabulary.tokens)], dtype=np.int64),
         )
         self._offsets = self.texts[1].data  # quicker for one token
-        self.is_text = np.array([len(text) > 0 for text in vocabulary.tokens], np.bool_)
+        self.is_text = np.diff(self.texts[1]) > 0
         self.is_text[list(vocabulary.special_ids)] = False
         self.text_flags = self.is_text.tobytes()  # quicker for one token
         text, offsets = self.texts
