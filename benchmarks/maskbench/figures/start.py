@@ -16,8 +16,8 @@ from .figure import Figure, Task, Values
 def measure_start(task: Task) -> Values:
     """Seconds of import, tables, compile and first mask.
 
-    Apart are the tokenizer and torch, and a collection of garbage behind them: whoever serves a model has loaded both. A part of the tables may be built while
-    the first schema is compiled.
+    Apart are the tokenizer and torch, and a collection of garbage behind them: whoever serves a model has loaded both.
+    A part of the tables may be built while the first schema is compiled.
     """
     load_tokenizer(Path(task.options.tokenizer))
     if importlib.util.find_spec("torch") is not None:
