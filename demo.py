@@ -185,7 +185,17 @@ def compile_kernels() -> None:
     vocabulary = Vocabulary(texts, eos_ids=[len(texts) - 1])
     person = json.loads((ASSETS / "demo.json").read_text(encoding="utf-8"))["schema"]
     short = {"type": "string", "maxLength": 2}
-    for schema, text in ((person, b'{"name": "\\u00e9", "age": 36, '), (short, b'"')):
+    names = {
+        "^x": {"type": "string", "pattern": "^[a-z]b{2}", "maxLength": 9},
+        "^y": {"type": "number", "minimum": 7},
+    }
+    apart = {"type": "object", "patternProperties": names, "additionalProperties": {"enum": ["x", "yy"]}}
+    texts_of = (
+        (person, b'{"name": "\\u00e9", "age": 36, '),
+        (short, b'"'),
+        (apart, b'{"a": "x", "xa": "abb", "y": 8, "a'),
+    )
+    for schema, text in texts_of:
         constraint = compile(schema, vocabulary, cache=False)
         matcher = constraint.matcher()
         mask = np.zeros(constraint.n_words, dtype=np.int32)

@@ -203,11 +203,16 @@ def test_warmup_compiles_every_kernel() -> None:
     code = """
 from gramask.demo import compile_grammar_kernels, compile_kernels
 from gramask.grammar.context_free.kernels import analysis, entry, store
+from gramask.grammar.kernels import dfas, lexemes, texts
 from gramask.masks.kernels import apply, below, bits, making, merge, walk
 compile_kernels()
 compile_grammar_kernels()
 called = [walk.advance, walk.walk, walk.walk_exits, walk.check_tokens, walk.finish]
 called += [bits.any_of, bits.set_pairs, bits.any_bit, bits.fingerprint, bits.same_bits, bits.add_common, bits.put_words]
+called += [bits.count_bits, bits.clear_bits]
+called += [dfas.distinct_columns, dfas.refine, dfas.number, dfas.multiply]
+called += [dfas.count_ways, dfas.greatest_ahead, dfas.least_ahead, texts.share_endings, texts.number_nodes]
+called += [lexemes.look_at_characters, lexemes.write_rows, lexemes.write_bounds, lexemes.move, lexemes.move_apart]
 called += [apply.apply_rows, apply.stream_rows]
 called += [merge.merge, merge.count_below, below.collect_groups, below.collect_tokens]
 called += [analysis.find_ends, analysis.find_sets, store.rehash]
