@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gramask.errors import DeadEnd
-from gramask.masks.kernels.walk import _collect
+from gramask.masks.kernels.walk import collect_words
 from gramask.masks.row_store import RowStore
 from gramask.masks.rows import AllWords, FewWords
 
@@ -31,7 +31,7 @@ def _few(words: np.ndarray) -> FewWords:
 @given(TOKENS, st.integers(0, N_WORDS))
 def test_collected_words(tokens: frozenset[int], room: int) -> None:
     words, few = _words(tokens), np.zeros((2, room), np.uint32)
-    n = _collect(words, few)
+    n = collect_words(words, few)
     if np.count_nonzero(words) > room:
         assert n == -1
     else:

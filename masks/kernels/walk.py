@@ -983,12 +983,12 @@ def finish(table, code, stack, local, path, duplicates, ends, mask, few, ctl, st
         mask[other >> 5] &= ~bit
         if mask[first >> 5] >> np.uint32(first & 31) & np.uint32(1):
             mask[other >> 5] |= bit
-    ctl[CTL_FEW] = _collect(mask, few)
+    ctl[CTL_FEW] = collect_words(mask, few)
     return STEP_ALIVE
 
 
-@inner
-def _collect(mask, few):
+@jit
+def collect_words(mask, few):
     """Write the words that have bits to `few`, see `finish`. Returns their number, -1 where they are more."""
     n = 0
     for first in range(0, mask.shape[0], 16):
