@@ -19,6 +19,7 @@ goes on behind it. Arrays only grow (by copy), and a row is complete, but for th
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -333,6 +334,48 @@ class NameFrame:
     all_declare: bool
 
 
+class Use:
+    """As long as there is one, an automaton can be asked; with the last one it is taken apart.
+
+    What makes states refers to the automaton, and that to what makes states. Such a cycle stays in memory until Python
+    looks for garbage, which takes the longer the more there is, and falls on some token of another text.
+    """
+
+    def __init__(self, pushdown: Pushdown) -> None:
+        self._pushdown = pushdown
+        with _USERS:
+            pushdown.n_users += 1
+
+    def __del__(self) -> None:
+        pushdown: Pushdown | None = getattr(self, "_pushdown", None)
+        # What is garbage as a whole is collected as a whole, and finalizers may still ask for masks.
+        if pushdown is None or _Collecting.now:
+            return
+        with _USERS:
+            pushdown.n_users -= 1
+            is_last = pushdown.n_users == 0
+        if is_last:
+            for part in (*pushdown.parts, pushdown):
+                vars(part).clear()
+
+
+# Held for a moment only, so that whoever forks finds it free.
+_USERS = threading.RLock()
+
+
+class _Collecting:
+    """Whether garbage is being collected."""
+
+    now = False
+
+    @classmethod
+    def note(cls, phase: str, info: dict[str, int]) -> None:
+        cls.now = phase == "start"
+
+
+gc.callbacks.append(_Collecting.note)
+
+
 class Pushdown:
     """The growing tables. Filling is serialised by `lock`; reading needs none.
 
@@ -349,7 +392,7 @@ class Pushdown:
     alike        : states, and stack symbols, that no text tells apart in which at most one member name ends: for each
                    the first of them.
     maker        : the one that makes all states and frames, if there is one.
-    parts        : objects that make them and have references to it, or to each other, see `release`.
+    parts        : objects that make them and have references to it, or to each other, see `Use`.
     nodes : `(parent, frame)` of each persistent stack node; node 0 is the empty stack.
     stack : the same for kernels, int32[capacity, 2].
     """
@@ -378,30 +421,12 @@ class Pushdown:
         self._makers: list[Maker] = []
         self.maker: Maker | None = None
         self.parts: list[object] = []
-        self._n_users = 0
+        self.n_users = 0
         self.start = DEAD_STATE
         self.root_frame, self.root_node = 0, 1
         self._n_code = 2
         self.nodes = [(0, 0), (0, self.root_frame)]
         self._numbers = {(0, self.root_frame): self.root_node}
-
-    def use(self) -> None:
-        """Count one more who reads texts with the automaton."""
-        with self.lock:
-            self._n_users += 1
-
-    def release(self) -> None:
-        """Count one less; the last one ends the automaton, and nothing may be asked of it any more.
-
-        What makes states refers to the automaton, and that to what makes states. Such a cycle stays in memory until
-        Python looks for garbage, which takes the longer the more there is, and falls on some token of another text.
-        """
-        with self.lock:
-            self._n_users -= 1
-            is_last = self._n_users == 0
-        if is_last:
-            for part in (*self.parts, self):
-                vars(part).clear()
 
     @property
     def n_states(self) -> int:

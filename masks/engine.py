@@ -17,6 +17,7 @@ from ..grammar.pushdown import (
     STRING,
     NamePart,
     Pushdown,
+    Use,
 )
 from .by_depth import ByDepth
 from .by_frames import ByFrames
@@ -83,10 +84,7 @@ class Engine:
         self._suffixes: ByFrames[_Suffixes] = ByFrames(pushdown, MAX_SUFFIXES, alike)
         self.levels = Levels(pushdown)
         self._accepting: dict[Config, bool] = {}
-        pushdown.use()
-
-    def __del__(self) -> None:
-        self.pushdown.release()
+        self._use = Use(pushdown)
 
     @property
     def may_repeat_at_once(self) -> bool:

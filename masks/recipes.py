@@ -73,10 +73,12 @@ def _of_string(engine: Engine, origin: Placed, config: Config, reach: Reach) -> 
         longest = engine.tables.longest
         least = max(0, min(lexeme.low - count, longest + 1))
         if lexeme.high is not None:
-            enough = longest + lexeme.most_needed[local]
-            room = min(lexeme.high - count, enough)
-            if room < enough and lexeme.onward is not None:
-                return None  # some tokens may reach the next stage
+            left = lexeme.high - count
+            # With more left, the row is as without a bound; how much that is need not be the same for equal automata.
+            if left < longest + lexeme.most_needed[local]:
+                room = left
+                if lexeme.onward is not None:
+                    return None  # some tokens may reach the next stage
     behind = [_behind(engine, outcome, config, reach) for outcome in lexeme.outcomes]
     n_words = engine.n_words
     return n_words, False, "string", lexeme.dfa.digest, local, escape, least, room, *behind

@@ -37,6 +37,9 @@ SOURCES: dict[str, Callable[[], gramask.Constraint]] = {
     "gbnf": lambda: gramask.compile(
         gramask.gbnf('root ::= "{" [^{}]* root? [^{}]* "}"'), VOCABULARY, cache=False
     ),
+    "composition": lambda: gramask.compile(
+        gramask.json(SCHEMA) + " and " + gramask.json(SCHEMA), VOCABULARY, cache=False
+    ),
     "lark": lambda: gramask.compile(
         gramask.lark('start: "{" (/[^{}]/ | start)* "}"'), VOCABULARY, cache=False
     ),
@@ -84,6 +87,29 @@ def test_hardly_anything_is_left() -> None:
     n_freed = n_objects - len(gc.get_objects())
     n_left = gc.collect()
     assert n_freed > 300 and n_left < n_freed / 20, (n_freed, n_left)
+
+
+def test_who_ends_in_garbage_may_ask_to_the_end() -> None:
+    found: list[list[int]] = []
+
+    class Finishing:
+        def __init__(self) -> None:
+            self.matcher, self.itself = walked(SOURCES["schema"]()), self
+
+        def __del__(self) -> None:
+            found.append(self.matcher.closing_tokens())
+
+    expected = walked(SOURCES["schema"]()).closing_tokens()
+    Finishing()
+    gc.collect()
+    assert found == [expected]
+
+
+def test_a_copied_engine() -> None:
+    constraint = SOURCES["schema"]()
+    copied = copy.copy(constraint.engine)
+    del copied
+    walked(constraint)
 
 
 def test_two_engines_of_one_automaton() -> None:

@@ -215,3 +215,14 @@ def test_only_a_far_stage_is_left() -> None:
     matcher = constraint.matcher()
     assert feed(matcher, b'"ab')
     assert len(closed(matcher, b'"ab')) == 5_000
+
+
+def test_rows_of_stages_and_of_the_same_automaton_alone() -> None:
+    """Behind as many characters they need not have as many left that are beyond doubt."""
+    pattern = "^(aaaaaaaa)*$"
+    bounded = [{"type": "string", "pattern": pattern, "maxLength": most} for most in (400, 800)]
+    for schema, most in (({"anyOf": bounded}, 404), ({**bounded[0], "maxLength": 403}, 400)):
+        for n in range(384, most + 1):
+            matcher = gramask.compile(schema, VOCABULARY, cache=False).matcher()
+            assert feed(matcher, b'"' + b"a" * n)
+            assert agrees_with_advance(matcher)

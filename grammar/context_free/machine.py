@@ -116,6 +116,7 @@ class _Machine:
         self._is_lazy = not networks.has_debts
         self._expander, self._filler = self._expand, self._fill  # one object each, for all states
         pushdown.frames_grow = True
+        pushdown.parts.append(self)
 
     def be_all(self) -> None:
         """Let the whole text be one of this grammar."""
