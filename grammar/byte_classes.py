@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import kernels
 
@@ -56,7 +56,7 @@ def read_only(array: NDArray[np.int32]) -> NDArray[np.int32]:
     return view
 
 
-def _in_order(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def in_order(keys: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The first place of each distinct key, ascending, and for each key which of these it is."""
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -70,5 +70,5 @@ def joint_classes(columns: Iterable[Columns]) -> tuple[NDArray[np.int64], NDArra
     joint = np.zeros(256, dtype=np.int64)
     first = joint[:1]
     for own in columns:
-        first, joint = _in_order(joint * 256 + own.class_of)
+        first, joint = in_order(joint * 256 + own.class_of)
     return joint, first

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import CompileBudgetExceeded
 from . import kernels
-from .byte_classes import Columns, joint_classes
+from .byte_classes import Columns, in_order, joint_classes
 from .partition import equivalence_blocks
 
 DEAD = 0
@@ -128,9 +128,8 @@ def number_states(
 ) -> ByteDfa:
     """The canonical DFA of the quotient by `block_of`; without it `rows` must be minimal already."""
     # Classes in the order of their first bytes give the numbering that single bytes would give.
-    classes, first, position = np.unique(byte_class, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    columns = np.ascontiguousarray(np.asarray(rows, dtype=np.int32)[:, classes[order]])
+    first, column_of = in_order(byte_class)
+    columns = np.ascontiguousarray(np.asarray(rows, dtype=np.int32)[:, np.asarray(byte_class)[first]])
     if block_of is None:
         block_of = np.arange(len(columns), dtype=np.int32)
     n_blocks = int(block_of.max()) + 1
@@ -141,9 +140,7 @@ def number_states(
     )
     label = np.asarray(labels, dtype=np.int32)[reached[:n_reached]]
     label[DEAD] = NOT_ACCEPTING
-    column_of = np.empty_like(order)
-    column_of[order] = np.arange(order.size)
-    delta = table[:n_reached, column_of[position.reshape(-1)]]
+    delta = table[:n_reached, column_of]
     return ByteDfa(np.ascontiguousarray(delta), min(1, n_reached - 1), label)
 
 

@@ -19,7 +19,6 @@ goes on behind it. Arrays only grow (by copy), and a row is complete, but for th
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -334,48 +333,6 @@ class NameFrame:
     all_declare: bool
 
 
-class Use:
-    """As long as there is one, an automaton can be asked; with the last one it is taken apart.
-
-    What makes states refers to the automaton, and that to what makes states. Such a cycle stays in memory until Python
-    looks for garbage, which takes the longer the more there is, and falls on some token of another text.
-    """
-
-    def __init__(self, pushdown: Pushdown) -> None:
-        self._pushdown = pushdown
-        with _USERS:
-            pushdown.n_users += 1
-
-    def __del__(self) -> None:
-        pushdown: Pushdown | None = getattr(self, "_pushdown", None)
-        # What is garbage as a whole is collected as a whole, and finalizers may still ask for masks.
-        if pushdown is None or _Collecting.now:
-            return
-        with _USERS:
-            pushdown.n_users -= 1
-            is_last = pushdown.n_users == 0
-        if is_last:
-            for part in (*pushdown.parts, pushdown):
-                vars(part).clear()
-
-
-# Held for a moment only, so that whoever forks finds it free.
-_USERS = threading.RLock()
-
-
-class _Collecting:
-    """Whether garbage is being collected."""
-
-    now = False
-
-    @classmethod
-    def note(cls, phase: str, info: dict[str, int]) -> None:
-        cls.now = phase == "start"
-
-
-gc.callbacks.append(_Collecting.note)
-
-
 class Pushdown:
     """The growing tables. Filling is serialised by `lock`; reading needs none.
 
@@ -392,7 +349,7 @@ class Pushdown:
     alike        : states, and stack symbols, that no text tells apart in which at most one member name ends: for each
                    the first of them.
     maker        : the one that makes all states and frames, if there is one.
-    parts        : objects that make them and have references to it, or to each other, see `Use`.
+    parts        : objects that make them and have references to it, or to each other, see `use.py`.
     nodes : `(parent, frame)` of each persistent stack node; node 0 is the empty stack.
     stack : the same for kernels, int32[capacity, 2].
     """

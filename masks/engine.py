@@ -17,8 +17,8 @@ from ..grammar.pushdown import (
     STRING,
     NamePart,
     Pushdown,
-    Use,
 )
+from ..grammar.use import Use
 from .by_depth import ByDepth
 from .by_frames import ByFrames
 from .exits import LevelExits

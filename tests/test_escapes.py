@@ -24,7 +24,6 @@ PATTERNS = [
     "^.[\\u0800-\\u1fff]*$", "^[߿-ࠀ]*$", "^\\u0080*$", "^\\u0800*$", "^\\ue000*$", "^\\u1000*$", "^\\uffff*$",
 ]  # fmt: skip
 BEGINNINGS = ["", "0", "é€", "00", "😀00"]
-UNICODE = "^.*$"
 
 
 @pytest.fixture(autouse=True)
